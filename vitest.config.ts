@@ -1,0 +1,49 @@
+/**
+ * The four test projects. Packages are read from their sources through the `@flow/source` condition,
+ * so no test needs a build except the end-to-end ones, which run the built command line.
+ */
+import { defineConfig } from "vitest/config";
+
+const conditions = ["@flow/source", "module", "node", "development|production"];
+
+const unit: readonly string[] = ["packages/*/test/**/*.test.ts", "test/*.test.ts"];
+const property: readonly string[] = [
+  "packages/*/test/**/*.prop.test.ts",
+  "test/property/**/*.test.ts",
+];
+const conformance: readonly string[] = ["test/conformance/**/*.test.ts"];
+const endToEnd: readonly string[] = ["test/e2e/**/*.test.ts"];
+
+function project(
+  name: string,
+  include: readonly string[],
+  options: { exclude?: readonly string[]; testTimeout?: number } = {},
+) {
+  return {
+    extends: true as const,
+    test: {
+      name,
+      include: [...include],
+      exclude: ["**/node_modules/**", "**/dist/**", ...(options.exclude ?? [])],
+      testTimeout: options.testTimeout ?? 10_000,
+      hookTimeout: 60_000,
+    },
+  };
+}
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    environment: "node",
+    passWithNoTests: true,
+    sequence: { shuffle: { tests: true, files: false } },
+    coverage: { provider: "v8", include: ["packages/*/src/**"] },
+    projects: [
+      project("unit", unit, { exclude: property }),
+      project("property", property, { testTimeout: 120_000 }),
+      project("conformance", conformance, { testTimeout: 60_000 }),
+      project("e2e", endToEnd, { testTimeout: 120_000 }),
+    ],
+  },
+});
