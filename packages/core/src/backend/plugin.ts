@@ -1,0 +1,53 @@
+// How a backend introduces itself. A plug-in is a value; it registers nothing by being imported.
+
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { BackendName } from "../model/ids.ts";
+import type { Result } from "../model/result.ts";
+import type { Backend } from "./backend.ts";
+
+/** The version of the interface in this package; a plug-in made for another one is refused by name. */
+export const BACKEND_API_VERSION = 1;
+
+/** What a backend gets from its host instead of importing it. */
+export interface BackendPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** flow's own environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface BackendContext<Options> {
+  readonly name: BackendName;
+  readonly options: Options;
+  /** The project's root, absolute. */
+  readonly root: string;
+  /** `.flow/` of the project, absolute. */
+  readonly stateDirectory: string;
+  readonly ports: BackendPorts;
+}
+
+/** A problem in the options, located by its path in them. */
+export interface OptionIssue {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+export interface BackendPlugin<Options = unknown, TaskOptions = unknown> {
+  readonly apiVersion: number;
+  /** `local`, `slurm`; the value of `type:` in the flow file. */
+  readonly type: string;
+  /** Checks `backends.<name>` (without `type`). */
+  parseOptions(input: unknown): Result<Options, readonly OptionIssue[]>;
+  /** Checks a task's own keys for this backend (`slurm: {…}`). */
+  parseTaskOptions(input: unknown): Result<TaskOptions, readonly OptionIssue[]>;
+  /** Opens it. Fails with a sentence when something outside is missing. */
+  open(context: BackendContext<Options>): Promise<Result<Backend, string>>;
+}
+
+/** Declares a plug-in; its options' types follow from `parseOptions`. */
+export function defineBackend<Options, TaskOptions>(
+  plugin: Omit<BackendPlugin<Options, TaskOptions>, "apiVersion">,
+): BackendPlugin<Options, TaskOptions> {
+  return { ...plugin, apiVersion: BACKEND_API_VERSION };
+}

@@ -1,0 +1,269 @@
+// A task as the rest of flow sees it: expanded from its template and matrix, every path normalised
+// and relative to the project root, plain JSON, so that a plan can be cached and an attempt can be
+// recorded whole.
+
+import type { TaskId, TaskKey } from "./ids.ts";
+import type { StopReason } from "./outcome.ts";
+import type { PoolRequest, ResourceRequest } from "./resources.ts";
+
+/** A half-open range of offsets in one of a project's source files (an index into its list). */
+export interface Span {
+  readonly file: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Text whose templates are filled in, except those that are only known when the task is ready:
+ * the expansion of a dependency with a glob. Plain text is a string.
+ */
+export type Text = string | readonly (string | DepReference)[];
+
+/** Stands for the paths of the dependency `dep` (its name), inserted when the task is ready. */
+export interface DepReference {
+  readonly dep: string;
+  /** `shell`: each path quoted, separated by spaces; `argv`: one argument each; `raw`: joined by spaces. */
+  readonly form: "shell" | "argv" | "raw";
+}
+
+export type Dep = FileDep | DirectoryDep | GlobDep | KeysDep;
+
+interface DepCommon {
+  /** Name under which actions can refer to it; absent when it has none. */
+  readonly name: string | undefined;
+  /** The task whose target this is, when the file says so (`{task, target}`). */
+  readonly from: TaskId | undefined;
+  /** May be missing; its appearing or vanishing is a change. */
+  readonly optional: boolean;
+  readonly span: Span;
+}
+
+export interface FileDep extends DepCommon {
+  readonly kind: "file";
+  readonly path: string;
+  /** What counts as a change. `content` is decided by SHA-256, with the stat signature as a shortcut. */
+  readonly check: "content" | "mtime" | "size";
+  /** Lies outside the project root and is allowed to. */
+  readonly external: boolean;
+}
+
+export interface DirectoryDep extends DepCommon {
+  readonly kind: "directory";
+  /** Without trailing slash. */
+  readonly path: string;
+  readonly check: "content" | "mtime" | "size";
+  readonly external: boolean;
+}
+
+/** Expanded when the task is ready; no match is an error unless `optional`. */
+export interface GlobDep extends DepCommon {
+  readonly kind: "glob";
+  readonly pattern: string;
+}
+
+/** Some keys of a YAML or JSON file; other changes in the file do not count. */
+export interface KeysDep extends DepCommon {
+  readonly kind: "keys";
+  readonly path: string;
+  /** Dotted paths into the document. */
+  readonly keys: readonly string[];
+}
+
+export interface Target {
+  /** Name under which actions can refer to it; absent when it has none. */
+  readonly name: string | undefined;
+  readonly kind: "file" | "directory";
+  /** Without trailing slash. */
+  readonly path: string;
+  /** Must not be empty (a file of 0 bytes, a directory without entries). */
+  readonly nonempty: boolean;
+  /** Required SHA-256 in hex; absent: any content. */
+  readonly sha256: string | undefined;
+  /** May be missing after success. */
+  readonly optional: boolean;
+  /** Left in place when the task runs again, instead of being moved aside. */
+  readonly update: boolean;
+  /** May be removed once every task that uses it is done. */
+  readonly untilUsed: boolean;
+  readonly span: Span;
+}
+
+/** A value another task saves, read when this task is ready; part of its fingerprint. */
+export interface ValueUse {
+  readonly name: string;
+  /** One member, or all members of a template when it was asked for as a whole. */
+  readonly from: readonly TaskId[];
+  /** True when the program gets an object keyed by member instead of one value. */
+  readonly gathered: boolean;
+  /** Dotted key in the values file; absent: the whole file. */
+  readonly key: string | undefined;
+  readonly span: Span;
+}
+
+/** How a command line is started. */
+export type Shell = "sh" | "bash";
+
+export interface Action {
+  /** `shell`: `text` is given to the shell; `exec`: `argv` is started without one. */
+  readonly kind: "shell" | "exec";
+  readonly text: Text;
+  readonly argv: readonly Text[];
+  readonly shell: Shell;
+  /** Relative to the project root; absent: the task's own. */
+  readonly cwd: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number | undefined;
+  /** Exit codes that count as success. */
+  readonly okExit: readonly number[];
+  /** A file whose content is the standard input; absent: none. */
+  readonly stdin: string | undefined;
+  /**
+   * What enters the fingerprint: the expanded command with indentation normalised, `budget`
+   * parameters and secrets replaced by their placeholders.
+   */
+  readonly recipe: string;
+  readonly span: Span;
+}
+
+/** How a metric is read from a program that does not know flow. */
+export type MetricSource =
+  | { readonly kind: "stdout"; readonly pattern: string }
+  | { readonly kind: "json"; readonly path: string }
+  | { readonly kind: "jsonl"; readonly glob: string };
+
+export interface RetryPolicy {
+  /** Additional tries after a failure. */
+  readonly max: number;
+  /** Causes that are retried; empty: any failure. */
+  readonly causes: readonly string[];
+  /** Wait before the first retry; doubles up to `backoffMaxMs`. */
+  readonly backoffMs: number;
+  readonly backoffMaxMs: number;
+  /** Per cause, per resource (`mem`, `gpu_mem`, `time`, `cpus`), the factor for the next try. */
+  readonly escalate: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+export interface RequeuePolicy {
+  /** `auto`: as the exit says; `always`: also without a checkpoint; `never`: a requeue is a failure. */
+  readonly mode: "auto" | "always" | "never";
+  /** Further exit codes that mean requeue, beside 75, 85 and 99. */
+  readonly codes: readonly number[];
+  /** Absent: no limit but the no-progress guard. */
+  readonly max: number | undefined;
+  readonly delayMs: number;
+}
+
+export interface StopPolicy {
+  /** `SIGTERM`, `SIGINT`, …; `none`: only the stop file. */
+  readonly signal: string;
+  readonly graceMs: number;
+}
+
+export interface Checkpoint {
+  /** Relative to the root; absent: the task's own place under `.flow/`. */
+  readonly path: string | undefined;
+  /** Kept after success. */
+  readonly keep: boolean;
+}
+
+/** One of `track:`; its value at the time of the check is part of the fingerprint. */
+export type Track =
+  | { readonly kind: "env"; readonly name: string }
+  | { readonly kind: "cmd"; readonly command: string; readonly shell: Shell }
+  | { readonly kind: "text"; readonly text: string };
+
+/** A condition with the place it was written at; evaluated when the task is ready. */
+export interface Condition {
+  readonly expression: string;
+  /** Shown when a `require` does not hold. */
+  readonly message: string | undefined;
+  readonly span: Span;
+}
+
+export interface Task {
+  readonly id: TaskId;
+  readonly key: TaskKey;
+  /** The name in the file, with namespace, without axes. */
+  readonly template: string;
+  /** Axis values as written (`10.` stays `10.`), in the order of the axes. */
+  readonly axes: Readonly<Record<string, string>>;
+  /** Safe in paths and unique in the project. */
+  readonly slug: string;
+  readonly aliases: readonly string[];
+  readonly tags: readonly string[];
+  readonly desc: string | undefined;
+  readonly hidden: boolean;
+  /** The flow file it was written in, relative to the root. */
+  readonly file: string;
+  readonly span: Span;
+
+  readonly deps: readonly Dep[];
+  /** Order only: these are done first, their results do not matter. */
+  readonly after: readonly TaskId[];
+  readonly uses: readonly ValueUse[];
+  readonly track: readonly Track[];
+
+  readonly targets: readonly Target[];
+  /** Output directories by name (FLOW_OUTPUT_<ID>), relative to the root; empty path: below FLOW_OUTPUT_DIR. */
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly metrics: readonly MetricSource[];
+  /** A JSON file whose keys other tasks can use; absent: none. */
+  readonly values: string | undefined;
+  readonly protect: boolean;
+
+  readonly actions: readonly Action[];
+  /** Run after the actions, whatever came of them; their exit does not matter. */
+  readonly finally: readonly Action[];
+  /** Set for every action; part of the fingerprint. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Relative to the root. */
+  readonly cwd: string;
+  readonly interactive: boolean;
+  /** Parameters as the program gets them, raw text, dotted names; not part of the fingerprint by themselves. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Names of parameters outside the fingerprint. */
+  readonly budget: readonly string[];
+  /** Raw values of the `budget` parameters, to notice a promotion. */
+  readonly budgetValues: Readonly<Record<string, string>>;
+
+  readonly always: boolean;
+  readonly frozen: boolean;
+  /** A command whose exit code 0 says that the task is fresh; absent: none. */
+  readonly fresh: string | undefined;
+
+  readonly when: Condition | undefined;
+  readonly require: readonly Condition[];
+  readonly retries: RetryPolicy;
+  readonly requeue: RequeuePolicy;
+  readonly timeoutMs: number | undefined;
+  /** No event, output or checkpoint change for this long is a hang; absent: no guard. */
+  readonly hangAfterMs: number | undefined;
+  readonly stop: StopPolicy;
+  readonly allowFailure: boolean;
+  readonly priority: number;
+
+  readonly resources: ResourceRequest;
+  readonly pools: PoolRequest;
+  /** At most this many members of the template at once; absent: no such limit. */
+  readonly maxParallel: number | undefined;
+  /** A failing member stops the other members of the template. */
+  readonly failFast: boolean;
+  readonly backend: string;
+  /** The backend's own keys, already checked by its schema. */
+  readonly backendOptions: Readonly<Record<string, unknown>>;
+  readonly container: string | undefined;
+  /** Mount name → source, as the backend understands it. */
+  readonly mounts: Readonly<Record<string, string>>;
+
+  readonly clean:
+    | { readonly kind: "targets" }
+    | { readonly kind: "none" }
+    | { readonly kind: "actions"; readonly targets: boolean; readonly actions: readonly Action[] };
+}
+
+/** What is asked of running programs when a stop is due. */
+export interface StopRequest {
+  readonly reason: StopReason;
+  readonly how: "graceful" | "forced";
+}

@@ -1,0 +1,63 @@
+// The file system as a port. Metadata calls are synchronous: on a local disk they take microseconds,
+// and the order in which state is written is what makes it safe. Content of unknown size is hashed
+// asynchronously. Paths are absolute.
+
+/** SHA-256 in hex. */
+export type Digest = string;
+
+/**
+ * What tells a changed file from an unchanged one without reading it: mtime (ns), size, inode and
+ * ctime (ns) as one opaque text. Equal text: same content, unless the file was changed within the
+ * clock tick of the signature (see `racy`).
+ */
+export type Signature = string;
+
+export interface FileStat {
+  readonly kind: "file" | "directory" | "link" | "other";
+  readonly size: number;
+  readonly signature: Signature;
+  /** Unix nanoseconds of the younger of mtime and ctime. */
+  readonly changedNs: bigint;
+  /** Nanoseconds; what `check: mtime` compares. */
+  readonly mtimeNs: bigint;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly kind: "file" | "directory" | "link" | "other";
+}
+
+export interface WriteOptions {
+  /** Fail (return false) when the file exists. */
+  readonly exclusive?: boolean;
+  /** Reach the disk before returning. */
+  readonly sync?: boolean;
+  readonly mode?: number;
+}
+
+export interface FileSystem {
+  /** Follows links. Undefined when there is nothing. */
+  stat(path: string): FileStat | undefined;
+  lstat(path: string): FileStat | undefined;
+  /** Undefined when there is no such file. */
+  read(path: string): Uint8Array | undefined;
+  /** Writes whole or throws, never short; false only with `exclusive` when the file exists. */
+  write(path: string, data: string | Uint8Array, options?: WriteOptions): boolean;
+  /** Temp file beside it, synced, then renamed over it. */
+  replace(path: string, data: string | Uint8Array): void;
+  /** In byte order of names; undefined when there is no such directory. */
+  list(path: string): readonly DirectoryEntry[] | undefined;
+  /** Makes the directory and its parents; no error when it exists. */
+  makeDirectory(path: string): void;
+  rename(from: string, to: string): void;
+  /** Removes a file or link; false when there was none. Never follows links. */
+  remove(path: string): boolean;
+  /** Removes an empty directory; false when it is missing or not empty. */
+  removeDirectory(path: string): boolean;
+  /** Creates a link holding `text`; false when the path exists. Atomic, also against other processes. */
+  link(path: string, text: string): boolean;
+  /** The text of a link; undefined when there is none. */
+  readLink(path: string): string | undefined;
+  /** SHA-256 of a file's content. Undefined when it vanished. */
+  hash(path: string): Promise<Digest | undefined>;
+}
