@@ -15,7 +15,6 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { acquireLock } from "./lock.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const minimum = [20, 19];
@@ -29,6 +28,8 @@ class SetUpError extends Error {}
 /** Installs and builds what is missing or older than its sources. */
 async function setUp({ withDev }) {
   checkNode();
+  // Imported only now: it need not parse where the check above fails.
+  const { acquireLock } = await import("./lock.mjs");
   if (isInstalled(withDev) && isBuilt()) return;
   mkdirSync(join(root, "packages/cli/dist"), { recursive: true });
   const release = await acquireLock(join(root, "packages/cli/dist/.lock"), (pid) =>
@@ -111,14 +112,14 @@ async function install(withDev) {
     "--no-fund",
     "--loglevel=http",
     "--fetch-retries=1",
+    "--fetch-retry-mintimeout=500",
   ];
   let fetched = 0;
   let log = "";
   const step = startStep("installing packages", () => `${fetched} fetched`);
   const code = await run("npm", withDev ? args : [...args, "--omit=dev"], (line) => {
-    if (/http (fetch|cache)/.test(line)) fetched++;
+    if (/http (fetch GET 200|cache)/.test(line)) fetched++;
     else log += `${line}\n`;
-    if (/http fetch .*attempt \d+ failed/.test(line)) log += `${line}\n`;
   });
   step.end(code === 0);
   if (code !== 0) throw new SetUpError(installFailure(log));
