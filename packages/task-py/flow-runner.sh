@@ -1,0 +1,526 @@
+#!/bin/sh
+# Runs one attempt on a node that has no Node.js and perhaps no Python: sh flow-runner.sh spec.sh [DIR].
+# README.md beside this file defines the files and promises; flow_task.py exec keeps the same ones, and both pass one list of
+# tests. Written for dash, busybox and bash --posix. On the way of a short program it starts nothing but the program: every
+# fork here is one that thousands of tasks would pay. Names: flow_* comes from the specification, r_* is the runner's own.
+
+r_usage() {
+  printf 'flow-runner.sh: %s\nusage: sh flow-runner.sh SPEC.sh [DIR]\n' "$1" >&2
+  exit 98
+}
+
+# --- time and result files ---------------------------------------------------------------------------------------------------
+
+# Sets r_up (seconds since boot as the kernel writes them, or -) and r_cs (whole centiseconds of a clock that only grows).
+r_clock() {
+  if read -r r_up r_rest </proc/uptime; then
+    r_cs=${r_up%.*}${r_up#*.}
+    r_cs=${r_cs#"${r_cs%%[1-9]*}"}
+    r_cs=${r_cs:-0}
+  else
+    r_up=- r_cs=$(date +%s)00
+  fi 2>/dev/null
+}
+
+# Creates `started`, or leaves: 97 when it is there already. A claim that could not be written whole is given back.
+r_claim() {
+  r_start=- r_boot=- r_host=-
+  if read -r r_line </proc/$$/stat; then
+    # shellcheck disable=SC2086 # the fields after the command name are numbers
+    set -- ${r_line##*") "}
+    r_start=${20}
+  fi 2>/dev/null
+  read -r r_boot </proc/sys/kernel/random/boot_id 2>/dev/null || r_boot=-
+  read -r r_host </proc/sys/kernel/hostname 2>/dev/null || r_host=-
+  r_clock
+  r_begin=$r_cs r_torn=
+  set -C
+  {
+    printf 'pid=%s start=%s boot=%s host=%s uptime=%s runner=sh\n' "$$" "$r_start" "$r_boot" "$r_host" "$r_up" >&3 ||
+      r_torn=1
+  } 3>started 2>/dev/null || {
+    [ -e started ] && exit 97
+    r_usage "cannot create $PWD/started"
+  }
+  set +C
+  if [ -n "$r_torn" ]; then
+    rm -f started
+    r_usage "cannot write $PWD/started"
+  fi
+}
+
+# Prints seconds from the shell's "1m2.345s".
+r_seconds() {
+  r_frac=${1#*[.,]}
+  r_secs=${1#*m}
+  printf '%s.%s' "$((${1%%m*} * 60 + ${r_secs%%[.,]*}))" "${r_frac%s}"
+}
+
+r_write_usage() {
+  times >usage.jsonl
+  { read -r r_line && read -r r_user r_sys; } <usage.jsonl || return 0
+  {
+    printf '{"k":"usage","wall_s":%s.%02d,"cpu_user_s":' "$(((r_cs - r_begin) / 100))" "$(((r_cs - r_begin) % 100))"
+    r_seconds "$r_user"
+    printf ',"cpu_sys_s":'
+    r_seconds "$r_sys"
+    [ -z "$r_peak" ] || printf ',"max_rss_kb":%s' "$r_peak"
+    printf '}\n'
+  } >usage.jsonl
+}
+
+# Writes the result. A full disk may have room again in a moment, and the result is worth waiting for.
+r_write_exit() {
+  r_clock
+  r_write_usage 2>/dev/null
+  r_tries=0
+  until printf 'code=%s signal=%s stopped=%s cause=%s action=%s leaky=%s error=%s uptime=%s\n' "$r_code" "$r_signal" \
+    "${r_stopped:--}" "${r_cause:--}" "$r_action" "$r_leaky" "${r_error:--}" "$r_up" 2>/dev/null >exit; do
+    r_tries=$((r_tries + 1))
+    [ "$r_tries" -lt 30 ] || break
+    sleep 1
+  done
+  r_written=1
+}
+
+# The shell itself gives up (it cannot fork, the specification does not parse): what runs is ended and the result says so.
+r_give_up() {
+  [ -z "$r_written" ] || return 0
+  [ -z "$r_pid" ] || r_kill_tree
+  r_stop_ticking
+  r_code=125 r_signal=0 r_error=${r_error:-system}
+  r_write_exit
+  exit 125
+}
+
+# --- the process tree --------------------------------------------------------------------------------------------------------
+
+# Prints the processes that carry this attempt's key, without the runner. Zombies have no environment and are not among them.
+r_marked() {
+  for r_file in $(grep -lszFx -- "FLOW_ATTEMPT_KEY=$flow_key" /proc/[0-9]*/environ 2>/dev/null); do
+    r_file=${r_file#/proc/}
+    [ "${r_file%/environ}" = "$$" ] || printf '%s\n' "${r_file%/environ}"
+  done
+}
+
+# Kills everything of this attempt. Again until nothing is found, because a process may fork while it is looked for.
+r_kill_tree() {
+  [ -z "$r_grouped" ] || kill -KILL "-$r_pid" 2>/dev/null
+  r_pass=0
+  while [ "$r_pass" -lt 50 ]; do
+    r_pids=$(r_marked)
+    [ -n "$r_pids" ] || return 0
+    # shellcheck disable=SC2086 # a list of numbers
+    kill -s KILL $r_pids 2>/dev/null
+    r_pass=$((r_pass + 1))
+  done
+}
+
+# Ends what the program left behind and counts it.
+r_sweep() {
+  r_clock
+  if [ -z "$r_grouped" ] || [ -n "$r_stopped" ] || [ $((r_cs - r_action_begin)) -ge 100 ] ||
+    kill -0 "-$r_pid" 2>/dev/null; then
+    for r_rest in $(r_marked); do r_leaky=$((r_leaky + 1)); done
+    r_kill_tree
+  fi
+}
+
+r_sample() {
+  r_sum=0
+  for r_rest in $(r_marked); do
+    while read -r r_word r_number r_unit; do
+      [ "$r_word" != VmRSS: ] || r_sum=$((r_sum + r_number))
+    done <"/proc/$r_rest/status"
+  done 2>/dev/null
+  [ "$r_sum" -le "${r_peak:-0}" ] || r_peak=$r_sum
+}
+
+# --- signals to the program --------------------------------------------------------------------------------------------------
+
+r_signal_number() {
+  case $1 in
+    HUP) r_n=1 ;; INT) r_n=2 ;; QUIT) r_n=3 ;; KILL) r_n=9 ;; USR1) r_n=10 ;; USR2) r_n=12 ;; CONT) r_n=18 ;; *) r_n=15 ;;
+  esac
+}
+
+# True when process $1 is a shell that leaves signal number $2 to its default and has children (then in r_kids).
+r_is_shell_around() {
+  r_kids=
+  read -r r_word <"/proc/$1/comm" || return 1
+  case $r_word in sh | dash | bash | ash | busybox | ksh* | mksh | zsh) ;; *) return 1 ;; esac
+  while read -r r_word r_mask; do
+    [ "$r_word" = SigCgt: ] || continue
+    [ $((0x${r_mask#????????} >> ($2 - 1) & 1)) -eq 0 ] || return 1
+  done <"/proc/$1/status"
+  # The file has no newline at its end, so read fails on success.
+  read -r r_kids <"/proc/$1/task/$1/children"
+  [ -n "$r_kids" ]
+} 2>/dev/null
+
+# Sends signal $1 to the program at process $2: a shell around it would die of it and take the exit code along.
+r_deliver() {
+  r_signal_number "$1"
+  if r_is_shell_around "$2" "$r_n"; then
+    for r_rest in $r_kids; do r_deliver "$1" "$r_rest"; done
+  else
+    kill -s "$1" "$2" 2>/dev/null
+  fi
+}
+
+# --- stop requests -----------------------------------------------------------------------------------------------------------
+
+# Takes the reason out of the stop file that is there; `user` if it cannot be read.
+r_read_stop_file() {
+  r_line=
+  read -r r_line <"$r_stop_file" 2>/dev/null
+  case $r_line in
+    *'"reason":"'*)
+      r_stopped=${r_line#*'"reason":"'}
+      r_stopped=${r_stopped%%'"'*}
+      ;;
+    *) r_stopped=user ;;
+  esac
+}
+
+# Creates the stop file whole; one that appeared meanwhile stays and names the reason.
+r_create_stop_file() {
+  r_unix=$(date +%s)
+  printf '{"reason":"%s","at":%s,"kill_at":%s}\n' "$r_stopped" "$r_unix" "$((r_unix + (r_kill_at - r_cs) / 100))" \
+    >"$r_stop_file.$$" || return 0
+  if ! ln "$r_stop_file.$$" "$r_stop_file" 2>/dev/null; then
+    if [ -e "$r_stop_file" ]; then r_read_stop_file; else mv "$r_stop_file.$$" "$r_stop_file"; fi
+  fi
+  rm -f "$r_stop_file.$$"
+}
+
+# r_stop REASON CAUSE: asks the program to stop; only the first request counts.
+r_stop() {
+  [ -z "$r_stopped" ] || return 0
+  r_stopped=$1 r_cause=$2
+  r_clock
+  r_kill_at=$((r_cs + (flow_grace_ms + 9) / 10))
+  r_stop_ticking
+  if [ -e "$r_stop_file" ]; then
+    r_read_stop_file
+  else
+    case $2 in
+      signal:*)
+        if [ -n "$flow_has_cause" ]; then
+          # shellcheck disable=SC2046 # two words are wanted
+          set -- $(flow_cause 2>/dev/null | head -n 1)
+          r_stopped=${1:-$r_stopped}
+          [ -z "${2:-}" ] || r_limit_kill "$2"
+        fi
+        ;;
+    esac
+    r_create_stop_file
+  fi
+  [ -z "$r_pid" ] || [ "$flow_stop_signal" = none ] || r_deliver "$flow_stop_signal" "$r_pid"
+}
+
+# Brings the kill forward to unix second $1.
+r_limit_kill() {
+  r_clock
+  r_limit=$((r_cs + ($1 - $(date +%s)) * 100))
+  [ "$r_limit" -ge "$r_kill_at" ] || r_kill_at=$r_limit
+}
+
+# --- waiting -----------------------------------------------------------------------------------------------------------------
+
+# What every trap does. The work is done here and not after the wait, because a signal that comes just before a wait does not
+# end it. r_busy keeps signals that come during the work, and while a program is being started, for the end of that. A trap is
+# never '' because ignored signals are inherited.
+r_note() {
+  r_noted="$r_noted $1" r_woken=1
+  r_catch_up
+}
+
+r_catch_up() {
+  while [ -z "$r_busy" ] && [ -n "$r_noted" ]; do
+    r_busy=1
+    r_attend
+    r_arm
+    r_busy=
+  done
+}
+
+# Wakes the runner after $1 centiseconds, and every second from then on until the runner ends it: bash now and then misses a
+# signal that arrives together with the end of a child. A fresh shell, so that its $! can only be its own sleep. It is ended by
+# VTALRM, which has no trap here: one that is trapped would be lost on a child that was forked a moment ago.
+r_tick_after() {
+  (
+    unset FLOW_ATTEMPT_KEY
+    exec sh -c 'trap "kill \$! 2>/dev/null; exit 0" VTALRM
+      sleep "$1" 2>/dev/null & wait "$!" || { sleep 1 & wait "$!"; }
+      while kill -s ALRM "$2" 2>/dev/null; do sleep 1 & wait "$!"; done' sh "$(($1 / 100)).$(($1 / 10 % 10))$(($1 % 10))" "$$"
+  ) </dev/null >/dev/null 2>&1 &
+  r_ticker=$!
+}
+
+r_stop_ticking() {
+  [ -n "$r_ticker" ] || return 0
+  kill -s VTALRM "$r_ticker" 2>/dev/null
+  wait "$r_ticker" 2>/dev/null
+  r_ticker=
+}
+
+# Sets r_next to the sooner of r_next and $1 (centiseconds; empty: never).
+r_sooner() {
+  [ -z "$1" ] || { [ -n "$r_next" ] && [ "$r_next" -le "$1" ]; } || r_next=$1
+}
+
+# Starts a tick for whatever comes next: a look at the stop file, a timer, the end of the grace.
+r_arm() {
+  [ -z "$r_ticker" ] || return 0
+  r_next=
+  if [ -n "$r_stopped" ]; then
+    r_sooner "$r_kill_at"
+  else
+    r_sooner "$r_timeout_at"
+    r_sooner "$r_action_timeout_at"
+    r_sooner "$r_deadline_at"
+    [ "$flow_poll_ms" -eq 0 ] || r_sooner "$((r_cs + (flow_poll_ms + 9) / 10))"
+  fi
+  [ -n "$r_next" ] || return 0
+  r_wait=$((r_next - r_cs))
+  [ "$r_wait" -gt 0 ] || r_wait=1
+  r_tick_after "$r_wait"
+}
+
+r_due() {
+  [ -n "$1" ] && [ "$r_cs" -ge "$1" ]
+}
+
+r_obey() {
+  eval "r_means=\$flow_signal_$1"
+  case $r_means in
+    ignore | '') ;;
+    forward) [ -z "$r_pid" ] || r_deliver "$1" "$r_pid" ;;
+    *) r_stop "$r_means" "signal:$1" ;;
+  esac
+}
+
+# Acts on what woke the runner.
+r_attend() {
+  r_now=$r_noted r_noted=
+  for r_name in $r_now; do
+    case $r_name in ALRM) r_stop_ticking ;; *) r_obey "$r_name" ;; esac
+  done
+  r_clock
+  if [ -z "$r_stopped" ]; then
+    if [ "$flow_poll_ms" -ne 0 ] && [ -e "$r_stop_file" ]; then
+      r_stop user file
+    elif r_due "$r_timeout_at" || r_due "$r_action_timeout_at"; then
+      r_stop timeout timer
+    elif r_due "$r_deadline_at"; then
+      r_stop deadline timer
+    fi
+  elif r_due "$r_kill_at" && [ -n "$r_pid" ]; then
+    case $r_cause in *+kill) ;; *) r_cause="$r_cause+kill" ;; esac
+    r_kill_tree
+    r_kill_at=$((r_cs + 100))
+  fi
+  [ -z "$r_peak_wanted" ] || r_sample
+}
+
+# Waits for the program and sets r_rc, through every interruption. An interrupted wait and a program killed by the same signal
+# give the same number; asking again tells them apart, and 127 then means that the first answer was the real one.
+r_wait_program() {
+  r_rc=
+  while :; do
+    r_woken=
+    wait "$r_pid"
+    r_answer=$?
+    if [ "$r_answer" -eq 127 ] && [ -n "$r_rc" ]; then return; fi
+    r_rc=$r_answer
+    [ -n "$r_woken" ] && [ "$r_rc" -gt 128 ] || return 0
+  done
+}
+
+# --- one action --------------------------------------------------------------------------------------------------------------
+
+# Becomes the program of action $1, in the child: environment, directory, then exec.
+r_become() {
+  export FLOW_ATTEMPT_KEY="$flow_key" FLOW_TASK_DIR="$r_dir" FLOW_EVENTS="$r_dir/events.0.jsonl" FLOW_STOP_FILE="$r_stop_file"
+  export FLOW_GRACE="$(((flow_grace_ms + 999) / 1000))" FLOW_EXIT_REQUEUE=75
+  [ -z "$r_deadline" ] || export FLOW_DEADLINE="$r_deadline"
+  [ -z "$flow_tmp_dir" ] || export FLOW_TMP_DIR="$flow_tmp_dir" TMPDIR="$flow_tmp_dir"
+  flow_env
+  "flow_env_$1"
+  if [ -n "${FLOW_CHECKPOINT_DIR:-}" ] && [ -z "$flow_resume" ]; then
+    FLOW_RESUME=0
+    for r_rest in "$FLOW_CHECKPOINT_DIR"/* "$FLOW_CHECKPOINT_DIR"/.[!.]*; do
+      if [ -e "$r_rest" ]; then
+        FLOW_RESUME=1
+        break
+      fi
+    done
+    export FLOW_RESUME
+  fi
+  [ -z "$flow_umask" ] || umask "$flow_umask"
+  cd -- "$r_cwd" || exit 125
+  # shellcheck disable=SC2086 # a prefix of plain words
+  "flow_exec_$1" $r_prefix
+}
+
+r_refuse() {
+  r_error=$1 r_code=125 r_signal=0
+  printf 'flow: %s\n' "$2" >>stderr
+}
+
+# Runs action $1 to its end; sets r_code and r_signal. Returns 1 when the next one must not start.
+r_run_action() {
+  r_action=$1
+  eval "r_cwd=\$flow_cwd_$1 r_stdin=\$flow_stdin_$1 r_action_ms=\$flow_timeout_ms_$1 r_ok=\$flow_ok_$1"
+  case $r_cwd in '') r_cwd=$flow_cwd ;; esac
+  case $r_stdin in '') r_stdin=/dev/null ;; esac
+  if ! { [ -d "$r_cwd" ] && [ -x "$r_cwd" ]; }; then
+    r_refuse cwd "the working directory $r_cwd is missing or closed"
+    return 1
+  elif ! [ -r "$r_stdin" ]; then
+    r_refuse stdin "the input file $r_stdin is missing or closed"
+    return 1
+  fi
+  r_clock
+  r_action_begin=$r_cs r_action_timeout_at=
+  [ -z "$r_action_ms" ] || r_action_timeout_at=$((r_cs + (r_action_ms + 9) / 10))
+  r_busy=1
+  [ -z "${BASH_VERSION:-}" ] || set -m
+  (r_become "$1") <"$r_stdin" >>stdout 2>>stderr &
+  r_pid=$!
+  [ -z "${BASH_VERSION:-}" ] || set +m
+  r_arm
+  r_busy=
+  r_catch_up
+  r_wait_program
+  r_sweep
+  r_pid=
+  r_signal=0
+  r_code=$r_rc
+  if [ "$r_rc" -gt 128 ] && [ "$r_rc" -lt 193 ]; then r_signal=$((r_rc - 128)); fi
+  for r_rest in $r_ok; do
+    [ "$r_rc" -ne "$r_rest" ] || r_code=0 r_signal=0
+  done
+  [ "$r_code" -eq 0 ]
+}
+
+# How to give the program a process group of its own, and default dispositions for INT and QUIT, which a shell without job
+# control ignores in its background. bash has job control without a terminal; it is on only while a program is started, because
+# with it a wait ends when the program is merely stopped.
+r_choose_prefix() {
+  r_prefix='' r_grouped=''
+  if [ -n "${BASH_VERSION:-}" ]; then
+    r_grouped=1
+  elif command -v setsid >/dev/null 2>&1; then
+    r_prefix=setsid r_grouped=1
+  fi
+  case ${flow_stop_signal}${BASH_VERSION:+ bash} in
+    INT | QUIT)
+      if env --default-signal=INT,QUIT true 2>/dev/null; then
+        r_prefix="env --default-signal=INT,QUIT $r_prefix"
+      else
+        flow_stop_signal=TERM
+      fi
+      ;;
+  esac
+}
+
+# --- the attempt -------------------------------------------------------------------------------------------------------------
+
+r_read_spec() {
+  r_error=spec
+  flow_version='' flow_key='' flow_cwd=$r_dir flow_umask='' flow_tmp_dir='' flow_stop_file='' flow_resume=''
+  flow_actions=0 flow_finally=0 flow_timeout_ms='' flow_deadline='' flow_stop_signal=TERM flow_grace_ms=60000 flow_poll_ms=0
+  flow_has_cause='' flow_requeue_codes='' flow_requeue_exit='' flow_has_requeue=''
+  flow_signal_TERM=shutdown flow_signal_INT=user flow_signal_HUP=ignore
+  flow_signal_USR1='' flow_signal_USR2='' flow_signal_CONT=''
+  [ -r "$r_spec" ] && . "$r_spec"
+  [ "$flow_version" = 1 ] && [ -n "$flow_key" ] || {
+    printf 'flow: %s is not a specification of version 1\n' "$r_spec" >>stderr
+    exit 125
+  }
+  r_error=
+  for r_name in TERM INT HUP USR1 USR2 CONT; do
+    eval "r_means=\$flow_signal_$r_name"
+    [ -n "$r_means" ] || trap - "$r_name"
+  done
+}
+
+r_prepare() {
+  r_stop_file=${flow_stop_file:-$r_dir/stop}
+  r_peak_wanted=
+  [ -z "$flow_timeout_ms" ] || r_timeout_at=$((r_begin + (flow_timeout_ms + 9) / 10))
+  r_deadline=${flow_deadline:-${FLOW_DEADLINE:-}}
+  if [ -n "$r_deadline" ]; then
+    r_clock
+    r_deadline_at=$((r_cs + (${r_deadline%.*} - $(date +%s)) * 100 - (flow_grace_ms + 9) / 10))
+  fi
+  [ "$flow_poll_ms" -eq 0 ] && [ -z "$flow_timeout_ms$r_deadline" ] || r_peak_wanted=1
+  r_error=dirs
+  flow_make_dirs 2>>stderr || exit 125
+  r_error=
+  r_choose_prefix
+}
+
+r_run_all() {
+  r_number=0
+  while [ "$r_number" -lt "$flow_actions" ]; do
+    [ -z "$r_stopped" ] || {
+      # Stopped between two actions: nobody was killed, but the attempt did not do its work.
+      r_code=143 r_signal=15
+      break
+    }
+    r_number=$((r_number + 1))
+    r_run_action "$r_number" || break
+  done
+  r_result="$r_code $r_signal $r_action $r_error"
+  r_number=$flow_actions
+  while [ "$r_number" -lt $((flow_actions + flow_finally)) ]; do
+    case $r_cause in *+kill) break ;; esac
+    r_number=$((r_number + 1))
+    r_run_action "$r_number"
+  done
+  # shellcheck disable=SC2086 # words without blanks
+  set -- $r_result
+  r_code=$1 r_signal=$2 r_action=$3 r_error=${4:-}
+}
+
+# Speaks the scheduler's own protocol for "run me again" and leaves with the right status.
+r_leave() {
+  trap - EXIT
+  case $r_stopped in user | pruned) exit "$r_code" ;; esac
+  for r_rest in $flow_requeue_codes; do
+    if [ "$r_code" -eq "$r_rest" ]; then
+      [ -z "$flow_has_requeue" ] || flow_requeue
+      exit "${flow_requeue_exit:-$r_code}"
+    fi
+  done
+  exit "$r_code"
+}
+
+[ $# -ge 1 ] && [ $# -le 2 ] || r_usage "expected one or two arguments, got $#"
+case $1 in /*) r_spec=$1 ;; *) r_spec=$PWD/$1 ;; esac
+r_dir=${2:-${r_spec%/*}}
+case $r_dir in /*) ;; *) r_dir=$PWD/$r_dir ;; esac
+[ -d "$r_dir" ] || mkdir -p -- "$r_dir" || r_usage "cannot make the directory $r_dir"
+cd -- "$r_dir" || r_usage "cannot enter the directory $r_dir"
+
+r_noted='' r_busy=1 r_woken='' r_written='' r_pid='' r_ticker='' r_stopped='' r_cause='' r_error='' r_peak='' r_grouped=''
+r_timeout_at='' r_action_timeout_at='' r_deadline_at='' r_code=0 r_signal=0 r_action=0 r_leaky=0
+for r_name in TERM INT HUP USR1 USR2 CONT ALRM; do
+  # shellcheck disable=SC2064 # the name is wanted now
+  trap "r_note $r_name" "$r_name"
+done
+r_claim
+trap r_give_up EXIT
+r_read_spec
+r_prepare
+r_busy=
+r_catch_up
+r_run_all
+r_busy=1
+r_stop_ticking
+[ -z "$flow_tmp_dir" ] || rm -rf -- "$flow_tmp_dir"
+r_write_exit
+r_leave

@@ -1,0 +1,224 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { Attempt, ended, patient, runners, sh, until } from "./runner-rig.ts";
+
+const ok = { code: 0, signal: 0, action: 1, leaky: 0, uptimeSeconds: expect.any(Number) };
+
+for (const runner of runners) {
+  describe.skipIf(runner.missing !== undefined)(`runner ${runner.name}`, () => {
+    it("turns a signal into one stop request and lets the program answer", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [patient('cat "$FLOW_STOP_FILE"; exit 75'), sh("echo never")],
+        signals: { TERM: "preempt", INT: "user" },
+      });
+      await attempt.said("ready");
+      child.kill("SIGTERM");
+      child.kill("SIGINT");
+      expect(await attempt.end(child)).toEqual({
+        ...ok,
+        code: 75,
+        stopped: expect.stringMatching(/^(preempt|user)$/),
+        cause: expect.stringMatching(/^signal:(TERM|INT)$/),
+      });
+      expect(attempt.read("stdout")).toMatch(
+        /^ready\n\{"reason":"(preempt|user)","at":\d+,"kill_at":\d+\}\n$/,
+      );
+    });
+
+    it("finds a stop file by looking for it and gives its reason", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({ actions: [patient("exit 75")], stop: { poll_s: 0.05 } });
+      await attempt.said("ready");
+      writeFileSync(attempt.path("stop"), '{"reason":"pruned"}\n');
+      expect(await attempt.end(child)).toEqual({
+        ...ok,
+        code: 75,
+        stopped: "pruned",
+        cause: "file",
+      });
+      expect(attempt.read("stop")).toBe('{"reason":"pruned"}\n');
+    });
+
+    it("takes the reason of a stop file that is there when a signal comes", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({ actions: [patient("exit 75")] });
+      await attempt.said("ready");
+      writeFileSync(attempt.path("stop"), '{"reason":"user"}\n');
+      child.kill("SIGTERM");
+      expect(await attempt.end(child)).toMatchObject({ stopped: "user", cause: "signal:TERM" });
+    });
+
+    it("asks whoever knows why the signal came", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [patient("exit 75")],
+        stop: { cause: ["sh", "-c", "echo hung $(($(date +%s) + 30)) and more; echo second"] },
+      });
+      await attempt.said("ready");
+      const before = Math.floor(Date.now() / 1000);
+      child.kill("SIGTERM");
+      expect(await attempt.end(child)).toMatchObject({ stopped: "hung", cause: "signal:TERM" });
+      const request = JSON.parse(attempt.read("stop")) as { kill_at: number };
+      expect(request.kill_at).toBeGreaterThanOrEqual(before + 28);
+      expect(request.kill_at).toBeLessThanOrEqual(before + 35);
+    });
+
+    it("stops at the deadline less the grace, and tells the program the deadline", async () => {
+      using attempt = new Attempt(runner);
+      const deadline = Math.floor(Date.now() / 1000) + 5;
+      const child = attempt.start(
+        { actions: [patient('echo "$FLOW_DEADLINE"; exit 75')], stop: { grace_s: 4 } },
+        { ...process.env, FLOW_DEADLINE: String(deadline) },
+      );
+      expect(await attempt.end(child)).toMatchObject({
+        code: 75,
+        stopped: "deadline",
+        cause: "timer",
+      });
+      expect(attempt.read("stdout")).toBe(`ready\n${deadline}\n`);
+    });
+
+    it("stops an action at its own timeout and the attempt at the common one", async () => {
+      using one = new Attempt(runner);
+      const actions = [{ ...patient("exit 9"), timeout_s: 0.2 }];
+      expect(await one.run({ actions })).toMatchObject({
+        code: 9,
+        stopped: "timeout",
+        cause: "timer",
+      });
+      using all = new Attempt(runner);
+      expect(await all.run({ actions: [patient("exit 9")], timeout_s: 0.2 })).toMatchObject({
+        code: 9,
+        stopped: "timeout",
+      });
+    });
+
+    it("kills the whole tree when the grace is over, whatever left the group", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [
+          sh(
+            "trap : TERM; setsid sleep 300 & (setsid setsid sleep 300 &); echo ready; while :; do sleep 0.1; done",
+          ),
+        ],
+        finally: [sh("echo never")],
+        stop: { grace_s: 0.3 },
+      });
+      await attempt.said("ready");
+      await until(() => attempt.alive().length >= 3, "the tree");
+      child.kill("SIGTERM");
+      expect(await attempt.end(child)).toEqual({
+        ...ok,
+        code: 137,
+        signal: 9,
+        stopped: "shutdown",
+        cause: "signal:TERM+kill",
+        leaky: expect.any(Number),
+      });
+      expect(attempt.alive()).toEqual([]);
+      expect(attempt.read("stdout")).toBe("ready\n");
+    });
+
+    it("signals the program and not the shell around it, so that its exit code arrives", async () => {
+      using attempt = new Attempt(runner);
+      const program = "trap 'exit 75' TERM; echo ready; while :; do sleep 0.02; done";
+      const around = 'sh -c "$1"; echo not reached';
+      const child = attempt.start({
+        actions: [{ argv: ["sh", "-e", "-c", around, "sh", program] }, sh("echo never")],
+      });
+      await attempt.said("ready");
+      child.kill("SIGTERM");
+      expect(await attempt.end(child)).toMatchObject({ code: 75, signal: 0, stopped: "shutdown" });
+      expect(attempt.read("stdout")).toBe("ready\n");
+    });
+
+    it("passes on the signals it is told to and ignores others", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [sh("trap 'echo got; exit 0' USR1; echo ready; while :; do sleep 0.02; done")],
+        signals: { USR1: "forward", HUP: "ignore" },
+      });
+      await attempt.said("ready");
+      child.kill("SIGHUP");
+      child.kill("SIGUSR1");
+      expect(await attempt.end(child)).toEqual(ok);
+      expect(attempt.read("stdout")).toBe("ready\ngot\n");
+    });
+
+    it("asks by the file alone when the stop signal is none", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [sh('echo ready; while ! [ -e "$FLOW_STOP_FILE" ]; do sleep 0.02; done; exit 75')],
+        stop: { signal: "none" },
+      });
+      await attempt.said("ready");
+      child.kill("SIGTERM");
+      expect(await attempt.end(child)).toMatchObject({ code: 75, stopped: "shutdown" });
+    });
+
+    it("can send INT, which a shell's background would ignore", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [sh("trap 'exit 75' INT; echo ready; while :; do sleep 0.02; done")],
+        stop: { signal: "INT" },
+      });
+      await attempt.said("ready");
+      child.kill("SIGTERM");
+      expect(await attempt.end(child)).toMatchObject({ code: 75, stopped: "shutdown" });
+    });
+
+    it("starts nothing more after a stop that came between two actions", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({ actions: [patient("exit 0"), sh("echo never")] });
+      await attempt.said("ready");
+      child.kill("SIGTERM");
+      expect(await attempt.end(child)).toMatchObject({
+        code: 143,
+        signal: 15,
+        action: 1,
+        stopped: "shutdown",
+      });
+      expect(attempt.read("stdout")).toBe("ready\n");
+    });
+
+    it("does not ask to be run again when a person stopped it", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [patient("exit 75")],
+        requeue: { codes: [75], exit: 99 },
+      });
+      await attempt.said("ready");
+      child.kill("SIGINT");
+      expect(await ended(child)).toBe(75);
+    });
+
+    it("leaves no timer behind", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [sh("true")],
+        timeout_s: 1000,
+        stop: { poll_s: 100 },
+      });
+      await attempt.end(child);
+      await until(
+        () => sessionOf(child.pid ?? 0).length === 0,
+        "the runner's own processes to end",
+      );
+    });
+  });
+}
+
+/** Live processes of the session that `pid` leads. */
+function sessionOf(pid: number): readonly string[] {
+  return readdirSync("/proc").filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      const [state, , , session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return state !== "Z" && session === String(pid);
+    } catch {
+      return false;
+    }
+  });
+}
