@@ -58,6 +58,7 @@ function isInstalled(withDev) {
   const wanted = readPackages(join(root, "package-lock.json")) || {};
   return Object.keys(wanted).every((path) => {
     const entry = wanted[path];
+    if (entry.link) return existsSync(join(root, path));
     if (!path.startsWith("node_modules/") || entry.optional || (entry.dev && !withDev)) return true;
     const found = installed[path];
     return found !== undefined && found.version === entry.version && existsSync(join(root, path));
