@@ -1,0 +1,152 @@
+// The last success of every task, in one file with one line per task. Lines are parsed when asked
+// for. Damage costs the damaged lines and nothing else: their tasks run again.
+
+import type { TaskKey } from "../model/ids.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import type { Trace } from "./trace.ts";
+
+const keyPattern = /^[0-9a-f]{16}$/;
+
+/** Traces by task. Reading never writes; {@link TraceStore.save} is for the holder of a run's lock. */
+export class TraceStore {
+  readonly #fileSystem: FileSystem;
+  readonly #path: string;
+  #lines = new Map<TaskKey, string>();
+  readonly #parsed = new Map<TaskKey, Trace | undefined>();
+  readonly #overlaid = new Map<TaskKey, Trace>();
+  /** Own changes; undefined: forgotten. */
+  readonly #changes = new Map<TaskKey, Trace | undefined>();
+  #signature: string | undefined;
+  #damaged = 0;
+
+  constructor(fileSystem: FileSystem, path: string) {
+    this.#fileSystem = fileSystem;
+    this.#path = path;
+    this.#load();
+  }
+
+  /** How many lines could not be read; their tasks count as never done. */
+  get damaged(): number {
+    return this.#damaged;
+  }
+
+  /** Whether there is something to save. */
+  get isChanged(): boolean {
+    return this.#changes.size > 0;
+  }
+
+  /** Keys of all tasks with a trace. */
+  keys(): readonly TaskKey[] {
+    const keys = new Set([...this.#lines.keys(), ...this.#overlaid.keys()]);
+    for (const [key, trace] of this.#changes) {
+      if (trace === undefined) keys.delete(key);
+      else keys.add(key);
+    }
+    return [...keys];
+  }
+
+  /** The last success of a task; undefined when there was none. */
+  get(key: TaskKey): Trace | undefined {
+    if (this.#changes.has(key)) return this.#changes.get(key);
+    const recorded = this.#fromFile(key);
+    const overlaid = this.#overlaid.get(key);
+    if (recorded === undefined || overlaid === undefined) return recorded ?? overlaid;
+    return overlaid.serial > recorded.serial ? overlaid : recorded;
+  }
+
+  /** Milliseconds the last success took; undefined when there was none. Does not parse. */
+  durationMs(key: TaskKey): number | undefined {
+    if (this.#changes.has(key) || this.#overlaid.has(key)) return this.get(key)?.durationMs;
+    const found = /"durationMs":([0-9.e+]+)/.exec(this.#lines.get(key) ?? "");
+    return found?.[1] === undefined ? undefined : Number(found[1]);
+  }
+
+  put(key: TaskKey, trace: Trace): void {
+    this.#changes.set(key, trace);
+  }
+
+  /** Forgets a task's success. */
+  remove(key: TaskKey): void {
+    if (this.get(key) !== undefined) this.#changes.set(key, undefined);
+  }
+
+  /** Adds what runs that are still open have on record; the later attempt counts. Never saved. */
+  overlay(traces: Iterable<readonly [TaskKey, Trace]>): void {
+    for (const [key, trace] of traces) {
+      const earlier = this.#overlaid.get(key);
+      if (earlier === undefined || earlier.serial < trace.serial) this.#overlaid.set(key, trace);
+    }
+  }
+
+  /**
+   * Writes own changes over what the file holds now, so that another run's are kept. The caller
+   * holds the lock that keeps two savers apart.
+   */
+  save(): void {
+    if (this.#changes.size === 0) return;
+    const signature = this.#fileSystem.stat(this.#path)?.signature;
+    if (signature !== this.#signature) this.#load();
+    for (const [key, trace] of this.#changes) {
+      if (trace === undefined) this.#lines.delete(key);
+      else this.#lines.set(key, JSON.stringify(trace));
+    }
+    let text = "";
+    for (const [key, line] of this.#lines) text += `${key}\t${line}\n`;
+    this.#fileSystem.replace(this.#path, text);
+    this.#signature = this.#fileSystem.stat(this.#path)?.signature;
+    for (const [key, trace] of this.#changes) this.#parsed.set(key, trace);
+    this.#changes.clear();
+  }
+
+  #load(): void {
+    this.#lines = new Map();
+    this.#parsed.clear();
+    this.#damaged = 0;
+    this.#signature = this.#fileSystem.stat(this.#path)?.signature;
+    const bytes = this.#fileSystem.read(this.#path);
+    if (bytes === undefined) return;
+    const text = new TextDecoder().decode(bytes);
+    for (let start = 0; start < text.length; ) {
+      let end = text.indexOf("\n", start);
+      const isWhole = end >= 0;
+      if (!isWhole) end = text.length;
+      const tab = text.indexOf("\t", start);
+      const key = text.slice(start, tab);
+      if (isWhole && tab < end && keyPattern.test(key) && text[end - 1] === "}") {
+        this.#lines.set(key as TaskKey, text.slice(tab + 1, end));
+      } else this.#damaged++;
+      start = end + 1;
+    }
+  }
+
+  #fromFile(key: TaskKey): Trace | undefined {
+    if (this.#parsed.has(key)) return this.#parsed.get(key);
+    const line = this.#lines.get(key);
+    let trace: Trace | undefined;
+    if (line !== undefined) {
+      trace = parseTrace(line);
+      if (trace === undefined) {
+        this.#damaged++;
+        this.#lines.delete(key);
+      }
+    }
+    this.#parsed.set(key, trace);
+    return trace;
+  }
+}
+
+/** Undefined when the text is not a trace of this version. */
+function parseTrace(line: string): Trace | undefined {
+  try {
+    const trace = JSON.parse(line) as Partial<Trace> | null;
+    const isTrace =
+      trace?.version === 1 &&
+      typeof trace.fingerprint?.digest === "string" &&
+      typeof trace.serial === "number" &&
+      Array.isArray(trace.deps) &&
+      Array.isArray(trace.targets);
+    return isTrace ? (trace as Trace) : undefined;
+  } catch {
+    return undefined;
+  }
+}
