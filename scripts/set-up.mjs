@@ -197,7 +197,8 @@ function say(text) {
 }
 
 setUp({ withDev: process.argv.includes("--dev") }).catch((error) => {
-  if (!(error instanceof SetUpError)) throw error;
-  say(error.message.trimEnd());
+  const isOutside = error.syscall !== undefined;
+  if (!(error instanceof SetUpError) && !isOutside) throw error;
+  say(isOutside ? `This checkout cannot be set up: ${error.message}.` : error.message.trimEnd());
   process.exitCode = exitMissing;
 });
