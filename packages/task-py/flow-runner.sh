@@ -25,11 +25,11 @@ r_clock() {
 # Creates `started`, or leaves: 97 when it is there already. A claim that could not be written whole is given back.
 r_claim() {
   r_start=- r_boot=- r_host=-
-  if read -r r_line </proc/$$/stat; then
-    # shellcheck disable=SC2086 # the fields after the command name are numbers
-    set -- ${r_line##*") "}
+  if r_read_stat; then
+    # shellcheck disable=SC2086 # the fields are numbers
+    set -- $r_fields
     r_start=${20}
-  fi 2>/dev/null
+  fi
   read -r r_boot </proc/sys/kernel/random/boot_id 2>/dev/null || r_boot=-
   read -r r_host </proc/sys/kernel/hostname 2>/dev/null || r_host=-
   r_clock
@@ -49,33 +49,39 @@ r_claim() {
   fi
 }
 
-# Prints seconds from the shell's "1m2.345s".
-r_seconds() {
-  r_frac=${1#*[.,]}
-  r_secs=${1#*m}
-  printf '%s.%s' "$((${1%%m*} * 60 + ${r_secs%%[.,]*}))" "${r_frac%s}"
+# Sets r_fields to the fields of this process's stat that follow the command name.
+r_read_stat() {
+  { read -r r_line </proc/$$/stat; } 2>/dev/null && r_fields=${r_line##*") "}
 }
 
-r_write_usage() {
-  times >usage.jsonl
-  { read -r r_line && read -r r_user r_sys; } <usage.jsonl || return 0
-  {
-    printf '{"k":"usage","wall_s":%s.%02d,"cpu_user_s":' "$(((r_cs - r_begin) / 100))" "$(((r_cs - r_begin) % 100))"
-    r_seconds "$r_user"
-    printf ',"cpu_sys_s":'
-    r_seconds "$r_sys"
-    [ -z "$r_peak" ] || printf ',"max_rss_kb":%s' "$r_peak"
-    printf '}\n'
-  } >usage.jsonl
+# Sets r_decimal to $1 hundredths as a decimal.
+r_hundredths() {
+  r_rest=$(($1 % 100))
+  [ "$r_rest" -gt 9 ] || r_rest=0$r_rest
+  r_decimal=$(($1 / 100)).$r_rest
+}
+
+# Sets r_wall, r_user and r_sys, in seconds; the processor time is that of the programs, in ticks of 1/100 s.
+r_measure() {
+  r_hundredths "$((r_cs - r_begin))"
+  r_wall=$r_decimal r_user=- r_sys=-
+  r_read_stat || return 0
+  # shellcheck disable=SC2086 # the fields are numbers
+  set -- $r_fields
+  r_hundredths "${14}"
+  r_user=$r_decimal
+  r_hundredths "${15}"
+  r_sys=$r_decimal
 }
 
 # Writes the result. A full disk may have room again in a moment, and the result is worth waiting for.
 r_write_exit() {
   r_clock
-  r_write_usage 2>/dev/null
+  r_measure
+  r_result="code=$r_code signal=$r_signal stopped=${r_stopped:--} cause=${r_cause:--} action=$r_action leaky=$r_leaky"
+  r_result="$r_result error=${r_error:--} uptime=$r_up wall=$r_wall user=$r_user sys=$r_sys rss=${r_peak:--}"
   r_tries=0
-  until printf 'code=%s signal=%s stopped=%s cause=%s action=%s leaky=%s error=%s uptime=%s\n' "$r_code" "$r_signal" \
-    "${r_stopped:--}" "${r_cause:--}" "$r_action" "$r_leaky" "${r_error:--}" "$r_up" 2>/dev/null >exit; do
+  until printf '%s\n' "$r_result" 2>/dev/null >exit; do
     r_tries=$((r_tries + 1))
     [ "$r_tries" -lt 30 ] || break
     sleep 1

@@ -27,6 +27,12 @@ export interface ExitRecord {
   readonly leaky: number;
   readonly error?: string;
   readonly uptimeSeconds?: number;
+  readonly wallSeconds?: number;
+  /** Processor time of everything that was waited for. */
+  readonly userSeconds?: number;
+  readonly systemSeconds?: number;
+  /** Largest total of the process tree that was seen, in KiB. */
+  readonly maxRssKib?: number;
 }
 
 /** The claim in the text of `started`; `undefined` when the text is torn or was written by somebody who fenced the attempt. */
@@ -57,6 +63,10 @@ export function parseExit(text: string): ExitRecord | undefined {
     leaky: integer(word("leaky")) ?? 0,
     error: word("error"),
     uptimeSeconds: decimal(word("uptime")),
+    wallSeconds: decimal(word("wall")),
+    userSeconds: decimal(word("user")),
+    systemSeconds: decimal(word("sys")),
+    maxRssKib: integer(word("rss")),
   });
 }
 

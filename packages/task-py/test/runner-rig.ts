@@ -140,3 +140,6 @@ export const patient = (onTerm: string): { argv: readonly string[] } =>
   sh(
     `trap '${onTerm}' TERM; echo ready; i=0; while [ $i -lt 1000 ]; do sleep 0.02; i=$((i+1)); done`,
   );
+
+/** What every result of a program that ended well says. */
+export const ok = { code: 0, signal: 0, action: 1, leaky: 0 } as const;
