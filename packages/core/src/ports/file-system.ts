@@ -41,19 +41,23 @@ export interface FileSystem {
   lstat(path: string): FileStat | undefined;
   /** Undefined when there is no such file. */
   read(path: string): Uint8Array | undefined;
+  /** At most `length` bytes from `offset`; empty at the end, undefined when there is no such file. */
+  readPart(path: string, offset: number, length: number): Uint8Array | undefined;
   /** Writes whole or throws, never short; false only with `exclusive` when the file exists. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): boolean;
   /** Temp file beside it, synced, then renamed over it. */
   replace(path: string, data: string | Uint8Array): void;
   /** In byte order of names; undefined when there is no such directory. */
   list(path: string): readonly DirectoryEntry[] | undefined;
-  /** Makes the directory and its parents; no error when it exists. */
-  makeDirectory(path: string): void;
+  /** Makes the directory and its parents; no error when it exists. @default mode 0777 less the umask */
+  makeDirectory(path: string, mode?: number): void;
   rename(from: string, to: string): void;
   /** Removes a file or link; false when there was none. Never follows links. */
   remove(path: string): boolean;
   /** Removes an empty directory; false when it is missing or not empty. */
   removeDirectory(path: string): boolean;
+  /** Removes whatever is there, directories with all they hold. Never follows links. */
+  removeTree(path: string): void;
   /** Creates a link holding `text`; false when the path exists. Atomic, also against other processes. */
   link(path: string, text: string): boolean;
   /** The text of a link; undefined when there is none. */

@@ -78,6 +78,13 @@ export class TraceStore {
     }
   }
 
+  /** Makes what was overlaid part of what is saved, for runs that can no longer save it themselves. */
+  absorb(): void {
+    for (const [key, trace] of this.#overlaid) {
+      if (!this.#changes.has(key) && this.get(key) === trace) this.#changes.set(key, trace);
+    }
+  }
+
   /**
    * Writes own changes over what the file holds now, so that another run's are kept. The caller
    * holds the lock that keeps two savers apart.

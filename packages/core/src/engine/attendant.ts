@@ -1,0 +1,303 @@
+// Looks after the attempts that run: shows their progress, notices when one hangs, and when one has
+// ended finds out what that means, writes it down and gives the claim back.
+
+import type { Handle, Job, Observation } from "../backend/backend.ts";
+import type { AttemptKey } from "../model/ids.ts";
+import type { Exit, Outcome, StopReason } from "../model/outcome.ts";
+import type { Task } from "../model/task.ts";
+import type { AttemptRecord, AttemptResult } from "../record/attempt-record.ts";
+import { checkpointState } from "./checkpoint.ts";
+import { ATTEMPT_FILES } from "./layout.ts";
+import type { Services } from "./services.ts";
+import { type AttemptStory, openStory, resultWithoutExit, settle } from "./settle.ts";
+import { restoreAside } from "./targets.ts";
+
+/** Pause between two looks at what running programs tell. */
+const LOOK_MS = 250;
+
+/** An attempt between its claim and its result. */
+export interface LiveAttempt {
+  readonly index: number;
+  readonly record: AttemptRecord;
+  readonly directory: string;
+  /** Kept until the backend has taken it; undefined for an adopted one. */
+  job: Job | undefined;
+  handle: Handle | undefined;
+  readonly story: AttemptStory;
+  running: boolean;
+  /** What flow asked of it. */
+  stop: StopReason | undefined;
+  /** Found alive from an earlier run. */
+  readonly adopted: boolean;
+  /** Its recipe is no longer the file's: its end only frees the task. */
+  readonly outdated: boolean;
+  lastSign: number;
+  signs: string;
+}
+
+/** How the last attempt of a task ended, for whoever shows it. */
+export interface EndedAttempt {
+  readonly record: AttemptRecord;
+  readonly directory: string;
+  readonly result: AttemptResult;
+}
+
+const OVERTAKEN: Outcome = {
+  type: "interrupted",
+  cause: "stopped",
+  resumable: true,
+  message: "stopped because the flow file has changed since it started",
+};
+
+export class Attendant {
+  readonly #services: Services;
+  readonly #live = new Map<number, LiveAttempt>();
+  readonly #byKey = new Map<AttemptKey, number>();
+  readonly #ended = new Map<number, EndedAttempt>();
+  readonly #settling = new Set<Promise<void>>();
+  #cancelLook: (() => void) | undefined;
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /** Takes an attempt into care. */
+  admit(
+    index: number,
+    record: AttemptRecord,
+    directory: string,
+    origin: { readonly job: Job } | { readonly adopted: true; readonly outdated: boolean },
+  ): LiveAttempt {
+    const { files, clock } = this.#services;
+    const live: LiveAttempt = {
+      index,
+      record,
+      directory,
+      job: "job" in origin ? origin.job : undefined,
+      handle: undefined,
+      story: openStory(record, directory, files),
+      running: false,
+      stop: undefined,
+      adopted: "adopted" in origin,
+      outdated: "outdated" in origin && origin.outdated,
+      lastSign: clock.now(),
+      signs: "",
+    };
+    this.#live.set(index, live);
+    this.#byKey.set(record.key, index);
+    this.#lookLater();
+    return live;
+  }
+
+  live(index: number): LiveAttempt | undefined {
+    return this.#live.get(index);
+  }
+
+  byKey(key: AttemptKey): LiveAttempt | undefined {
+    const index = this.#byKey.get(key);
+    const live = index === undefined ? undefined : this.#live.get(index);
+    return live?.record.key === key ? live : undefined;
+  }
+
+  ended(index: number): EndedAttempt | undefined {
+    return this.#ended.get(index);
+  }
+
+  all(): readonly LiveAttempt[] {
+    return [...this.#live.values()];
+  }
+
+  /** Refused for good by its backend: on record as never started, and the claim is given back. */
+  abandon(live: LiveAttempt, message: string): void {
+    const { layout, files, clock, claims } = this.#services;
+    const { record, directory, index } = live;
+    this.#live.delete(index);
+    const outcome: Outcome = {
+      type: "failed",
+      kind: "rejected",
+      code: undefined,
+      signal: undefined,
+      message,
+    };
+    const result = resultWithoutExit(record, outcome, clock.wall());
+    restoreAside(
+      record.task,
+      { root: record.root, directory, serial: record.serial },
+      layout,
+      files,
+    );
+    files.write(`${directory}/${ATTEMPT_FILES.result}`, JSON.stringify(result));
+    this.#ended.set(index, { record, directory, result });
+    this.#services.afterFlush(() => claims.release(record.task.key));
+  }
+
+  /** Settles an attempt of a task that this run does not have. */
+  async settleStray(record: AttemptRecord, directory: string, exit: Exit): Promise<void> {
+    const { request, layout, files, clock, claims } = this.#services;
+    const story = openStory(record, directory, files);
+    const stop = undefined;
+    const { result } = await settle(
+      { record, directory, exit, stop, story, wall: clock.wall() },
+      request.inspector,
+      layout,
+      files,
+    );
+    this.#write(record, directory, exit, result);
+    this.#services.afterFlush(() => claims.release(record.task.key));
+  }
+
+  observe(live: LiveAttempt, observation: Observation): void {
+    const fact = { task: live.index, serial: live.record.serial };
+    switch (observation.type) {
+      case "queued":
+        this.#services.post({ type: "attempt/queued", ...fact, why: observation.why });
+        break;
+      case "running":
+        if (!live.running) {
+          live.running = true;
+          this.#services.post({ type: "attempt/started", ...fact });
+          this.#announce(live, observation.since, observation.node);
+        }
+        break;
+      case "unknown":
+        live.running = false;
+        this.#services.post({ type: "attempt/unknown", ...fact, why: observation.why });
+        break;
+      case "ended":
+        this.end(live, observation.exit);
+    }
+  }
+
+  /** Settles an attempt that has ended, once. */
+  end(live: LiveAttempt, exit: Exit): void {
+    if (this.#live.get(live.index) !== live) return;
+    this.#live.delete(live.index);
+    if (!live.running && exit.code !== undefined) this.#announce(live, exit.startedAt, exit.node);
+    const settling = this.#settle(live, exit).finally(() => this.#settling.delete(settling));
+    this.#settling.add(settling);
+  }
+
+  /** Resolves when no attempt is being settled. */
+  async idle(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.all(this.#settling);
+  }
+
+  close(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+  }
+
+  #announce(live: LiveAttempt, since: number | undefined, node: string | undefined): void {
+    const { record, directory } = live;
+    this.#services.recorder.emit({
+      type: "task/started",
+      task: record.task.id,
+      template: record.task.template,
+      attempt: record.attempt,
+      reason: record.reason,
+      backend: record.backend,
+      node,
+      stdout: `${directory}/${ATTEMPT_FILES.stdout}`,
+      stderr: `${directory}/${ATTEMPT_FILES.stderr}`,
+      adoptedSince: live.adopted ? (since ?? record.wall) : undefined,
+    });
+  }
+
+  async #settle(live: LiveAttempt, exit: Exit): Promise<void> {
+    const { record, directory, story, stop } = live;
+    const { request, layout, files, clock, claims } = this.#services;
+    let result: AttemptResult;
+    try {
+      const settled = await settle(
+        { record, directory, exit, stop, story, wall: clock.wall() },
+        request.inspector,
+        layout,
+        files,
+      );
+      for (const warning of settled.warnings) this.#services.warn(warning, record.task);
+      result = settled.result;
+      this.#write(record, directory, exit, result);
+    } catch (error) {
+      this.#services.outside(
+        `cannot record how it ended: ${(error as Error).message}; the next run will`,
+        record.task,
+      );
+      return;
+    }
+    this.#services.afterFlush(() => {
+      if (!this.#live.has(live.index)) claims.release(record.task.key);
+    });
+    this.#ended.set(live.index, { record, directory, result });
+    this.#report(live, result.outcome, result.progressed);
+  }
+
+  #write(record: AttemptRecord, directory: string, exit: Exit, result: AttemptResult): void {
+    const { request, files, recorder } = this.#services;
+    const { task, key } = record;
+    const { outcome, trace, wall } = result;
+    if (trace !== undefined) request.traces.put(task.key, trace);
+    files.write(`${directory}/${ATTEMPT_FILES.result}`, JSON.stringify(result));
+    recorder.fact({ type: "attempt/ended", task: task.id, key, outcome, exit, trace, wall });
+  }
+
+  #report(live: LiveAttempt, outcome: Outcome, progressed: boolean): void {
+    const { index, record } = live;
+    const { serial } = record;
+    // A stop because the file has changed is no wish of the person: the task runs again.
+    const meaning = live.outdated && outcome.type === "cancelled" ? OVERTAKEN : outcome;
+    this.#services.post({
+      type: "attempt/ended",
+      task: index,
+      serial,
+      outcome: meaning,
+      progressed,
+    });
+  }
+
+  #lookLater(): void {
+    this.#cancelLook ??= this.#services.clock.after(LOOK_MS, () => {
+      this.#cancelLook = undefined;
+      for (const live of this.#live.values()) this.#look(live);
+      if (this.#live.size > 0) this.#lookLater();
+    });
+  }
+
+  #look(live: LiveAttempt): void {
+    if (!live.running) return;
+    const { task } = live.record;
+    const name = { task: task.id, template: task.template };
+    let heard = false;
+    for (const event of live.story.read()) {
+      heard = true;
+      if (event.kind === "progress") {
+        const { kind: _, ...progress } = event;
+        this.#services.recorder.emit({ type: "task/progress", ...name, ...progress });
+      } else if (event.kind === "metrics") {
+        const { step, values } = event;
+        this.#services.recorder.emit({ type: "task/metrics", ...name, step, values });
+      }
+    }
+    if (task.hangAfterMs !== undefined) this.#watchForHang(live, task, heard);
+  }
+
+  #watchForHang(live: LiveAttempt, task: Task, heard: boolean): void {
+    const { files, clock } = this.#services;
+    const outputs = [ATTEMPT_FILES.stdout, ATTEMPT_FILES.stderr].map(
+      (name) => files.stat(`${live.directory}/${name}`)?.size ?? 0,
+    );
+    const checkpoint = live.record.checkpoint;
+    const signs = `${outputs.join(" ")} ${checkpoint === undefined ? "" : checkpointState(checkpoint, files)}`;
+    if (heard || signs !== live.signs) {
+      live.signs = signs;
+      live.lastSign = clock.now();
+      return;
+    }
+    if (live.stop !== undefined || clock.now() - live.lastSign < (task.hangAfterMs ?? 0)) return;
+    this.#services.post({
+      type: "stop/requested",
+      tasks: [live.index],
+      how: "graceful",
+      reason: "hung",
+    });
+  }
+}

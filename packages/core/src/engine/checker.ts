@@ -1,0 +1,121 @@
+// Answers the machine's "check": conditions first, then freshness, the hashing a few at a time.
+
+import type PQueue from "p-queue";
+import type { Outcome } from "../model/outcome.ts";
+import type { Task } from "../model/task.ts";
+import { attemptSerials } from "../record/attempt-record.ts";
+import { describeReason } from "../trace/explain.ts";
+import type { Inspection } from "../trace/trace.ts";
+import type { Services } from "./services.ts";
+
+/** What a check found, kept until the task has started. */
+export interface Checked {
+  readonly inspection: Extract<Inspection, { readonly verdict: "fresh" | "stale" }>;
+  /** Serial of the task's latest attempt then; 0 when there was none. */
+  readonly lastSerial: number;
+}
+
+export class Checker {
+  readonly #services: Services;
+  readonly #queue: PQueue;
+  readonly #results = new Map<number, Checked>();
+
+  constructor(services: Services, queue: PQueue) {
+    this.#services = services;
+    this.#queue = queue;
+  }
+
+  result(index: number): Checked | undefined {
+    return this.#results.get(index);
+  }
+
+  check(index: number): void {
+    void this.#queue.add(() => this.#check(index));
+  }
+
+  /** Another run has finished an attempt: take over what it found, then check again. */
+  refresh(index: number): void {
+    const task = this.#services.tasks[index] as Task;
+    this.#services.reload(task.key);
+    this.#services.post({ type: "task/released", task: index });
+  }
+
+  async #check(index: number): Promise<void> {
+    const { tasks, post } = this.#services;
+    const task = tasks[index] as Task;
+    try {
+      const condition = this.#conditions(task);
+      if (condition === "skip") {
+        const expression = task.when?.expression ?? "";
+        this.#tell({ type: "task/skipped", condition: expression, ...nameOf(task) });
+        post({ type: "task/checked", task: index, verdict: "skip" });
+      } else if (condition !== undefined) this.#impossible(index, condition);
+      else await this.#inspect(index, task);
+    } catch (error) {
+      this.#services.outside(`cannot be checked: ${(error as Error).message}`, task);
+      this.#impossible(index, failed("internal", (error as Error).message));
+    }
+  }
+
+  async #inspect(index: number, task: Task): Promise<void> {
+    const { request, layout, files, post, warn } = this.#services;
+    const inspection = await request.inspector.inspect(task);
+    if (inspection.verdict === "impossible") {
+      const message = inspection.problems.map((problem) => problem.message).join("; ");
+      this.#impossible(index, failed("input-missing", message));
+      return;
+    }
+    for (const path of inspection.modifiedTargets) {
+      warn(`\`${path}\` was edited by hand and is kept; \`flow accept\` blesses it`, task);
+    }
+    if (inspection.verdict === "fresh") {
+      this.#tell({ type: "task/fresh", ...nameOf(task) });
+      post({ type: "task/checked", task: index, verdict: "fresh" });
+    } else {
+      const lastSerial = attemptSerials(layout, task.key, files).at(-1) ?? 0;
+      this.#results.set(index, { inspection, lastSerial });
+      const reasons = inspection.reasons.map(describeReason);
+      this.#tell({ type: "task/stale", reasons, ...nameOf(task) });
+      post({ type: "task/checked", task: index, verdict: "stale" });
+    }
+  }
+
+  #conditions(task: Task): "skip" | Outcome | undefined {
+    const { evaluate } = this.#services.request;
+    if (task.when !== undefined) {
+      const verdict = evaluate(task.when, task);
+      if ("problem" in verdict) return failed("input-missing", `\`when\`: ${verdict.problem}`);
+      if (!verdict.holds) return "skip";
+    }
+    for (const condition of task.require) {
+      const verdict = evaluate(condition, task);
+      if ("problem" in verdict) return failed("input-missing", `\`require\`: ${verdict.problem}`);
+      if (!verdict.holds) {
+        const message = condition.message ?? `required: ${condition.expression}`;
+        return failed("input-missing", message);
+      }
+    }
+    return undefined;
+  }
+
+  #impossible(index: number, outcome: Outcome): void {
+    this.#services.post({ type: "task/checked", task: index, verdict: "failed", outcome });
+  }
+
+  #tell(body: Parameters<Services["recorder"]["emit"]>[0]): void {
+    this.#services.recorder.emit(body);
+  }
+}
+
+const nameOf = (task: Task): { readonly task: string; readonly template: string } => ({
+  task: task.id,
+  template: task.template,
+});
+
+const failed = (kind: "input-missing" | "internal", message: string): Outcome => ({
+  type: "failed",
+  kind,
+  code: undefined,
+  signal: undefined,
+  message,
+});

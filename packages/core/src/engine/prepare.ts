@@ -1,0 +1,299 @@
+// From a stale task to a job: the attempt's directory and record, old targets moved aside, the
+// contract's variables and files, commands with nothing left to fill in. Everything a later flow
+// needs to bring the attempt to its end is on disk before the job is handed over.
+
+import { isAbsolute, join } from "node:path";
+import type { Job, JobAction, JobPaths } from "../backend/backend.ts";
+import { attemptKey, type AttemptKey, type RunId } from "../model/ids.ts";
+import type { RestartReason } from "../model/outcome.ts";
+import type { ResourceRequest } from "../model/resources.ts";
+import type { Action, Task, Text } from "../model/task.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import { type AttemptRecord, RECORD_FORMAT, type StoredAttempt } from "../record/attempt-record.ts";
+import type { InputSnapshot } from "../trace/trace.ts";
+import { checkpointDirectory, checkpointState, readyCheckpoint } from "./checkpoint.ts";
+import { REQUEUE_CODES } from "./classify.ts";
+import { contractVariables } from "./contract.ts";
+import { ATTEMPT_FILES, type Layout } from "./layout.ts";
+import { makeTargetFolders, moveAside } from "./targets.ts";
+
+/** What an attempt is made from. */
+export interface AttemptPlan {
+  readonly run: RunId;
+  readonly task: Task;
+  readonly serial: number;
+  /** The task's latest earlier attempt, for the lineage. */
+  readonly previous: StoredAttempt | undefined;
+  readonly inputs: InputSnapshot;
+  /** What the scheduler says; an earlier run's end of the lineage may know better. */
+  readonly reason: RestartReason;
+  readonly promoted: boolean;
+  readonly resources: ResourceRequest;
+  readonly backend: string;
+  readonly compat: readonly string[];
+  readonly secrets: readonly string[];
+  readonly workspace: string | undefined;
+  readonly experiment: string | undefined;
+  /** Unix milliseconds. */
+  readonly wall: number;
+}
+
+export interface PreparedAttempt {
+  readonly record: AttemptRecord;
+  readonly job: Job;
+}
+
+/** Folders known to exist, so that each is asked about once a run. */
+export type KnownFolders = Set<string>;
+
+/** Writes the attempt down and makes its job. Throws what the disk throws; the claim must be held. */
+export function prepare(
+  plan: AttemptPlan,
+  layout: Layout,
+  fileSystem: FileSystem,
+  known: KnownFolders,
+): PreparedAttempt {
+  const { task } = plan;
+  const key = attemptKey(task.key, plan.serial);
+  const paths = jobPaths(layout, task, key);
+  const record = makeRecord(plan, key, layout, fileSystem);
+  fileSystem.makeDirectory(paths.attempt);
+  fileSystem.makeDirectory(`${paths.attempt}/${ATTEMPT_FILES.scratch}`);
+  const outputs = outputDirectories(task, layout);
+  for (const path of [paths.output, ...Object.values(outputs)]) {
+    if (known.has(path)) continue;
+    fileSystem.makeDirectory(path);
+    known.add(path);
+  }
+  const job = makeJob(plan, record, paths, outputs, fileSystem);
+  fileSystem.write(`${paths.attempt}/${ATTEMPT_FILES.record}`, JSON.stringify(record));
+  makeTargetFolders(task, layout.root, known, fileSystem);
+  moveAside(task, { root: layout.root, directory: paths.attempt, serial: plan.serial }, fileSystem);
+  return { record, job };
+}
+
+function jobPaths(layout: Layout, task: Task, key: AttemptKey): JobPaths {
+  const attempt = layout.attempt(key);
+  return {
+    root: layout.root,
+    attempt,
+    stdout: `${attempt}/${ATTEMPT_FILES.stdout}`,
+    stderr: `${attempt}/${ATTEMPT_FILES.stderr}`,
+    started: `${attempt}/${ATTEMPT_FILES.started}`,
+    exit: `${attempt}/${ATTEMPT_FILES.exit}`,
+    stop: `${attempt}/${ATTEMPT_FILES.stop}`,
+    events: `${attempt}/${ATTEMPT_FILES.events}`,
+    usage: `${attempt}/${ATTEMPT_FILES.usage}`,
+    output: layout.output(task.key),
+    checkpoint: checkpointDirectory(task, layout) ?? layout.checkpoint(task.key),
+  };
+}
+
+function makeRecord(
+  plan: AttemptPlan,
+  key: AttemptKey,
+  layout: Layout,
+  fileSystem: FileSystem,
+): AttemptRecord {
+  const { task, previous } = plan;
+  const before = previous?.record;
+  const fingerprint = plan.inputs.identity;
+  const continues =
+    before?.fingerprint === fingerprint && previous?.result?.outcome.type !== "success";
+  const requeued = previous?.result?.outcome.type === "requeue";
+  const checkpoint = checkpointDirectory(task, layout);
+  if (checkpoint !== undefined) {
+    readyCheckpoint(checkpoint, before === undefined || continues || plan.promoted, fileSystem);
+  }
+  return {
+    format: RECORD_FORMAT,
+    key,
+    run: plan.run,
+    serial: plan.serial,
+    attempt: continues ? before.attempt + 1 : 1,
+    reason: restartReason(plan, continues),
+    fingerprint,
+    requeues: continues ? before.requeues + (requeued ? 1 : 0) : 0,
+    idle: continues && requeued && !previous.result.progressed ? before.idle + 1 : 0,
+    wall: plan.wall,
+    task,
+    inputs: plan.inputs,
+    commands: task.actions.map((action) => commandLine(action, plan.inputs)),
+    resources: plan.resources,
+    backend: plan.backend,
+    root: layout.root,
+    checkpoint,
+    checkpointState: checkpoint === undefined ? "" : checkpointState(checkpoint, fileSystem),
+  };
+}
+
+/** Why this is not the first attempt, judging from how the one before it ended. */
+function restartReason(plan: AttemptPlan, continues: boolean): RestartReason {
+  if (plan.promoted) return "promote";
+  if (plan.reason !== "first" || !continues) return plan.reason;
+  const outcome = plan.previous?.result?.outcome;
+  if (outcome === undefined) return "host-lost";
+  if (outcome.type === "requeue") return "requeue";
+  if (outcome.type !== "interrupted") return "manual";
+  if (outcome.cause === "preempted") return "preempt";
+  return outcome.cause === "time-limit"
+    ? "deadline"
+    : outcome.cause === "stopped"
+      ? "manual"
+      : "host-lost";
+}
+
+/** Absolute directory per named output. */
+function outputDirectories(task: Task, layout: Layout): Readonly<Record<string, string>> {
+  const directories = Object.entries(task.outputs).map(([name, path]) => [
+    name,
+    path === "" ? `${layout.output(task.key)}/${name}` : join(layout.root, path),
+  ]);
+  return Object.fromEntries(directories) as Record<string, string>;
+}
+
+function makeJob(
+  plan: AttemptPlan,
+  record: AttemptRecord,
+  paths: JobPaths,
+  outputs: Readonly<Record<string, string>>,
+  fileSystem: FileSystem,
+): Job {
+  const { task, inputs } = plan;
+  const { paramsFile, inputsFile } = writeContractFiles(plan, paths, fileSystem);
+  const dependencies = inputs.deps.map(({ path }) => path);
+  const env = contractVariables({
+    run: plan.run,
+    key: record.key,
+    task,
+    attempt: record.attempt,
+    reason: record.reason,
+    root: paths.root,
+    directory: paths.attempt,
+    scratch: `${paths.attempt}/${ATTEMPT_FILES.scratch}`,
+    output: paths.output,
+    outputs,
+    checkpoint:
+      record.checkpoint === undefined
+        ? undefined
+        : {
+            directory: record.checkpoint,
+            path: record.attempt > 1 ? plan.previous?.result?.checkpoint?.path : undefined,
+            step: record.attempt > 1 ? plan.previous?.result?.checkpoint?.step : undefined,
+            resume: (fileSystem.list(record.checkpoint)?.length ?? 0) > 0,
+          },
+    events: paths.events,
+    stopFile: paths.stop,
+    paramsFile,
+    inputsFile,
+    stdout: paths.stdout,
+    deps: dependencies,
+    uses: usedTexts(inputs),
+    resources: plan.resources,
+    backend: plan.backend,
+    compat: plan.compat,
+    workspace: plan.workspace,
+    experiment: plan.experiment,
+  });
+  const action = (item: Action): JobAction => jobAction(item, task, paths.root, inputs);
+  return {
+    key: record.key,
+    task: task.id,
+    group: task.template,
+    actions: task.actions.map(action),
+    finally: task.finally.map(action),
+    env: { ...env, ...task.env },
+    secrets: plan.secrets,
+    cwd: join(paths.root, task.cwd),
+    paths,
+    resources: plan.resources,
+    stop: task.stop,
+    timeoutMs: task.timeoutMs,
+    requeueCodes: [...REQUEUE_CODES, ...task.requeue.codes],
+    interactive: task.interactive,
+    inputs: dependencies,
+    outputs: task.targets.map(({ path }) => path),
+    mounts: task.mounts,
+    container: task.container,
+    options: task.backendOptions,
+  };
+}
+
+/** Parameters and inputs as files, for programs that would rather read than parse variables. */
+function writeContractFiles(
+  plan: AttemptPlan,
+  paths: JobPaths,
+  fileSystem: FileSystem,
+): { readonly paramsFile: string; readonly inputsFile: string } {
+  const { task, inputs } = plan;
+  const paramsFile = `${paths.attempt}/${ATTEMPT_FILES.params}`;
+  const inputsFile = `${paths.attempt}/${ATTEMPT_FILES.inputs}`;
+  fileSystem.write(paramsFile, `${JSON.stringify({ ...task.params, ...task.axes })}\n`);
+  const named = { deps: inputs.expansions, uses: inputs.values };
+  fileSystem.write(inputsFile, `${JSON.stringify(named)}\n`);
+  return { paramsFile, inputsFile };
+}
+
+/** Used values as variables: text as it is, everything else as JSON. */
+const usedTexts = ({ values }: InputSnapshot): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]),
+  );
+
+const SHELLS = {
+  sh: ["sh", "-e", "-c"],
+  bash: ["bash", "-eo", "pipefail", "-c"],
+} as const;
+
+function jobAction(action: Action, task: Task, root: string, inputs: InputSnapshot): JobAction {
+  const argv =
+    action.kind === "shell"
+      ? [...SHELLS[action.shell], joined(action.text, inputs)]
+      : action.argv.flatMap((argument) => argumentsOf(argument, inputs));
+  const stdin = action.stdin;
+  return {
+    argv,
+    cwd: join(root, action.cwd ?? task.cwd),
+    env: action.env,
+    timeoutMs: action.timeoutMs,
+    okExit: action.okExit,
+    stdin: stdin === undefined || isAbsolute(stdin) ? stdin : join(root, stdin),
+  };
+}
+
+const quoted = (word: string): string =>
+  /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/** Text with the expansions of its dependencies filled in. */
+function joined(text: Text, inputs: InputSnapshot): string {
+  if (typeof text === "string") return text;
+  return text
+    .map((part) => {
+      if (typeof part === "string") return part;
+      const paths = inputs.expansions[part.dep] ?? [];
+      return (part.form === "shell" ? paths.map(quoted) : paths).join(" ");
+    })
+    .join("");
+}
+
+/** One argument, or several when it is nothing but a dependency with several paths. */
+function argumentsOf(text: Text, inputs: InputSnapshot): readonly string[] {
+  if (typeof text !== "string" && text.length === 1) {
+    const [only] = text;
+    if (typeof only === "object" && only.form === "argv") return inputs.expansions[only.dep] ?? [];
+  }
+  return [joined(text, inputs)];
+}
+
+/** A command as a person would type it. */
+export function commandLine(action: Action, inputs: InputSnapshot): string {
+  return action.kind === "shell"
+    ? joined(action.text, inputs)
+    : action.argv
+        .flatMap((argument) => argumentsOf(argument, inputs))
+        .map(quoted)
+        .join(" ");
+}

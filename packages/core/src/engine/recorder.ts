@@ -1,0 +1,73 @@
+// Tells what happens: to the journal first, then to whoever listens. A run that starts nothing
+// leaves nothing on disk: records wait in memory until the first claim opens the journal.
+
+import type { Journal } from "../journal/journal.ts";
+import type { JournalFact, JournalRecord } from "../journal/record.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { RunEvent, RunEventBody } from "./run-event.ts";
+
+export type RunListener = (event: RunEvent) => void;
+
+export class Recorder {
+  readonly #clock: Clock;
+  readonly #begin: number;
+  readonly #listeners: readonly RunListener[];
+  #waiting: JournalRecord[] = [];
+  #journal: Journal | undefined;
+  #seq = 0;
+
+  constructor(clock: Clock, listeners: readonly RunListener[]) {
+    this.#clock = clock;
+    this.#begin = clock.now();
+    this.#listeners = listeners;
+  }
+
+  /** From now on records go to this journal, those that waited first. */
+  open(journal: Journal, opening: JournalFact): void {
+    this.#journal = journal;
+    journal.append(opening);
+    for (const record of this.#waiting) journal.append(record);
+    this.#waiting = [];
+  }
+
+  get isOpen(): boolean {
+    return this.#journal !== undefined;
+  }
+
+  emit(body: RunEventBody): void {
+    this.#seq += 1;
+    const event: RunEvent = {
+      seq: this.#seq,
+      wall: this.#clock.wall(),
+      elapsedMs: Math.round(this.#clock.now() - this.#begin),
+      ...body,
+    };
+    this.fact(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch {
+        // A listener that fails has failed for itself; the run goes on unchanged.
+      }
+    }
+  }
+
+  fact(record: JournalRecord): void {
+    if (this.#journal === undefined) this.#waiting.push(record);
+    else this.#journal.append(record);
+  }
+
+  /** Throws what the disk throws; nothing is lost, the next flush tries again. */
+  flush(): void {
+    this.#journal?.flush();
+  }
+
+  /** Resolves once everything so far would survive a power cut. */
+  async sync(): Promise<void> {
+    await this.#journal?.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.#journal?.close();
+  }
+}

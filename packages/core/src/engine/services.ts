@@ -1,0 +1,80 @@
+// What the parts of a run share.
+
+import type { Backend } from "../backend/backend.ts";
+import type { Plan } from "../graph/plan.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { MachineEvent } from "../machine/event.ts";
+import type { RunId, TaskKey } from "../model/ids.ts";
+import type { Condition, Task } from "../model/task.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import type { Locks } from "../ports/locks.ts";
+import type { Inspector } from "../trace/inspect.ts";
+import type { TraceStore } from "../trace/store.ts";
+import type { Claims } from "./claims.ts";
+import type { Layout } from "./layout.ts";
+import type { Recorder, RunListener } from "./recorder.ts";
+
+/** The world outside, as a run sees it. */
+export interface RunPorts {
+  readonly clock: Clock;
+  readonly fileSystem: FileSystem;
+  readonly locks: Locks;
+  /** Opens a new journal at a path. */
+  readonly openJournal: (path: string) => Journal;
+  /** For the journal's first record. */
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface RunRequest {
+  readonly run: RunId;
+  readonly plan: Plan;
+  /** Every backend the plan names, open. The caller closes them. */
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly inspector: Inspector;
+  readonly traces: TraceStore;
+  readonly layout: Layout;
+  readonly ports: RunPorts;
+  /** Tasks at once; absent: resources decide. */
+  readonly slots: number | undefined;
+  readonly keepGoing: boolean;
+  readonly failFast: boolean;
+  /** flow's version, for the journal. */
+  readonly version: string;
+  /** Flow file relative to the root, for display. */
+  readonly file: string;
+  /** Undefined: holds. A text: why it does not, or cannot be told. */
+  readonly evaluate: (condition: Condition, task: Task) => ConditionVerdict;
+  /** `mnist.flow.yaml:31`, of a task or of one of its actions; absent when it has no place. */
+  readonly position: (task: Task, action: number | undefined) => string | undefined;
+  readonly listeners: readonly RunListener[];
+}
+
+export type ConditionVerdict = { readonly holds: boolean } | { readonly problem: string };
+
+/** An event without its time; the run adds that. */
+export type Fact = MachineEvent extends infer E
+  ? E extends { readonly now: number }
+    ? Omit<E, "now">
+    : never
+  : never;
+
+export interface Services {
+  readonly request: RunRequest;
+  readonly layout: Layout;
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly claims: Claims;
+  readonly recorder: Recorder;
+  readonly tasks: readonly Task[];
+  /** Tells the machine something; it acts at once or after what it is doing now. */
+  post(fact: Fact): void;
+  /** Runs after everything recorded so far has reached the kernel. */
+  afterFlush(action: () => void): void;
+  /** Takes over what another run has found out about a task. */
+  reload(task: TaskKey): void;
+  /** Something outside refused to work; the run starts nothing more and ends with code 4. */
+  outside(message: string, task?: Task): void;
+  warn(message: string, task?: Task): void;
+}

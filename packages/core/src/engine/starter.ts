@@ -1,0 +1,96 @@
+// Brings a task that must run to the point where a backend can take it: claim, lineage, record.
+// Also the place where an attempt that a dead run left behind is found.
+
+import type { Effect } from "../machine/effect.ts";
+import type { ResourceRequest } from "../model/resources.ts";
+import type { Task } from "../model/task.ts";
+import { type AttemptRecord, lastAttempt, type StoredAttempt } from "../record/attempt-record.ts";
+import { type PreparedAttempt, prepare } from "./prepare.ts";
+import type { Checked } from "./checker.ts";
+import type { Services } from "./services.ts";
+import type { RunId } from "../model/ids.ts";
+
+type StartEffect = Effect & { type: "start" };
+
+export type Start =
+  | ({ readonly type: "prepared" } & PreparedAttempt)
+  /** Another living run works on it. */
+  | { readonly type: "held"; readonly by: RunId }
+  /** A dead run left an attempt that was never settled; the claim is ours now. */
+  | { readonly type: "orphan"; readonly attempt: StoredAttempt & { record: AttemptRecord } }
+  /** Another run has finished an attempt since the task was looked at. */
+  | { readonly type: "outdated" };
+
+export class Starter {
+  readonly #services: Services;
+  readonly #folders = new Set<string>();
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  /**
+   * `lastSerial` is the task's latest attempt at the time of the inspection. Throws what the disk
+   * throws; the claim is given back then.
+   */
+  start(effect: StartEffect, { inspection, lastSerial }: Checked): Start {
+    const { tasks, claims, layout, files } = this.#services;
+    const task = tasks[effect.task] as Task;
+    const taken = claims.take(task.key);
+    if (typeof taken === "object") return { type: "held", by: taken.heldBy };
+    try {
+      const previous = lastAttempt(layout, task.key, files);
+      const orphan = unsettled(previous);
+      if (orphan !== undefined) return { type: "orphan", attempt: orphan };
+      const run = previous?.record?.run;
+      if ((previous?.serial ?? 0) > lastSerial && run !== this.#services.request.run) {
+        claims.release(task.key);
+        return { type: "outdated" };
+      }
+      return this.#prepare(effect, task, previous, inspection);
+    } catch (error) {
+      claims.release(task.key);
+      throw error;
+    }
+  }
+
+  #prepare(
+    effect: StartEffect,
+    task: Task,
+    previous: StoredAttempt | undefined,
+    inspection: Checked["inspection"],
+  ): Start {
+    const { request, layout, files, clock } = this.#services;
+    const { project } = request.plan;
+    const prepared = prepare(
+      {
+        run: request.run,
+        task,
+        serial: (previous?.serial ?? 0) + 1,
+        previous,
+        inputs: inspection.inputs,
+        reason: effect.reason,
+        promoted: inspection.promote,
+        resources: effect.resources satisfies ResourceRequest,
+        backend: task.backend,
+        compat: project.compat,
+        secrets: project.secrets,
+        workspace: project.workspace,
+        experiment: project.experiment,
+        wall: clock.wall(),
+      },
+      layout,
+      files,
+      this.#folders,
+    );
+    return { type: "prepared", ...prepared };
+  }
+}
+
+/** The attempt, when it was recorded but never settled. */
+export function unsettled(
+  attempt: StoredAttempt | undefined,
+): (StoredAttempt & { record: AttemptRecord }) | undefined {
+  if (attempt?.record === undefined || attempt.result !== undefined) return undefined;
+  return attempt as StoredAttempt & { record: AttemptRecord };
+}

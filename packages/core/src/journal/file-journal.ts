@@ -1,0 +1,65 @@
+// A journal in a file of its own. Only its run writes to it, so there is no lock; a write that the
+// disk cuts short is taken back to the last whole line, and tried again at the next flush.
+
+import * as fs from "node:fs";
+import { writeAll } from "../ports/node/file-system.ts";
+import type { Journal } from "./journal.ts";
+import { encodeLine, type JournalRecord } from "./record.ts";
+
+/** Results of this long share one sync. */
+const GROUP_COMMIT_MS = 50;
+
+export class FileJournal implements Journal {
+  readonly #descriptor: number;
+  #number = 0;
+  #length = 0;
+  #queue: string[] = [];
+  #synced: Promise<void> | undefined;
+
+  /** Creates the file; throws when it exists. */
+  constructor(path: string) {
+    this.#descriptor = fs.openSync(path, "ax", 0o600);
+  }
+
+  append(record: JournalRecord): void {
+    this.#number += 1;
+    this.#queue.push(encodeLine(this.#number, record));
+  }
+
+  flush(): void {
+    if (this.#queue.length === 0) return;
+    const bytes = Buffer.from(this.#queue.join(""));
+    try {
+      writeAll(this.#descriptor, bytes);
+    } catch (error) {
+      fs.ftruncateSync(this.#descriptor, this.#length);
+      throw error;
+    }
+    this.#length += bytes.length;
+    this.#queue = [];
+  }
+
+  sync(): Promise<void> {
+    this.#synced ??= new Promise((resolve, reject) => {
+      setTimeout(() => {
+        this.#synced = undefined;
+        try {
+          this.flush();
+        } catch (error) {
+          reject(error as Error);
+          return;
+        }
+        fs.fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)));
+      }, GROUP_COMMIT_MS);
+    });
+    return this.#synced;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.sync();
+    } finally {
+      fs.closeSync(this.#descriptor);
+    }
+  }
+}

@@ -1,0 +1,31 @@
+// Where a run writes down what it claims and what it learns, before it acts on it.
+
+import type { JournalRecord } from "./record.ts";
+
+export interface Journal {
+  /** Adds a record; it reaches the file at the next `flush` at the latest. */
+  append(record: JournalRecord): void;
+  /**
+   * Hands everything to the kernel: it survives the death of this process. Throws when the disk
+   * refuses; what was not written stays queued and is written by the next call.
+   */
+  flush(): void;
+  /** Resolves when everything appended so far would survive a power cut. Calls within 50 ms share one sync. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Keeps records in memory, for runs that leave nothing behind and for tests. */
+export class MemoryJournal implements Journal {
+  readonly records: JournalRecord[] = [];
+  append(record: JournalRecord): void {
+    this.records.push(record);
+  }
+  flush(): void {}
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

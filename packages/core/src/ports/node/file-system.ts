@@ -1,0 +1,169 @@
+// The real file system. Short writes and errors of the disk are dealt with here and nowhere else.
+
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import type { Digest, DirectoryEntry, FileStat, FileSystem, WriteOptions } from "../file-system.ts";
+
+/** Files up to this size are read and hashed in one go; larger ones in a stream. */
+const SMALL_FILE_BYTES = 1 << 20;
+
+/** What flow writes is state; it is for its owner only, whatever the umask says. */
+const FILE_MODE = 0o600;
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+
+/** Runs `read`; undefined when what it looks for is not there. */
+function ifThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return undefined;
+    throw error;
+  }
+}
+
+function kindOf(entry: {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}): FileStat["kind"] {
+  if (entry.isFile()) return "file";
+  if (entry.isDirectory()) return "directory";
+  return entry.isSymbolicLink() ? "link" : "other";
+}
+
+function describe(stats: fs.BigIntStats | undefined): FileStat | undefined {
+  if (stats === undefined) return undefined;
+  const { mtimeNs, ctimeNs, size, ino } = stats;
+  return {
+    kind: kindOf(stats),
+    size: Number(size),
+    signature: `${mtimeNs.toString(36)}.${size.toString(36)}.${ino.toString(36)}.${ctimeNs.toString(36)}`,
+    changedNs: mtimeNs > ctimeNs ? mtimeNs : ctimeNs,
+    mtimeNs,
+  };
+}
+
+/**
+ * Writes all of `data` at the descriptor's position. Node returns short writes without an error
+ * (a full disk shows only at the next call), so the loop goes on until everything is written or an
+ * error is thrown.
+ */
+export function writeAll(descriptor: number, data: Uint8Array): void {
+  let offset = 0;
+  while (offset < data.length) {
+    offset += fs.writeSync(descriptor, data, offset, data.length - offset);
+  }
+}
+
+function writeFile(path: string, data: string | Uint8Array, options: WriteOptions = {}): boolean {
+  const flags = options.exclusive === true ? "wx" : "w";
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(path, flags, options.mode ?? FILE_MODE);
+  } catch (error) {
+    if (options.exclusive === true && codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+  try {
+    writeAll(descriptor, typeof data === "string" ? Buffer.from(data) : data);
+    if (options.sync === true) fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+  return true;
+}
+
+function syncDirectory(path: string): void {
+  const descriptor = fs.openSync(path, "r");
+  try {
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+async function hashFile(path: string): Promise<Digest | undefined> {
+  const size = ifThere(() => fs.statSync(path).size);
+  if (size === undefined) return undefined;
+  if (size <= SMALL_FILE_BYTES) {
+    const content = ifThere(() => fs.readFileSync(path));
+    return content && createHash("sha256").update(content).digest("hex");
+  }
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of fs.createReadStream(path, { highWaterMark: SMALL_FILE_BYTES })) {
+      hash.update(chunk as Buffer);
+    }
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  return hash.digest("hex");
+}
+
+/** True when the call did it; false when it fails with one of `codes`. */
+function succeeds(call: () => void, ...codes: readonly string[]): boolean {
+  try {
+    call();
+    return true;
+  } catch (error) {
+    if (codes.includes(codeOf(error) ?? "")) return false;
+    throw error;
+  }
+}
+
+export const nodeFileSystem: FileSystem = {
+  stat: (path) => describe(ifThere(() => fs.statSync(path, { bigint: true }))),
+  lstat: (path) => describe(ifThere(() => fs.lstatSync(path, { bigint: true }))),
+  read: (path) => ifThere(() => fs.readFileSync(path)),
+  readPart(path, offset, length) {
+    const descriptor = ifThere(() => fs.openSync(path, "r"));
+    if (descriptor === undefined) return undefined;
+    try {
+      const buffer = Buffer.allocUnsafe(length);
+      return buffer.subarray(0, fs.readSync(descriptor, buffer, 0, length, offset));
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  },
+  write: writeFile,
+  replace(path, data) {
+    const temporary = `${path}.${process.pid}.tmp`;
+    try {
+      writeFile(temporary, data, { sync: true });
+      fs.renameSync(temporary, path);
+    } catch (error) {
+      fs.rmSync(temporary, { force: true });
+      throw error;
+    }
+    syncDirectory(dirname(path));
+  },
+  list(path) {
+    const entries = ifThere(() => fs.readdirSync(path, { withFileTypes: true }));
+    return entries
+      ?.map((entry): DirectoryEntry => ({ name: entry.name, kind: kindOf(entry) }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  },
+  makeDirectory(path, mode) {
+    fs.mkdirSync(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+  },
+  rename: (from, to) => fs.renameSync(from, to),
+  remove: (path) => succeeds(() => fs.unlinkSync(path), "ENOENT", "ENOTDIR"),
+  removeDirectory: (path) =>
+    succeeds(() => fs.rmdirSync(path), "ENOENT", "ENOTDIR", "ENOTEMPTY", "EEXIST"),
+  removeTree: (path) => fs.rmSync(path, { recursive: true, force: true }),
+  link: (path, text) => succeeds(() => fs.symlinkSync(text, path), "EEXIST"),
+  readLink: (path) =>
+    ifThere(() => {
+      try {
+        return fs.readlinkSync(path);
+      } catch (error) {
+        if (codeOf(error) === "EINVAL") return undefined;
+        throw error;
+      }
+    }),
+  hash: hashFile,
+};

@@ -1,0 +1,124 @@
+// What is written down about an attempt: before it starts everything needed to run it to its end
+// and judge it without the flow file (`attempt.json`), after its end what came of it (`result.json`).
+
+import { ATTEMPT_FILES, type Layout } from "../engine/layout.ts";
+import { type AttemptKey, attemptKey, type RunId, type TaskKey } from "../model/ids.ts";
+import type { Exit, Outcome, RestartReason } from "../model/outcome.ts";
+import type { ResourceRequest } from "../model/resources.ts";
+import type { Task } from "../model/task.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import type { InputSnapshot, Trace } from "../trace/trace.ts";
+
+export const RECORD_FORMAT = 1;
+
+/** `attempt.json`. The task is recorded whole, with its fingerprint's parts in `inputs`. */
+export interface AttemptRecord {
+  readonly format: number;
+  readonly key: AttemptKey;
+  readonly run: RunId;
+  readonly serial: number;
+  /** 1, 2, … within the lineage: attempts with the same fingerprint since the last success. */
+  readonly attempt: number;
+  readonly reason: RestartReason;
+  /** Digest of recipe and inputs; attempts that share it may share a checkpoint. */
+  readonly fingerprint: string;
+  /** Requeues in this lineage so far, and how many of them in a row brought no progress. */
+  readonly requeues: number;
+  readonly idle: number;
+  /** Unix milliseconds. */
+  readonly wall: number;
+  readonly task: Task;
+  /** The inspection's snapshot of inputs, as it was before the start. */
+  readonly inputs: InputSnapshot;
+  /** The commands as run. */
+  readonly commands: readonly string[];
+  /** With escalation applied. */
+  readonly resources: ResourceRequest;
+  readonly backend: string;
+  /** Absolute, the project's root then. */
+  readonly root: string;
+  /** Absolute checkpoint directory; absent when the task keeps none. */
+  readonly checkpoint: string | undefined;
+  /** What the checkpoint directory looked like before the start. */
+  readonly checkpointState: string;
+}
+
+/** `result.json`. */
+export interface AttemptResult {
+  readonly format: number;
+  readonly key: AttemptKey;
+  readonly outcome: Outcome;
+  readonly exit: Exit | undefined;
+  readonly durationMs: number | undefined;
+  readonly progressed: boolean;
+  /** Unix milliseconds. */
+  readonly wall: number;
+  /** Of a success. */
+  readonly trace: Trace | undefined;
+  /** Last value, best values and count per metric. */
+  readonly metrics: Readonly<Record<string, MetricSummary>>;
+  readonly checkpoint: { readonly path: string; readonly step: number | undefined } | undefined;
+  readonly artifacts: readonly string[];
+}
+
+export interface MetricSummary {
+  readonly last: number;
+  readonly min: number;
+  readonly max: number;
+  readonly count: number;
+}
+
+/** An attempt on disk; `result` is absent while it runs, or when it was never settled. */
+export interface StoredAttempt {
+  readonly serial: number;
+  readonly directory: string;
+  readonly record: AttemptRecord | undefined;
+  readonly result: AttemptResult | undefined;
+}
+
+const parse = <T>(bytes: Uint8Array | undefined): T | undefined => {
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8")) as T;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Serials of the task's attempts, ascending. */
+export function attemptSerials(
+  layout: Layout,
+  task: TaskKey,
+  fileSystem: FileSystem,
+): readonly number[] {
+  const entries = fileSystem.list(layout.attempts(task)) ?? [];
+  return entries
+    .map(({ name }) => Number(name))
+    .filter((serial) => Number.isSafeInteger(serial) && serial > 0)
+    .sort((a, b) => a - b);
+}
+
+export function readAttempt(
+  layout: Layout,
+  task: TaskKey,
+  serial: number,
+  fileSystem: FileSystem,
+): StoredAttempt {
+  const directory = layout.attempt(attemptKey(task, serial));
+  return {
+    serial,
+    directory,
+    record: parse(fileSystem.read(`${directory}/${ATTEMPT_FILES.record}`)),
+    result: parse(fileSystem.read(`${directory}/${ATTEMPT_FILES.result}`)),
+  };
+}
+
+/** The task's latest attempt; undefined when it never had one. */
+export function lastAttempt(
+  layout: Layout,
+  task: TaskKey,
+  fileSystem: FileSystem,
+): StoredAttempt | undefined {
+  const serial = attemptSerials(layout, task, fileSystem).at(-1);
+  return serial === undefined ? undefined : readAttempt(layout, task, serial, fileSystem);
+}

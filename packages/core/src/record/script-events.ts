@@ -1,0 +1,205 @@
+// What a task's program tells: JSON lines in its events files, `::flow {…}` lines on stdout, and the
+// metrics that a regular expression or a JSON file gives away without the program's knowing.
+// Unknown kinds are kept by nobody here but stay in the file; a torn last line is not read yet.
+
+import type { MetricSource, Task } from "../model/task.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import type { MetricSummary } from "./attempt-record.ts";
+
+export type ScriptEvent =
+  | {
+      readonly kind: "progress";
+      readonly done: number | undefined;
+      readonly total: number | undefined;
+      readonly unit: string | undefined;
+      readonly message: string | undefined;
+    }
+  | {
+      readonly kind: "metrics";
+      readonly step: number | undefined;
+      readonly values: Readonly<Record<string, number>>;
+    }
+  | { readonly kind: "checkpoint"; readonly path: string; readonly step: number | undefined }
+  | { readonly kind: "artifact"; readonly path: string }
+  | { readonly kind: "requeue" }
+  | { readonly kind: "done" }
+  | { readonly kind: "other"; readonly name: string };
+
+/** Longest line that is read as an event; longer ones are somebody's output. */
+const LONGEST_EVENT = 4096;
+
+/** Bytes read from one file at a time. */
+const PIECE = 1 << 20;
+
+const isNumber = (value: unknown): value is number =>
+  typeof value === "number" && Number.isFinite(value);
+const number = (value: unknown): number | undefined => (isNumber(value) ? value : undefined);
+const text = (value: unknown): string | undefined =>
+  typeof value === "string" ? value : undefined;
+
+/** The event of one line; undefined when it is none. */
+export function parseEvent(line: string): ScriptEvent | undefined {
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  switch (value["k"]) {
+    case "progress":
+      return progressOf(value);
+    case "metrics":
+      return metricsOf(value);
+    case "checkpoint": {
+      const path = text(value["path"]);
+      return path === undefined
+        ? undefined
+        : { kind: "checkpoint", path, step: number(value["step"]) };
+    }
+    case "artifact": {
+      const path = text(value["path"]);
+      return path === undefined ? undefined : { kind: "artifact", path };
+    }
+    case "requeue":
+      return { kind: "requeue" };
+    case "done":
+      return { kind: "done" };
+    default:
+      return typeof value["k"] === "string" ? { kind: "other", name: value["k"] } : undefined;
+  }
+}
+
+function progressOf(value: Record<string, unknown>): ScriptEvent {
+  const fraction = number(value["frac"]);
+  return {
+    kind: "progress",
+    done: number(value["done"]) ?? fraction,
+    total: number(value["total"]) ?? (fraction === undefined ? undefined : 1),
+    unit: text(value["unit"]),
+    message: text(value["msg"]),
+  };
+}
+
+function metricsOf(value: Record<string, unknown>): ScriptEvent | undefined {
+  const values = value["v"];
+  if (typeof values !== "object" || values === null) return undefined;
+  const prefix = text(value["ns"]);
+  const numbers = Object.entries(values)
+    .filter((entry): entry is [string, number] => isNumber(entry[1]))
+    .map(([name, v]) => [prefix === undefined ? name : `${prefix}.${name}`, v] as const);
+  return { kind: "metrics", step: number(value["step"]), values: Object.fromEntries(numbers) };
+}
+
+/** Follows the sources of one attempt; each `read` returns what is new. */
+export class ScriptEvents {
+  readonly #task: Task;
+  readonly #directory: string;
+  readonly #stdout: string;
+  readonly #root: string;
+  readonly #fileSystem: FileSystem;
+  readonly #offsets = new Map<string, number>();
+  readonly #signatures = new Map<string, string>();
+  readonly #patterns: readonly RegExp[];
+
+  /** `directory`: the attempt's; `root`: what metric files are relative to. */
+  constructor(task: Task, directory: string, stdout: string, root: string, fileSystem: FileSystem) {
+    this.#task = task;
+    this.#directory = directory;
+    this.#stdout = stdout;
+    this.#root = root;
+    this.#fileSystem = fileSystem;
+    this.#patterns = task.metrics.flatMap((source) =>
+      source.kind === "stdout" ? [new RegExp(source.pattern)] : [],
+    );
+  }
+
+  /** Events since the last call. With `last` an unterminated line at the end of stdout counts too. */
+  read(last = false): readonly ScriptEvent[] {
+    const events: ScriptEvent[] = [];
+    for (const { name } of this.#fileSystem.list(this.#directory) ?? []) {
+      if (/^events\..*jsonl$/.test(name)) {
+        this.#lines(`${this.#directory}/${name}`, false, (line) => {
+          const event = parseEvent(line);
+          if (event !== undefined) events.push(event);
+        });
+      }
+    }
+    this.#lines(this.#stdout, last, (line) => events.push(...this.#fromOutput(line)));
+    for (const source of this.#task.metrics) events.push(...this.#fromFile(source));
+    return events;
+  }
+
+  #lines(path: string, last: boolean, take: (line: string) => void): void {
+    let offset = this.#offsets.get(path) ?? 0;
+    for (;;) {
+      const bytes = this.#fileSystem.readPart(path, offset, PIECE);
+      if (bytes === undefined || bytes.length === 0) break;
+      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      const end = last && buffer.length < PIECE ? buffer.length : buffer.lastIndexOf(10) + 1;
+      if (end === 0) {
+        if (buffer.length < PIECE) break;
+        offset += buffer.length;
+        continue;
+      }
+      for (const line of buffer.toString("utf8", 0, end).split("\n")) {
+        if (line.length > 0 && line.length <= LONGEST_EVENT) take(line);
+      }
+      offset += end;
+    }
+    this.#offsets.set(path, offset);
+  }
+
+  #fromOutput(line: string): readonly ScriptEvent[] {
+    if (line.startsWith("::flow ")) {
+      const event = parseEvent(line.slice("::flow ".length));
+      return event === undefined ? [] : [event];
+    }
+    const values: Record<string, number> = {};
+    for (const pattern of this.#patterns) {
+      const match = pattern.exec(line);
+      if (match === null) continue;
+      for (const [name, raw] of Object.entries(match.groups ?? { value: match[1] })) {
+        const value = Number(raw);
+        if (raw !== undefined && raw !== "" && Number.isFinite(value)) values[name] = value;
+      }
+    }
+    return Object.keys(values).length === 0 ? [] : [{ kind: "metrics", step: undefined, values }];
+  }
+
+  #fromFile(source: MetricSource): readonly ScriptEvent[] {
+    if (source.kind !== "json") return [];
+    const path = `${this.#root}/${source.path}`;
+    const stat = this.#fileSystem.stat(path);
+    if (stat === undefined || this.#signatures.get(path) === stat.signature) return [];
+    const bytes = this.#fileSystem.read(path);
+    const event = bytes && metricsOf({ v: safeJson(Buffer.from(bytes).toString("utf8")) });
+    if (event === undefined) return [];
+    this.#signatures.set(path, stat.signature);
+    return [event];
+  }
+}
+
+function safeJson(content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Folds metric events into one summary per name. */
+export function summarise(
+  summary: Record<string, MetricSummary>,
+  values: Readonly<Record<string, number>>,
+): void {
+  for (const [name, value] of Object.entries(values)) {
+    const old = summary[name];
+    summary[name] = {
+      last: value,
+      min: Math.min(value, old?.min ?? value),
+      max: Math.max(value, old?.max ?? value),
+      count: (old?.count ?? 0) + 1,
+    };
+  }
+}
