@@ -59,8 +59,8 @@ function isFound(program) {
 /** One line for each skipped suite; the reason stands in its title. */
 function printSkipped(report) {
   const skipped = new Set(
-    report.testResults.flatMap(({ assertionResults }) =>
-      assertionResults
+    report.testResults.flatMap(({ status: fileStatus, assertionResults }) =>
+      (fileStatus === "failed" ? [] : assertionResults)
         .filter(({ status }) => status === "skipped" || status === "pending" || status === "todo")
         .map(({ ancestorTitles, title }) => ancestorTitles.find((each) => each !== "") ?? title),
     ),
