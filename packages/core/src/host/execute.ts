@@ -1,0 +1,105 @@
+// From a plan to its result on this machine: traces, inspector and run put together.
+
+import { layout as layoutOf, type Layout } from "../engine/layout.ts";
+import { type DamagedJournal, openTraces } from "../engine/open-traces.ts";
+import type { RunListener } from "../engine/recorder.ts";
+import { Run } from "../engine/run.ts";
+import type { RunRequest } from "../engine/services.ts";
+import type { Backend } from "../backend/backend.ts";
+import type { Plan } from "../graph/plan.ts";
+import type { Task } from "../model/task.ts";
+import { nodeClock } from "../ports/node/clock.ts";
+import { nodeFileSystem } from "../ports/node/file-system.ts";
+import { Inspector } from "../trace/inspect.ts";
+import type { TraceStore } from "../trace/store.ts";
+import { runCheckCommand } from "./check-command.ts";
+import { nodePorts } from "./node-ports.ts";
+import { newRunId } from "./run-id.ts";
+
+/** What decides which tasks are stale. */
+export interface FreshnessOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly isForced?: (task: Task) => boolean;
+  readonly rebuildModified?: boolean;
+  readonly strict?: boolean;
+}
+
+export interface ExecuteOptions extends FreshnessOptions {
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly slots: number | undefined;
+  readonly keepGoing: boolean;
+  readonly failFast: boolean;
+  readonly version: string;
+  /** Flow file relative to the root, for display. */
+  readonly file: string;
+  readonly evaluate: RunRequest["evaluate"];
+  readonly position: RunRequest["position"];
+  readonly listeners: readonly RunListener[];
+}
+
+/** What a project has on record, opened for reading. */
+export interface ProjectState {
+  readonly layout: Layout;
+  readonly traces: TraceStore;
+  readonly damaged: readonly DamagedJournal[];
+}
+
+/** Never writes. `root` is absolute. */
+export function openState(root: string): ProjectState {
+  const layout = layoutOf(root);
+  return { layout, ...openTraces(layout, nodeFileSystem) };
+}
+
+/** Judges the plan's tasks against what is on record. */
+export function openInspector(
+  plan: Plan,
+  state: ProjectState,
+  options: FreshnessOptions,
+): Inspector {
+  const { root, ignore } = plan.project;
+  const values = new Map(plan.tasks.map((task) => [task.id, task.values]));
+  return new Inspector({
+    root,
+    ignore,
+    fileSystem: nodeFileSystem,
+    wall: () => nodeClock.wall(),
+    sleep: (milliseconds) => nodeClock.sleep(milliseconds),
+    env: options.env,
+    traces: state.traces,
+    valuesFile: (task) => values.get(task),
+    runCommand: (command) => runCheckCommand(root, command),
+    ...(options.isForced === undefined ? {} : { isForced: options.isForced }),
+    rebuildModified: options.rebuildModified ?? false,
+    strict: options.strict ?? false,
+  });
+}
+
+/** A run that is ready to be executed. */
+export interface PreparedRun {
+  readonly run: Run;
+  readonly inspector: Inspector;
+}
+
+export function prepareRun(plan: Plan, state: ProjectState, options: ExecuteOptions): PreparedRun {
+  const inspector = openInspector(plan, state, options);
+  const { backends, slots, keepGoing, failFast, version, file, evaluate, position, listeners } =
+    options;
+  const run = new Run({
+    run: newRunId(nodeClock.wall()),
+    plan,
+    backends,
+    inspector,
+    traces: state.traces,
+    layout: state.layout,
+    ports: nodePorts,
+    slots,
+    keepGoing,
+    failFast,
+    version,
+    file,
+    evaluate,
+    position,
+    listeners,
+  });
+  return { run, inspector };
+}
