@@ -22,7 +22,7 @@ export function findMissing(
   const diagnostics: Diagnostic[] = [];
   for (const task of project.tasks) {
     for (const dep of task.deps) {
-      if (dep.kind === "glob" || dep.optional || dep.from !== undefined) continue;
+      if (!isPlain(dep)) continue;
       if (exists.has(dep.path) || products.at(dep.path).length > 0) continue;
       const isThere = fileSystem.stat(absolute(project.root, dep.path)) !== undefined;
       exists.set(dep.path, isThere);
@@ -34,10 +34,26 @@ export function findMissing(
   return diagnostics;
 }
 
+/** Paths that must exist because no task makes them, each once; what {@link findMissing} looks at. */
+export function plainSources(tasks: readonly Task[], products: Products): readonly string[] {
+  const sources = new Set<string>();
+  for (const task of tasks) {
+    for (const dep of task.deps) {
+      if (isPlain(dep) && products.at(dep.path).length === 0) sources.add(dep.path);
+    }
+  }
+  return [...sources];
+}
+
+type PlainDep = Exclude<Dep, { kind: "glob" }>;
+
+const isPlain = (dep: Dep): dep is PlainDep =>
+  dep.kind !== "glob" && !dep.optional && dep.from === undefined;
+
 function missing(
   project: Project,
   task: Task,
-  dep: Exclude<Dep, { kind: "glob" }>,
+  dep: PlainDep,
   products: Products,
   fileSystem: Pick<FileSystem, "list">,
 ): Diagnostic {

@@ -54,7 +54,7 @@ export class Digester {
   readonly #known = new Map<string, Known>();
   readonly #underWay = new Map<string, Promise<Found | InputProblem | undefined>>();
   /** Absolute path → signature; "" where nothing is; undefined where it cannot be trusted. */
-  readonly looked = new Map<string, string | undefined>();
+  readonly looked: Map<string, string | undefined> = new Map();
 
   constructor(options: DigesterOptions) {
     this.#options = options;

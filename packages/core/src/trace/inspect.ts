@@ -3,6 +3,7 @@
 // are those it was made with, whatever happened upstream.
 
 import type { Result } from "../model/result.ts";
+import { err } from "../model/result.ts";
 import type { Task } from "../model/task.ts";
 import {
   compareBudget,
@@ -101,6 +102,22 @@ export class Inspector {
   /** Checks what a successful attempt made and makes its record; storing it is for the caller. */
   conclude(conclusion: Conclusion): Promise<Result<Trace, readonly TargetProblem[]>> {
     return conclude(conclusion, this.#digester);
+  }
+
+  /**
+   * The record of a success that never was: everything as it lies there now, taken as it should be.
+   * Storing it is for the caller.
+   */
+  async accept(
+    task: Task,
+    at: Pick<Conclusion, "run" | "serial" | "endedAt">,
+  ): Promise<Result<Trace, readonly (InputProblem | TargetProblem)[]>> {
+    const trace = this.#options.traces.get(task.key);
+    const read = await this.#readInputs(task, trace);
+    if ("problems" in read) return err(read.problems);
+    const durationMs = trace?.durationMs ?? 0;
+    const { key, file, targets, values } = task;
+    return this.conclude({ key, task: task.id, file, targets, values, durationMs, ...at, ...read });
   }
 
   /** Everything a task's result may depend on now, or why that cannot be told. */

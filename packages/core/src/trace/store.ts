@@ -30,6 +30,11 @@ export class TraceStore {
     return this.#damaged;
   }
 
+  /** Signature of the file as it was read or saved; undefined when there was none. */
+  get signature(): string | undefined {
+    return this.#signature;
+  }
+
   /** Whether there is something to save. */
   get isChanged(): boolean {
     return this.#changes.size > 0;
