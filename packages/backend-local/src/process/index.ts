@@ -1,1 +1,6 @@
-export {};
+// Running programs on this machine, for every backend that does: the attempts themselves, and what
+// they are made of.
+
+export { Attempts, type AttemptsOptions, type StartExtra } from "./attempts.ts";
+export type { Descriptors } from "./launch.ts";
+export { isAlive, type ProcessIdentity, type ProcessTable, systemTable } from "./table.ts";

@@ -1,0 +1,116 @@
+// Finding an attempt again from its directory alone, after flow or the machine was restarted.
+
+import { statSync } from "node:fs";
+import { type AttemptKey, type Handle, parseAttemptKey } from "@flow/core";
+import type { Attempt } from "./attempt.ts";
+import {
+  type AttemptFiles,
+  attemptFiles,
+  type Claim,
+  DEFAULT_POLICY,
+  fence,
+  parseClaim,
+  readText,
+} from "./files.ts";
+import type { ProcessTable } from "./table.ts";
+
+const HANDLE_VERSION = 1;
+
+/** A claim that stays empty for longer was left by a shell that died while writing it. */
+const CLAIM_MS = 5000;
+
+/** The name of an attempt that survives a restart of flow. */
+export const handleOf = (key: AttemptKey, files: AttemptFiles): Handle => ({
+  version: HANDLE_VERSION,
+  key,
+  attempt: files.directory,
+});
+
+/** Undefined for what is no handle, or one of a version this flow does not know. */
+export function parseHandle(
+  handle: Handle | undefined,
+): { key: AttemptKey; attempt: string } | undefined {
+  if (typeof handle !== "object" || handle === null || Array.isArray(handle)) return undefined;
+  const { version, key, attempt } = handle as Record<string, unknown>;
+  if (version !== HANDLE_VERSION || typeof attempt !== "string" || !attempt.startsWith("/"))
+    return undefined;
+  return typeof key === "string" && parseAttemptKey(key) !== undefined
+    ? { key: key as AttemptKey, attempt }
+    : undefined;
+}
+
+/**
+ * The attempt in a directory; undefined when it never started, and then it never will: its claim
+ * has been taken. The answer's `observation` says `running` until its end is looked for.
+ */
+export function adopt(
+  key: AttemptKey,
+  directory: string,
+  table: ProcessTable,
+  wall: number,
+): Attempt | undefined {
+  const files = attemptFiles(directory);
+  let text = readText(files.started);
+  if (text === undefined) {
+    if (fence(files.started)) return undefined;
+    text = readText(files.started) ?? "";
+  }
+  const claim = parseClaim(text);
+  if (claim !== undefined && claim.pid === undefined) return undefined;
+  const startedAt = startTime(claim, table, wall);
+  return {
+    key,
+    files,
+    policy: claim?.policy ?? DEFAULT_POLICY,
+    observation: { type: "running", since: startedAt, node: claim?.host },
+    leader: findLeader({ key, files }, table),
+    ownsSession: claim?.terminal !== true,
+    release: undefined,
+    startedAt,
+    startedUptime: claim?.boot === table.boot ? claim.uptime : undefined,
+    stop: undefined,
+    peakMemoryBytes: undefined,
+    arranged: new Set(),
+    ending: false,
+  };
+}
+
+/**
+ * Whether an attempt whose claim is torn may still be about to start: the claim is so young that
+ * its shell may be writing it.
+ */
+export function isClaimYoung(files: AttemptFiles, table: ProcessTable, wall: number): boolean {
+  const stat = statSync(files.started, { throwIfNoEntry: false });
+  if (stat === undefined) return false;
+  const age = wall - stat.mtimeMs;
+  return age < CLAIM_MS && age < table.uptime() * 1000;
+}
+
+function leaderOf(claim: Claim): Attempt["leader"] {
+  const { pid, start, boot } = claim;
+  return pid === undefined ? undefined : { pid, start: start ?? "", boot: boot ?? "" };
+}
+
+/** The shell of an attempt whose claim was still being written when it was adopted. */
+export function findLeader(
+  attempt: Pick<Attempt, "key" | "files">,
+  table: ProcessTable,
+): Attempt["leader"] {
+  const claim = parseClaim(readText(attempt.files.started) ?? "");
+  return claim === undefined ? markedLeader(attempt.key, table) : leaderOf(claim);
+}
+
+/** The oldest process with the attempt's mark, for a claim that does not tell. */
+function markedLeader(key: AttemptKey, table: ProcessTable): Attempt["leader"] {
+  const found = table.list().find((info) => !info.zombie && table.mark(info.pid) === key);
+  return found && { pid: found.pid, start: found.start, boot: table.boot };
+}
+
+function startTime(
+  claim: Claim | undefined,
+  table: ProcessTable,
+  wall: number,
+): number | undefined {
+  if (claim?.uptime === undefined || claim.boot !== table.boot) return undefined;
+  return Math.round(wall - (table.uptime() - claim.uptime) * 1000);
+}

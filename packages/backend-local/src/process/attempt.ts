@@ -1,0 +1,143 @@
+// One attempt as this flow process knows it, and the reading of its end from its files.
+
+import type { AttemptKey, Exit, Observation, StopReason } from "@flow/core";
+import {
+  type AttemptFiles,
+  type ExitRecord,
+  parseCpuSeconds,
+  parseExit,
+  parseStop,
+  readText,
+  type StopPolicy,
+  signalName,
+} from "./files.ts";
+import type { LeaderExit } from "./launch.ts";
+import type { ProcessIdentity } from "./table.ts";
+
+/** What is known of an attempt; `observation` says whether it is over. */
+export interface Attempt {
+  readonly key: AttemptKey;
+  readonly files: AttemptFiles;
+  readonly policy: StopPolicy;
+  observation: Observation;
+  /** The shell around its actions; absent until it is known. */
+  leader: ProcessIdentity | undefined;
+  /** Whether the leader leads a session of the attempt's own. */
+  readonly ownsSession: boolean;
+  /** Lets flow end before the attempt does. */
+  release: (() => void) | undefined;
+  /** Unix milliseconds, for display. */
+  readonly startedAt: number | undefined;
+  /** Seconds since boot when it started; absent when unknown. */
+  readonly startedUptime: number | undefined;
+  stop: Stop | undefined;
+  peakMemoryBytes: number | undefined;
+  /** Undo what was arranged for it: timers, watches. */
+  readonly arranged: Set<() => void>;
+  ending: boolean;
+}
+
+/** A stop under way. */
+export interface Stop {
+  readonly reason: StopReason;
+  /** Whether the stop file could be written, so that the attempt's shell knows of it. */
+  readonly recorded: boolean;
+  killing: boolean;
+  /** Processes that have had the signal. */
+  readonly reached: Set<string>;
+}
+
+/** What is seen of an attempt's end beside its files. */
+export interface EndContext {
+  readonly leader: LeaderExit | undefined;
+  readonly uptime: number;
+  readonly wall: number;
+  readonly host: string;
+  readonly outOfMemory: boolean;
+  /** Processes that were left behind. */
+  readonly leftovers: number;
+  /** Why it is thought to be over when there is no result. */
+  readonly lost: string;
+}
+
+/** The result of an attempt that wrote one; undefined while it has not. */
+export function readExit(attempt: Pick<Attempt, "files">): ExitRecord | undefined {
+  const text = readText(attempt.files.exit);
+  return text === undefined ? undefined : parseExit(text);
+}
+
+/** The facts of an attempt's end. */
+export function exitOf(
+  attempt: Attempt,
+  record: ExitRecord | undefined,
+  context: EndContext,
+): Exit {
+  const signal = record === undefined ? context.leader?.signal : signalName(record.signal);
+  const stopped = stopReason(attempt, record);
+  const endUptime = record?.uptime ?? context.uptime;
+  const durationMs =
+    attempt.startedUptime === undefined
+      ? undefined
+      : Math.max(0, Math.round((endUptime - attempt.startedUptime) * 1000));
+  const endedAt = Math.round(context.wall - Math.max(0, context.uptime - endUptime) * 1000);
+  return {
+    code: record?.code,
+    signal,
+    action:
+      record === undefined || record.action === 0 || record.code === 0
+        ? undefined
+        : record.action - 1,
+    stopped,
+    cause: externalCause(record, signal, stopped, context),
+    startedAt: attempt.startedAt,
+    endedAt,
+    durationMs,
+    node: context.host,
+    usage: usage(attempt, context),
+    leaky: context.leftovers > 0 && stopped === undefined && record?.code === 0,
+    detail: detail(record, context),
+  };
+}
+
+function stopReason(attempt: Attempt, record: ExitRecord | undefined): StopReason | undefined {
+  const ended = record !== undefined && !record.stopped;
+  if (ended && attempt.stop?.recorded !== false) return undefined;
+  const text = readText(attempt.files.stop);
+  return text === undefined ? attempt.stop?.reason : parseStop(text).reason;
+}
+
+function externalCause(
+  record: ExitRecord | undefined,
+  signal: string | undefined,
+  stopped: StopReason | undefined,
+  context: EndContext,
+): Exit["cause"] {
+  if (signal === "SIGKILL" && stopped === undefined && context.outOfMemory) return "out-of-memory";
+  return record === undefined && stopped === undefined ? "lost" : undefined;
+}
+
+function usage(attempt: Attempt, context: EndContext): Exit["usage"] {
+  const text = context.leader?.cpuSeconds === undefined ? readText(attempt.files.usage) : undefined;
+  const cpuSeconds =
+    context.leader?.cpuSeconds ?? (text === undefined ? undefined : parseCpuSeconds(text));
+  if (cpuSeconds === undefined && attempt.peakMemoryBytes === undefined) return undefined;
+  return {
+    cpuSeconds,
+    peakMemoryBytes: attempt.peakMemoryBytes,
+    gpuPeakMemoryBytes: undefined,
+  };
+}
+
+function detail(record: ExitRecord | undefined, context: EndContext): string | undefined {
+  if (record === undefined) return context.lost;
+  switch (record.error) {
+    case undefined:
+      return undefined;
+    case "cwd":
+      return "The working directory is missing or closed.";
+    case "stdin":
+      return "The file for the standard input is missing or closed.";
+    default:
+      return "The shell could not start a process or write a file.";
+  }
+}

@@ -1,0 +1,393 @@
+// The attempts of one project on this machine: started, adopted, watched, stopped and read. What
+// runs here outlives flow; everything needed to find it again lies in its directory.
+
+import { rmSync } from "node:fs";
+import { hostname } from "node:os";
+import {
+  type AttemptKey,
+  type BackendFailure,
+  type Clock,
+  err,
+  type Handle,
+  type Job,
+  type Log,
+  type Observation,
+  ok,
+  type ReattachRequest,
+  type Result,
+  type StopReason,
+} from "@flow/core";
+import { adopt, findLeader, handleOf, isClaimYoung, parseHandle } from "./adopt.ts";
+import { type Attempt, exitOf, readExit } from "./attempt.ts";
+import { attemptFiles, readText, type StopPolicy } from "./files.ts";
+import { type Descriptors, type LeaderExit, launch, missingShell } from "./launch.ts";
+import { followFile } from "./logs.ts";
+import { Sampler } from "./sampler.ts";
+import { arrange, arrangeTimeouts, resumeStop, stop, treeOf } from "./stop.ts";
+import { isAlive, type ProcessTable } from "./table.ts";
+import { killMarked, killMembers, send } from "./terminate.ts";
+
+export interface AttemptsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The environment that attempts inherit. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly table: ProcessTable;
+}
+
+/** What a backend adds to one start. */
+export interface StartExtra {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly descriptors?: Descriptors;
+}
+
+/** Polling of attempts that are not our children. */
+const WATCH_MIN_MS = 20;
+const WATCH_MAX_MS = 1000;
+/** Attempts shorter than this are searched for strays together, once in this time. */
+const SWEEP_MS = 1000;
+/** Wait before an attempt that the full machine could not start is started again. */
+const RESTART_MS = 250;
+
+type Listener = (keys: readonly AttemptKey[]) => void;
+
+export class Attempts implements AsyncDisposable {
+  readonly #options: AttemptsOptions;
+  readonly #attempts = new Map<AttemptKey, Attempt>();
+  readonly #listeners = new Set<Listener>();
+  readonly #sampler: Sampler;
+  readonly #host: string = hostname();
+  readonly #umask: string = process.umask().toString(8).padStart(4, "0");
+  #changed: AttemptKey[] = [];
+  #ended = new Set<string>();
+  #cancelSweep: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options;
+    this.#sampler = new Sampler(options.table, options.clock);
+  }
+
+  /** Starts an attempt. A key seen before, here or by another flow, is not started again. */
+  async start(job: Job, extra: StartExtra = {}): Promise<Result<Handle, BackendFailure>> {
+    const handle = handleOf(job.key, attemptFiles(job.paths.attempt));
+    if (this.#attempts.has(job.key)) return ok(handle);
+    if (readText(attemptFiles(job.paths.attempt).started) !== undefined) {
+      if (this.#adopt(job.key, job.paths.attempt) !== undefined) return ok(handle);
+      const message = `Attempt ${job.key} was given up before it started and cannot start any more.`;
+      return err({ type: "rejected", message });
+    }
+    const shell = missingShell(job, this.#options.env);
+    if (shell !== undefined) {
+      const message = `The shell \`${shell}\` of task ${job.task} was not found on PATH; install it or choose another \`shell:\`.`;
+      return err({ type: "misconfigured", message });
+    }
+    const attempt = this.#create(job);
+    this.#attempts.set(job.key, attempt);
+    const failure = await this.#launch(attempt, job, extra);
+    if (failure === undefined) {
+      arrangeTimeouts(attempt, this.#options);
+      return ok(handle);
+    }
+    this.#attempts.delete(job.key);
+    return err(failure);
+  }
+
+  observe(handles: ReadonlyMap<AttemptKey, Handle>): ReadonlyMap<AttemptKey, Observation> {
+    const found = new Map<AttemptKey, Observation>();
+    for (const [key, handle] of handles) {
+      const observation = this.#find(key, handle)?.observation ?? NEVER_STARTED;
+      found.set(key, observation);
+    }
+    return found;
+  }
+
+  /** Stops an attempt; see {@link stop}. */
+  cancel(handle: Handle, how: "graceful" | "forced", reason: StopReason): void {
+    const parsed = parseHandle(handle);
+    const attempt = parsed && this.#find(parsed.key, handle);
+    if (attempt !== undefined && !attempt.ending) stop(attempt, how, reason, this.#options);
+  }
+
+  /** Handles of those attempts that have started; the others never will. */
+  reattach(requests: readonly ReattachRequest[]): ReadonlyMap<AttemptKey, Handle> {
+    const found = new Map<AttemptKey, Handle>();
+    for (const { key, attempt } of requests)
+      if (this.#attempts.has(key) || this.#adopt(key, attempt) !== undefined)
+        found.set(key, handleOf(key, attemptFiles(attempt)));
+    return found;
+  }
+
+  async *logs(
+    handle: Handle,
+    stream: "stdout" | "stderr",
+    fromByte: number,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    const parsed = parseHandle(handle);
+    if (parsed === undefined) return;
+    const attempt = this.#find(parsed.key, handle);
+    const isOver = (): boolean => attempt === undefined || attempt.observation.type === "ended";
+    const path = attemptFiles(parsed.attempt)[stream];
+    yield* followFile(path, fromByte, isOver, this.#options.clock, signal);
+  }
+
+  onChange(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Lets go of everything; what runs goes on running. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#sampler.stop();
+    this.#listeners.clear();
+    for (const attempt of this.#attempts.values()) {
+      for (const cancel of attempt.arranged) cancel();
+      attempt.arranged.clear();
+      attempt.release?.();
+    }
+    this.#attempts.clear();
+    this.#sweep();
+  }
+
+  #create(job: Job): Attempt {
+    const { clock, table } = this.#options;
+    const since = clock.wall();
+    return {
+      key: job.key,
+      files: attemptFiles(job.paths.attempt),
+      policy: policyOf(job),
+      observation: { type: "running", since, node: this.#host },
+      leader: undefined,
+      ownsSession: !job.interactive,
+      release: undefined,
+      startedAt: since,
+      startedUptime: table.uptime(),
+      stop: undefined,
+      peakMemoryBytes: undefined,
+      arranged: new Set(),
+      ending: false,
+    };
+  }
+
+  async #launch(
+    attempt: Attempt,
+    job: Job,
+    extra: StartExtra,
+  ): Promise<BackendFailure | undefined> {
+    const { clock, env, table } = this.#options;
+    const spec = {
+      job,
+      files: attempt.files,
+      policy: attempt.policy,
+      boot: table.boot,
+      host: this.#host,
+      uptime: table.uptime(),
+      umask: this.#umask,
+    };
+    const deadline = deadlineOf(attempt.policy, clock.wall());
+    const all = { ...env, ...job.env, ...deadline, ...extra.env };
+    for (const name of job.secrets) if (env[name] !== undefined) all[name] = env[name];
+    const started = await launch(spec, all, extra.descriptors ?? {}, (exit) => {
+      if (!this.#restart(attempt, job, extra, exit)) this.#end(attempt, exit);
+    });
+    if (!started.ok) return started.error;
+    const { pid, release } = started.value;
+    attempt.leader = { pid, start: table.read(pid)?.start ?? "", boot: table.boot };
+    attempt.release = release;
+    if (!attempt.ending) this.#sampler.add(attempt);
+    return undefined;
+  }
+
+  /** Starts an attempt again that a full machine kept from starting its first action. True when it does. */
+  #restart(attempt: Attempt, job: Job, extra: StartExtra, exit: LeaderExit): boolean {
+    if (this.#closed || attempt.stop !== undefined || exit.signal !== undefined) return false;
+    const record = readExit(attempt);
+    const unclaimed = record === undefined && readText(attempt.files.started) === undefined;
+    const torn = record === undefined && exit.code === TORN_CLAIM;
+    if (!unclaimed && !torn && (record?.error !== "system" || record.action > 1)) return false;
+    this.#sampler.remove(attempt);
+    const why = "This machine cannot start another process or write a file now.";
+    attempt.observation = { type: "queued", why };
+    this.#announce(attempt.key);
+    arrange(
+      attempt,
+      RESTART_MS,
+      () => {
+        for (const file of [attempt.files.exit, attempt.files.started])
+          rmSync(file, { force: true });
+        attempt.observation = {
+          type: "running",
+          since: this.#options.clock.wall(),
+          node: this.#host,
+        };
+        void this.#launch(attempt, job, extra).then((failure) => {
+          if (failure !== undefined) this.#restart(attempt, job, extra, UNSTARTED);
+          this.#announce(attempt.key);
+        });
+      },
+      this.#options,
+    );
+    return true;
+  }
+
+  #find(key: AttemptKey, handle: Handle): Attempt | undefined {
+    const known = this.#attempts.get(key);
+    if (known !== undefined) return known;
+    const parsed = parseHandle(handle);
+    return parsed === undefined || parsed.key !== key
+      ? undefined
+      : this.#adopt(key, parsed.attempt);
+  }
+
+  /** Takes over an attempt from its directory; undefined when it never started and never will. */
+  #adopt(key: AttemptKey, directory: string): Attempt | undefined {
+    const { clock, table } = this.#options;
+    const attempt = adopt(key, directory, table, clock.wall());
+    if (attempt === undefined) return undefined;
+    this.#attempts.set(key, attempt);
+    if (this.#look(attempt)) return attempt;
+    this.#sampler.add(attempt);
+    resumeStop(attempt, this.#options);
+    arrangeTimeouts(attempt, this.#options);
+    this.#watch(attempt, WATCH_MIN_MS);
+    return attempt;
+  }
+
+  #watch(attempt: Attempt, delayMs: number): void {
+    const next = Math.min(delayMs * 1.5, WATCH_MAX_MS);
+    const again = (): void => {
+      if (!this.#look(attempt)) this.#watch(attempt, next);
+    };
+    arrange(attempt, delayMs, again, this.#options);
+  }
+
+  /** Looks whether an adopted attempt is over. */
+  #look(attempt: Attempt): boolean {
+    const { clock, table } = this.#options;
+    attempt.leader ??= findLeader(attempt, table);
+    const alive = attempt.leader !== undefined && isAlive(attempt.leader, table);
+    if (readExit(attempt) === undefined) {
+      if (alive) return false;
+      if (attempt.leader === undefined && isClaimYoung(attempt.files, table, clock.wall()))
+        return false;
+    }
+    this.#end(attempt, undefined);
+    return true;
+  }
+
+  /** Ends an attempt: its strays are killed first, then its end is told. */
+  #end(attempt: Attempt, leader: LeaderExit | undefined): void {
+    if (attempt.ending) return;
+    attempt.ending = true;
+    this.#sampler.remove(attempt);
+    for (const cancel of attempt.arranged) cancel();
+    attempt.arranged.clear();
+    if (leader?.code === LOST_CLAIM && readExit(attempt) === undefined) {
+      this.#attempts.delete(attempt.key);
+      this.#adopt(attempt.key, attempt.files.directory);
+      this.#announce(attempt.key);
+      return;
+    }
+    const { clock, table } = this.#options;
+    const tree = this.#mayHaveLeftovers(attempt, leader) ? treeOf(attempt) : undefined;
+    if (tree === undefined) this.#tellEnd(attempt, leader, 0);
+    else
+      void killMembers(tree, table, clock).then((killed) => this.#tellEnd(attempt, leader, killed));
+  }
+
+  /** Whether it is worth the time to look for processes of an attempt whose shell has ended. */
+  #mayHaveLeftovers(attempt: Attempt, leader: LeaderExit | undefined): boolean {
+    if (leader === undefined || attempt.stop !== undefined || !attempt.ownsSession) return true;
+    const ran = this.#options.table.uptime() - (attempt.startedUptime ?? 0);
+    if (ran * 1000 >= SWEEP_MS || (attempt.leader && send(-attempt.leader.pid, 0))) return true;
+    this.#ended.add(attempt.key);
+    this.#cancelSweep ??= this.#options.clock.after(SWEEP_MS, () => this.#sweep());
+    return false;
+  }
+
+  #tellEnd(attempt: Attempt, leader: LeaderExit | undefined, leftovers: number): void {
+    const { clock, table } = this.#options;
+    const record = readExit(attempt);
+    const exit = exitOf(attempt, record, {
+      leader,
+      uptime: table.uptime(),
+      wall: clock.wall(),
+      host: this.#host,
+      outOfMemory: (record?.signal ?? 9) === 9 && this.#sampler.memoryKillSeen(),
+      leftovers,
+      lost:
+        attempt.leader !== undefined && attempt.leader.boot !== table.boot
+          ? "The machine was restarted while it ran."
+          : "Its shell ended without a result.",
+    });
+    attempt.observation = { type: "ended", exit };
+    this.#announce(attempt.key);
+  }
+
+  /** Kills what short attempts have left outside their sessions. */
+  #sweep(): void {
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    if (this.#ended.size === 0) return;
+    for (const key of killMarked(this.#ended, this.#options.table))
+      this.#options.log.warn(`Attempt ${key} left processes behind; they were killed.`);
+    this.#ended = new Set();
+  }
+
+  #announce(key: AttemptKey): void {
+    if (this.#changed.push(key) > 1) return;
+    setImmediate(() => {
+      const keys = this.#changed;
+      this.#changed = [];
+      for (const listener of this.#listeners) listener(keys);
+    });
+  }
+}
+
+/** Exit status of a shell that found the attempt claimed. */
+const LOST_CLAIM = 97;
+/** Exit status of a shell that could not write its claim. */
+const TORN_CLAIM = 98;
+
+/** Stands for the end of a shell that could not even be started. */
+const UNSTARTED: LeaderExit = {
+  code: undefined,
+  signal: undefined,
+  result: undefined,
+  cpuSeconds: undefined,
+};
+
+const NEVER_STARTED: Observation = {
+  type: "ended",
+  exit: {
+    code: undefined,
+    signal: undefined,
+    action: undefined,
+    stopped: undefined,
+    cause: "lost",
+    startedAt: undefined,
+    endedAt: undefined,
+    durationMs: undefined,
+    node: undefined,
+    usage: undefined,
+    leaky: false,
+    detail: "Its handle names no attempt of this machine.",
+  },
+};
+
+function policyOf(job: Job): StopPolicy {
+  return {
+    signal: job.stop.signal,
+    graceMs: job.stop.graceMs,
+    timeoutMs: job.timeoutMs,
+    actionTimeoutsMs: [...job.actions, ...job.finally].map((action) => action.timeoutMs),
+  };
+}
+
+/** FLOW_DEADLINE: the unix second at which a program over its time limit is killed. */
+function deadlineOf(policy: StopPolicy, wall: number): Readonly<Record<string, string>> {
+  if (policy.timeoutMs === undefined) return {};
+  return { FLOW_DEADLINE: String(Math.floor((wall + policy.timeoutMs + policy.graceMs) / 1000)) };
+}

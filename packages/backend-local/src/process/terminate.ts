@@ -1,0 +1,130 @@
+// Ending processes: the stop signal to the program itself, and the end of a whole tree, wherever its
+// members have gone.
+
+import { constants } from "node:os";
+import type { Clock } from "@flow/core";
+import type { ProcessInfo, ProcessTable } from "./table.ts";
+
+/** The processes of one attempt, as far as they can be told from others. */
+export interface Tree {
+  /** The shell around the actions; never signalled here, so that it can write the result. */
+  readonly leader: number;
+  /** Whether the session of that number is the attempt's own, and not that of another process since. */
+  readonly ownsSession: boolean;
+  /** Value of the mark in the environment of its processes. */
+  readonly mark: string;
+}
+
+const SHELLS: ReadonlySet<string> = new Set([
+  "sh",
+  "dash",
+  "bash",
+  "ash",
+  "busybox",
+  "ksh",
+  "ksh93",
+  "mksh",
+  "zsh",
+]);
+
+/** Rounds of looking for processes that were forked while the others were killed. */
+const MAX_ROUNDS = 200;
+
+/**
+ * Sends a signal to the programs below the leader. A shell that would die of it, and take the
+ * program's exit code along, is passed over for what it runs. `reached` holds the processes that
+ * have had the signal; they get it once.
+ */
+export function signalPrograms(
+  leader: number,
+  signal: NodeJS.Signals,
+  table: ProcessTable,
+  reached: Set<string>,
+): void {
+  const number = constants.signals[signal];
+  const children = childrenByParent(table.list());
+  const visit = (info: ProcessInfo): void => {
+    const below = children.get(info.pid) ?? [];
+    const isShell = below.length > 0 && SHELLS.has(table.program(info.pid) ?? "");
+    if (isShell && !table.handles(info.pid, number)) {
+      for (const child of below) visit(child);
+      return;
+    }
+    const name = `${info.pid} ${info.start}`;
+    if (reached.has(name)) return;
+    reached.add(name);
+    send(info.pid, signal);
+  };
+  for (const child of children.get(leader) ?? []) visit(child);
+}
+
+/** Living processes of an attempt, without its leader: by descent, by session and by mark. */
+export function members(tree: Tree, table: ProcessTable): readonly ProcessInfo[] {
+  const all = table.list();
+  const children = childrenByParent(all);
+  const found = new Map<number, ProcessInfo>();
+  const queue = [...(children.get(tree.leader) ?? [])];
+  for (const info of all)
+    if ((tree.ownsSession && info.session === tree.leader) || table.mark(info.pid) === tree.mark)
+      queue.push(info);
+  for (const info of queue) {
+    if (found.has(info.pid) || info.pid === tree.leader || info.pid === process.pid) continue;
+    found.set(info.pid, info);
+    queue.push(...(children.get(info.pid) ?? []));
+  }
+  return [...found.values()].filter((info) => !info.zombie);
+}
+
+/**
+ * Kills an attempt's processes except its leader, again and again until none is found, because a
+ * process may fork while it is looked for. Resolves to how many were killed.
+ */
+export async function killMembers(
+  tree: Tree,
+  table: ProcessTable,
+  clock: Pick<Clock, "sleep">,
+): Promise<number> {
+  const killed = new Set<string>();
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const found = members(tree, table);
+    if (found.length === 0) break;
+    for (const info of found) {
+      killed.add(`${info.pid} ${info.start}`);
+      send(info.pid, "SIGKILL");
+    }
+    await clock.sleep(Math.min(1 + round, 20));
+  }
+  return killed.size;
+}
+
+/** Kills what carries one of these marks; resolves to the marks that were found. */
+export function killMarked(marks: ReadonlySet<string>, table: ProcessTable): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const info of table.list()) {
+    const mark = info.zombie ? undefined : table.mark(info.pid);
+    if (mark === undefined || !marks.has(mark) || info.pid === process.pid) continue;
+    found.add(mark);
+    send(info.pid, "SIGKILL");
+  }
+  return found;
+}
+
+/** Sends a signal; a process that is gone or not ours is left alone. True when it was sent. */
+export function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+function childrenByParent(all: readonly ProcessInfo[]): ReadonlyMap<number, ProcessInfo[]> {
+  const children = new Map<number, ProcessInfo[]>();
+  for (const info of all) {
+    if (info.zombie) continue;
+    const siblings = children.get(info.parent);
+    if (siblings === undefined) children.set(info.parent, [info]);
+    else siblings.push(info);
+  }
+  return children;
+}
