@@ -1,0 +1,87 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { RunEvent } from "../../src/engine/run-event.ts";
+import type { RunResult } from "../../src/engine/run.ts";
+import { buildGraph } from "../../src/graph/build.ts";
+import { compilePlan } from "../../src/graph/plan.ts";
+import { select } from "../../src/graph/select.ts";
+import { openState, prepareRun } from "../../src/host/execute.ts";
+import type { Task } from "../../src/model/task.ts";
+import { nodeFileSystem } from "../../src/ports/node/file-system.ts";
+import { shellBackend } from "./shell-backend.ts";
+import { project, task } from "./tasks.ts";
+
+let root: string;
+beforeEach(() => {
+  root = fs.mkdtempSync(join(tmpdir(), "flow-run-"));
+});
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
+
+async function run(tasks: readonly Task[]): Promise<{
+  result: RunResult;
+  events: RunEvent[];
+  started: string[];
+}> {
+  const graph = buildGraph(project(root, tasks), nodeFileSystem);
+  if (!graph.ok) throw new Error(JSON.stringify(graph.error));
+  const selection = select(graph.value, []);
+  if (!selection.ok) throw new Error(JSON.stringify(selection.error));
+  const plan = compilePlan(graph.value, selection.value);
+  const events: RunEvent[] = [];
+  const backend = shellBackend();
+  const { run: prepared } = prepareRun(plan, openState(root), {
+    env: process.env,
+    backends: new Map([["local", backend]]),
+    slots: 4,
+    keepGoing: false,
+    failFast: false,
+    version: "test",
+    file: "flow.yaml",
+    evaluate: () => ({ holds: true }),
+    position: () => undefined,
+    listeners: [(event) => events.push(event)],
+  });
+  const result = await prepared.execute();
+  return { result, events, started: backend.jobs.map((job) => job.task) };
+}
+
+describe("a run", () => {
+  it("runs tasks in order and finds them fresh the second time", async () => {
+    fs.writeFileSync(join(root, "in"), "1");
+    const tasks = [
+      task("double", { deps: ["in"], targets: ["out/a"], run: "cat in in > out/a" }),
+      task("count", { deps: ["out/a"], targets: ["b"], run: "wc -c < out/a > b" }),
+    ];
+    const first = await run(tasks);
+    expect(first.result.counts).toMatchObject({ done: 2, fresh: 0, failed: 0 });
+    expect(first.result.exitCode).toBe(0);
+    expect(fs.readFileSync(join(root, "b"), "utf8").trim()).toBe("2");
+    const second = await run(tasks);
+    expect(second.started).toEqual([]);
+    expect(second.result.counts).toMatchObject({ done: 0, fresh: 2 });
+    expect(second.result.recorded).toBe(false);
+  });
+
+  it("gives back the old target when the attempt fails and keeps the partial one", async () => {
+    fs.writeFileSync(join(root, "a"), "good");
+    const result = await run([task("make", { targets: ["a"], run: "echo bad > a; exit 3" })]);
+    expect(result.result.exitCode).toBe(1);
+    expect(fs.readFileSync(join(root, "a"), "utf8")).toBe("good");
+    expect(fs.readFileSync(join(root, ".flow/partial/make/a"), "utf8")).toBe("bad\n");
+  });
+
+  it("fails a task that ends well without its target", async () => {
+    const { events } = await run([task("make", { targets: ["a"], run: "true" })]);
+    const failed = events.find((event) => event.type === "task/failed");
+    expect(failed).toMatchObject({ outcome: { type: "failed", kind: "target-missing" } });
+  });
+
+  it("requeues a task that exits with 75 and tells it so", async () => {
+    const script = 'echo $FLOW_RESTART_REASON >> log; test "$FLOW_ATTEMPT" = 3 || exit 75';
+    const { result } = await run([task("make", { run: script })]);
+    expect(result.exitCode).toBe(0);
+    expect(fs.readFileSync(join(root, "log"), "utf8")).toBe("first\nrequeue\nrequeue\n");
+  });
+});
