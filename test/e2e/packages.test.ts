@@ -42,7 +42,9 @@ systemSuite("registry", "the packed packages", () => {
   });
 
   it("are one for each workspace", async () => {
-    const names = tarballs.map((path) => /flow-(.*)-\d+\.\d+\.\d+\.tgz$/.exec(path)?.[1] ?? path);
+    const names = tarballs.map(
+      (path) => /\/flow-([a-z-]*)-\d+\.\d+\.\d+\.tgz$/.exec(path)?.[1] ?? path,
+    );
     const folders = await readdir(join(root, "packages"));
     expect(names.sort()).toEqual(folders.sort());
   });
