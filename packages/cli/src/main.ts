@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-/** The command line's entry: argv to exit code. It imports nothing that `flow version` does not need. */
-import manifest from "@flow/cli/package.json" with { type: "json" };
+// The command line's entry. It imports nothing that `flow version` does not need.
 
-if (process.argv[2] === "version") process.stdout.write(`${manifest.version}\n`);
-else {
-  process.stderr.write("flow: usage: flow version\n");
-  process.exitCode = 2;
-}
+import { commandLine } from "./command-line.ts";
+import { processIo } from "./process-io.ts";
+
+process.exitCode = await commandLine(process.argv.slice(2), processIo());

@@ -1,0 +1,55 @@
+// argv → the verb's module → exit code. Modules are loaded when their verb is used, so that a short
+// command stays short.
+
+import { COMMAND_TABLE, GLOBAL_OPTIONS } from "./command-table.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { type Command, parseInvocation } from "./invocation.ts";
+import type { Io } from "./io.ts";
+
+/** The module of each verb; the keys are the rows of the command table. */
+export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
+  help: () => import("./commands/help.ts"),
+  init: () => import("./commands/init.ts"),
+  version: () => import("./commands/version.ts"),
+};
+
+/** What people type instead of a verb. */
+const ALIASES: Readonly<Record<string, string>> = {
+  "--help": "help",
+  "-h": "help",
+  "--version": "version",
+  "-V": "version",
+};
+
+/** Runs one command line. Never throws: a bug is reported and exits with 3. */
+export async function commandLine(args: readonly string[], io: Io): Promise<ExitCode> {
+  try {
+    return await dispatch(args, io);
+  } catch (error) {
+    const { reportCrash } = await import("./crash.ts");
+    return reportCrash(error, io);
+  }
+}
+
+async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
+  const [word = "help", ...rest] = args;
+  const verb = ALIASES[word] ?? word;
+  const row = COMMAND_TABLE.find(({ name }) => name === verb);
+  const load = Object.hasOwn(COMMAND_MODULES, verb) ? COMMAND_MODULES[verb] : undefined;
+  if (row === undefined || load === undefined) {
+    const { reportUnknownVerb } = await import("./usage.ts");
+    return reportUnknownVerb(word, io);
+  }
+  const parsed = parseInvocation(row, [...row.options, ...GLOBAL_OPTIONS], rest);
+  if (!parsed.ok) {
+    const { reportUsage } = await import("./usage.ts");
+    return reportUsage(row, parsed.problem, io);
+  }
+  if (parsed.invocation.has("help")) {
+    const { commandHelp } = await import("./help.ts");
+    io.stdout.write(commandHelp(row));
+    return EXIT.ok;
+  }
+  const { command } = await load();
+  return command(parsed.invocation, io);
+}

@@ -1,0 +1,363 @@
+// Every verb of the command line with its arguments: data only. Parsing, help and the reference are
+// made from it.
+
+import type { CommandRow, OptionRow } from "./command-row.ts";
+
+const MANY = Number.POSITIVE_INFINITY;
+
+/** Options every verb has. */
+export const GLOBAL_OPTIONS: readonly OptionRow[] = [
+  {
+    name: "color",
+    value: "WHEN",
+    choices: ["auto", "always", "never"],
+    help: "colours: auto, always or never",
+  },
+  { name: "help", short: "h", help: "show this help" },
+];
+
+/** Options of every verb that reads a project. */
+const PROJECT: readonly OptionRow[] = [
+  {
+    name: "file",
+    short: "f",
+    value: "FILE",
+    help: "the flow file; without it `flow.yaml`, else the only `*.flow.yaml`, searched upward",
+  },
+  { name: "dir", short: "C", value: "DIR", help: "work as if started in DIR" },
+  {
+    name: "param",
+    short: "p",
+    value: "K=V",
+    multiple: true,
+    help: "set a parameter; commas and `a..b` make a sweep, a literal comma is `\\,`",
+  },
+  { name: "params-file", value: "FILE", help: "read parameters from a YAML or JSON file" },
+];
+
+const JSON_OPTION: OptionRow = { name: "json", help: "print JSON instead of text" };
+
+const YES: OptionRow = { name: "yes", short: "y", help: "do not ask" };
+
+const DRY_RUN: OptionRow = { name: "dry-run", help: "show what would be done, change nothing" };
+
+/** What decides which tasks run, shared by `run`, `plan` and `why`. */
+const SELECTION: readonly OptionRow[] = [
+  { name: "force", help: "run the selected tasks even if they are fresh" },
+  { name: "only", help: "run the selected tasks without what they depend on" },
+  { name: "failed", help: "select the tasks that did not finish last time" },
+  { name: "backend", value: "NAME", help: "run every task on this backend" },
+  {
+    name: "rebuild-modified",
+    help: "rebuild targets that were edited by hand instead of keeping them",
+  },
+  { name: "strict", help: "a target edited by hand is an error" },
+];
+
+const RUNNING: readonly OptionRow[] = [
+  {
+    name: "jobs",
+    short: "n",
+    value: "N",
+    help: "tasks at once; without it cpus and memory decide",
+  },
+  { name: "keep-going", short: "k", help: "after a failure go on with what does not depend on it" },
+  { name: "fail-fast", help: "after a failure stop the tasks that run" },
+  { name: "gpus", value: "LIST", help: "GPUs to use: `0,1` or `none`" },
+  { name: "retries", value: "N", help: "retries for tasks that say nothing about retries" },
+  { name: "timeout", value: "D", help: "time limit for tasks without one: `90s`, `2h`" },
+  { name: "detach", help: "start the run in the background and return" },
+  {
+    name: "output",
+    value: "MODE",
+    choices: ["auto", "live", "plain", "quiet", "json"],
+    help: "how to show the run: auto, live, plain, quiet or json (env FLOW_OUTPUT)",
+  },
+  { name: "report-json", value: "FILE", help: "also write the run's events to FILE as JSON lines" },
+  { name: "verbose", short: "v", help: "say why each task runs" },
+  { name: "quiet", short: "q", help: "show failures only; the same as --output quiet" },
+];
+
+/** Where the letter means something else. */
+function withoutShort({ short: _letter, ...row }: OptionRow): OptionRow {
+  return row;
+}
+
+const SELECTORS = "[SEL…]";
+
+const RUN_ROWS: readonly CommandRow[] = [
+  {
+    name: "run",
+    group: "run",
+    summary: "run what changed",
+    positionals: SELECTORS,
+    arity: [0, MANY],
+    options: [...PROJECT, ...RUNNING, ...SELECTION, DRY_RUN],
+    details:
+      "Runs the selected tasks and what they depend on, each only if it is not fresh. Without a " +
+      "selector: the file's `default`, else all tasks. The first Ctrl-C asks the tasks to stop and " +
+      "lets them save their state, the second kills them, the third leaves them running; the next " +
+      "`flow run` goes on from there.",
+    examples: ["flow run -n 9", "flow run 'train@model=cnn' -p epochs=5", "flow run --failed -k"],
+  },
+  {
+    name: "exec",
+    group: "run",
+    summary: "run one command as a task",
+    positionals: "-- COMMAND [ARG…]",
+    arity: [1, MANY],
+    passThrough: true,
+    options: [
+      ...PROJECT.filter(({ name }) => name === "dir"),
+      ...RUNNING.filter(({ name }) => !["jobs", "keep-going", "fail-fast"].includes(name)),
+      { name: "backend", value: "NAME", help: "run it on this backend" },
+      { name: "name", value: "NAME", help: "the task's name; without it made from the command" },
+      { name: "direct", help: "run the command as it is, without flow's environment" },
+    ],
+    details:
+      "The command gets a record, logs, a checkpoint directory and all else that a task of a flow " +
+      "file has. It always runs, and goes on from its checkpoint if an earlier one was stopped.",
+    examples: ["flow exec -- python train.py --lr 0.1"],
+  },
+  {
+    name: "cancel",
+    group: "run",
+    summary: "stop running tasks",
+    positionals: "SEL…",
+    arity: [1, MANY],
+    options: [
+      ...PROJECT,
+      { name: "force", help: "kill them at once instead of asking them to stop" },
+      JSON_OPTION,
+    ],
+  },
+  {
+    name: "attach",
+    group: "run",
+    summary: "follow a run that is under way",
+    positionals: "[RUN]",
+    arity: [0, 1],
+    options: [
+      ...PROJECT.filter(({ name }) => name === "file" || name === "dir"),
+      ...RUNNING.filter(({ name }) => ["output", "verbose", "quiet"].includes(name)),
+    ],
+    details:
+      "Shows the run as the terminal that started it does. Ctrl-C ends the watching, not the run.",
+  },
+];
+
+const LOOK_ROWS: readonly CommandRow[] = [
+  {
+    name: "plan",
+    group: "look",
+    summary: "what would run, why, in which order and how long",
+    positionals: SELECTORS,
+    arity: [0, MANY],
+    options: [
+      ...PROJECT,
+      ...SELECTION,
+      ...RUNNING.filter(({ name }) => name === "jobs"),
+      { name: "check", help: "exit with 5 if anything would run" },
+      JSON_OPTION,
+    ],
+  },
+  {
+    name: "status",
+    group: "look",
+    summary: "the state of every task and of the runs under way",
+    positionals: SELECTORS,
+    arity: [0, MANY],
+    options: [...PROJECT, { name: "expand", help: "one line per member of a matrix" }, JSON_OPTION],
+  },
+  {
+    name: "why",
+    group: "look",
+    summary: "why a task would run, or where a file comes from",
+    positionals: "SEL|FILE…",
+    arity: [1, MANY],
+    options: [...PROJECT, JSON_OPTION],
+    details:
+      "For a task: each reason with its old and new value. For a file: the task that makes it, " +
+      "the command, its inputs and the run that made it last.",
+  },
+  {
+    name: "list",
+    group: "look",
+    summary: "the tasks of the file",
+    positionals: SELECTORS,
+    arity: [0, MANY],
+    options: [
+      ...PROJECT,
+      { name: "expand", help: "one line per member of a matrix" },
+      { name: "all", short: "a", help: "hidden tasks too" },
+      JSON_OPTION,
+    ],
+  },
+  {
+    name: "show",
+    group: "look",
+    summary: "the resolved definition of tasks",
+    positionals: "SEL…",
+    arity: [1, MANY],
+    options: [...PROJECT, JSON_OPTION],
+  },
+  {
+    name: "graph",
+    group: "look",
+    summary: "the graph of tasks",
+    positionals: SELECTORS,
+    arity: [0, MANY],
+    options: [
+      ...PROJECT,
+      {
+        name: "format",
+        value: "FORMAT",
+        choices: ["text", "dot", "mermaid", "json"],
+        help: "text (the default), dot, mermaid or json",
+      },
+      { name: "expand", help: "one node per member of a matrix" },
+      { name: "status", help: "with the state of each task" },
+      { name: "json", help: "the same as --format json" },
+    ],
+    examples: ["flow graph", "flow graph --format dot | dot -Tsvg > graph.svg"],
+  },
+  {
+    name: "logs",
+    group: "look",
+    summary: "the output of a task",
+    positionals: "SEL",
+    arity: [1, 1],
+    options: [
+      ...PROJECT.map((row) => (row.name === "file" ? withoutShort(row) : row)),
+      { name: "follow", short: "f", help: "go on as the task writes" },
+      { name: "attempt", value: "N", help: "an earlier attempt; without it the latest" },
+      { name: "err", help: "standard error only" },
+      { name: "out", help: "standard output only" },
+      { name: "lines", value: "N", help: "only the last N lines" },
+    ],
+  },
+  {
+    name: "ps",
+    group: "look",
+    summary: "running tasks of this project",
+    positionals: "",
+    arity: [0, 0],
+    options: [...PROJECT.filter(({ name }) => name === "file" || name === "dir"), JSON_OPTION],
+  },
+  {
+    name: "history",
+    group: "look",
+    summary: "past runs, or the attempts of a task",
+    positionals: "[SEL]",
+    arity: [0, 1],
+    options: [
+      ...PROJECT,
+      { name: "limit", value: "N", help: "at most N lines (20 without it)" },
+      JSON_OPTION,
+    ],
+  },
+];
+
+const CHANGE_ROWS: readonly CommandRow[] = [
+  {
+    name: "clean",
+    group: "change",
+    summary: "remove what flow made, nothing else",
+    positionals: SELECTORS,
+    arity: [0, MANY],
+    options: [
+      ...PROJECT,
+      { name: "deps", help: "also what the selected tasks depend on" },
+      { name: "all", help: "all tasks of the file, with checkpoints and partial outputs" },
+      { name: "stale", help: "only targets of tasks that are no longer in the file" },
+      DRY_RUN,
+      YES,
+      { name: "force", help: "protected targets and files changed since too" },
+      { name: "keep-records", help: "keep logs and records of attempts" },
+      JSON_OPTION,
+    ],
+    details:
+      "Removes only files that flow recorded as its own products and that lie inside the project. " +
+      "Unknown files in a target directory are listed and kept.",
+  },
+  {
+    name: "forget",
+    group: "change",
+    summary: "forget that tasks ever ran; files stay",
+    positionals: SELECTORS,
+    arity: [0, MANY],
+    options: [...PROJECT, { name: "all", help: "all tasks of the file" }, JSON_OPTION],
+  },
+  {
+    name: "accept",
+    group: "change",
+    summary: "take targets as they are now for up to date",
+    positionals: "SEL…",
+    arity: [1, MANY],
+    options: [...PROJECT, JSON_OPTION],
+  },
+  {
+    name: "resolve",
+    group: "change",
+    summary: "say what became of a task whose state is unknown",
+    positionals: "SEL",
+    arity: [1, 1],
+    options: [
+      ...PROJECT,
+      { name: "lost", help: "it is gone; it may run again" },
+      { name: "done", help: "it succeeded; its targets are good" },
+      JSON_OPTION,
+    ],
+  },
+];
+
+const FILE_ROWS: readonly CommandRow[] = [
+  {
+    name: "check",
+    group: "file",
+    summary: "check the flow file and run nothing",
+    positionals: SELECTORS,
+    arity: [0, MANY],
+    options: [...PROJECT, JSON_OPTION],
+  },
+  {
+    name: "init",
+    group: "file",
+    summary: "write a small commented flow.yaml",
+    positionals: "[DIR]",
+    arity: [0, 1],
+    options: [],
+  },
+  {
+    name: "schema",
+    group: "file",
+    summary: "the JSON Schema of flow files",
+    positionals: "",
+    arity: [0, 0],
+    options: [{ name: "events", help: "the schema of --output json instead" }],
+  },
+  {
+    name: "version",
+    group: "file",
+    summary: "the version of flow",
+    positionals: "",
+    arity: [0, 0],
+    options: [JSON_OPTION],
+  },
+  {
+    name: "help",
+    group: "file",
+    summary: "help for a command",
+    positionals: "[COMMAND]",
+    arity: [0, 1],
+    options: [],
+  },
+];
+
+/** In the order of the help. */
+export const COMMAND_TABLE: readonly CommandRow[] = [
+  ...RUN_ROWS,
+  ...LOOK_ROWS,
+  ...CHANGE_ROWS,
+  ...FILE_ROWS,
+];

@@ -1,0 +1,79 @@
+// The Io of the real process.
+
+import type { HandledSignal, Io, Output } from "./io.ts";
+
+const SIGNALS: readonly HandledSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** Errors of a stream whose other end is gone: a closed pipe, a vanished terminal. */
+const GONE: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO", "ERR_STREAM_DESTROYED"]);
+
+export function processIo(): Io {
+  const hangUp = new Set<() => void>();
+  const onVanished = (): void => {
+    for (const listener of hangUp) listener();
+  };
+  return {
+    stdout: output(process.stdout, onVanished),
+    stderr: output(process.stderr, onVanished),
+    env: process.env,
+    cwd: process.cwd(),
+    onSignal: (listener) => {
+      const handlers = SIGNALS.map((signal) => ({ signal, handle: () => listener(signal) }));
+      const vanished = (): void => listener("SIGHUP");
+      for (const { signal, handle } of handlers) process.on(signal, handle);
+      hangUp.add(vanished);
+      return () => {
+        for (const { signal, handle } of handlers) process.off(signal, handle);
+        hangUp.delete(vanished);
+      };
+    },
+    ask,
+  };
+}
+
+function output(stream: NodeJS.WriteStream, onVanished: () => void): Output {
+  let isClosed = false;
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (!GONE.has(error.code)) throw error;
+    if (!isClosed && error.code === "EIO") onVanished();
+    isClosed = true;
+  });
+  return {
+    write: (data) => isClosed || stream.write(data),
+    drained: () =>
+      isClosed || !stream.writableNeedDrain
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            const settle = (): void => {
+              stream.off("drain", settle).off("error", settle);
+              resolve();
+            };
+            stream.on("drain", settle).on("error", settle);
+          }),
+    isTTY: stream.isTTY,
+    get isClosed() {
+      return isClosed;
+    },
+    get columns() {
+      return stream.isTTY ? stream.columns : undefined;
+    },
+    get rows() {
+      return stream.isTTY ? stream.rows : undefined;
+    },
+    onResize: (listener) => {
+      stream.on("resize", listener);
+      return () => stream.off("resize", listener);
+    },
+  };
+}
+
+async function ask(question: string): Promise<string | undefined> {
+  if (!process.stdin.isTTY) return undefined;
+  const { createInterface } = await import("node:readline/promises");
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await prompt.question(question);
+  } finally {
+    prompt.close();
+  }
+}

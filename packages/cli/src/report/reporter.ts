@@ -1,0 +1,116 @@
+// Opens the form of output that suits, and keeps whatever goes wrong in it away from the run.
+
+import { randomUUID } from "node:crypto";
+import { appendFileSync } from "node:fs";
+import { isAbsolute, relative } from "node:path";
+import type { RunEvent } from "@flow/core";
+import type { Io } from "../io.ts";
+import { VERSION } from "../version.ts";
+import { paintFor } from "./color.ts";
+import type { FailureContext } from "./failure-block.ts";
+import { GitHub } from "./github.ts";
+import { JsonScreen } from "./json.ts";
+import { LiveScreen } from "./live.ts";
+import { readTail } from "./log-tail.ts";
+import { maskFor } from "./mask.ts";
+import { PlainScreen } from "./plain.ts";
+import { QuietScreen } from "./quiet.ts";
+import { sanitizeLine } from "./sanitize.ts";
+import type { Screen } from "./screen.ts";
+
+/** Follows a run. It never throws and never changes the run. */
+export interface Reporter {
+  event(event: RunEvent): void;
+  /** Ends it; nothing is written afterwards. */
+  close(): void;
+}
+
+export type OutputMode = "live" | "plain" | "quiet" | "json";
+
+export interface ReporterOptions {
+  readonly mode: OutputMode;
+  /** Says also why tasks run and which are fresh or left out. */
+  readonly verbose: boolean;
+  /** The value of `--color`. */
+  readonly color: string | undefined;
+  /** Names of the variables whose values are hidden. */
+  readonly secrets: readonly string[];
+  /** The arguments that lead to the same project, as `["-f", "mnist.flow.yaml"]`, for "how to rerun". */
+  readonly projectArguments: readonly string[];
+}
+
+/** `--output`, or FLOW_OUTPUT, or what the terminal can do; `auto` never means JSON. */
+export function outputMode(option: string | undefined, isQuiet: boolean, io: Io): OutputMode {
+  if (isQuiet) return "quiet";
+  const wanted = option ?? io.env["FLOW_OUTPUT"] ?? "auto";
+  if (wanted === "live" || wanted === "plain" || wanted === "quiet" || wanted === "json") {
+    return wanted;
+  }
+  const { env } = io;
+  const isCi = env["CI"] !== undefined && env["CI"] !== "" && env["CI"] !== "false";
+  const isAccessible = env["ACCESSIBLE"] !== undefined && env["ACCESSIBLE"] !== "";
+  const isLive = io.stderr.isTTY && env["TERM"] !== "dumb" && !isCi && !isAccessible;
+  return isLive ? "live" : "plain";
+}
+
+export function openReporter(options: ReporterOptions, io: Io): Reporter {
+  const screen = openScreen(options, io);
+  let isOpen = true;
+  const guard = (work: () => void): void => {
+    if (!isOpen) return;
+    try {
+      work();
+    } catch (error) {
+      isOpen = false;
+      const reason = sanitizeLine(error instanceof Error ? error.message : String(error));
+      io.stderr.write(`\nflow: the run goes on, but it can no longer be shown: ${reason}\n`);
+    }
+  };
+  const timer = setInterval(() => guard(() => screen.tick()), screen.tickMs);
+  timer.unref();
+  return {
+    event: (event) => guard(() => screen.event(event)),
+    close: () => {
+      clearInterval(timer);
+      guard(() => screen.close());
+      isOpen = false;
+    },
+  };
+}
+
+function openScreen(options: ReporterOptions, io: Io): Screen {
+  const mask = maskFor(options.secrets, io.env);
+  if (options.mode === "json") return new JsonScreen((line) => void io.stdout.write(line), mask);
+  const displayPath = (path: string): string => {
+    const near = relative(io.cwd, path);
+    return isAbsolute(path) && !near.startsWith("..") ? near : path;
+  };
+  const context: FailureContext = {
+    paint: paintFor(io.stderr, options.color, io.env),
+    mask,
+    readTail,
+    projectArguments: options.projectArguments,
+    displayPath,
+  };
+  const now = (): number => performance.now();
+  const { verbose } = options;
+  if (options.mode === "quiet") return new QuietScreen(io.stderr, context);
+  if (options.mode === "live") {
+    return new LiveScreen(io.stderr, { ...context, verbose, version: VERSION }, now);
+  }
+  const github = gitHub(io);
+  return new PlainScreen(io.stderr, { ...context, verbose, version: VERSION, github }, now);
+}
+
+function gitHub(io: Io): GitHub | undefined {
+  if (io.env["GITHUB_ACTIONS"] !== "true") return undefined;
+  const file = io.env["GITHUB_STEP_SUMMARY"];
+  return new GitHub({
+    write: (text) => void io.stderr.write(text),
+    appendSummary: (markdown) => {
+      if (file !== undefined && file !== "") appendFileSync(file, markdown);
+    },
+    readTail,
+    token: randomUUID(),
+  });
+}

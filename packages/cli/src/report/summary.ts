@@ -1,0 +1,80 @@
+// The end of a run: one line of verdict, the failure blocks, what to do next.
+
+import { formatDuration, type RunCounts } from "@flow/core";
+import type { Paint } from "./color.ts";
+import { type FailureContext, failureBlock, groupFailures } from "./failure-block.ts";
+import { shellWord } from "./names.ts";
+import type { RunView } from "./run-view.ts";
+
+const MOST_BLOCKS = 10;
+
+/** The lines that end a run's output; each block begins with an empty line. */
+export function summary(view: RunView, context: FailureContext): readonly string[] {
+  const { ended } = view;
+  if (ended === undefined) return [];
+  const lines = [verdict(view, context.paint)];
+  const groups = groupFailures(view.failures, context.readTail);
+  for (const group of groups.slice(0, MOST_BLOCKS)) {
+    lines.push("", ...failureBlock(group, context));
+  }
+  if (groups.length > MOST_BLOCKS) {
+    lines.push("", `… and ${groups.length - MOST_BLOCKS} more kinds of failure: flow status`);
+  }
+  const unfinished = unfinishedTasks(ended.counts);
+  if (unfinished > 0) {
+    const command = ["flow", "run", ...context.projectArguments, "--failed"].map(shellWord);
+    lines.push(
+      "",
+      `next   ${command.join(" ")}   runs the ${tasks(unfinished)} that did not finish`,
+    );
+  }
+  return lines;
+}
+
+/** `✖ 1 failed, 3 blocked · 83 done, 41 fresh · 44m10s · run 20261121-101530-k3f9` */
+export function verdict(view: RunView, paint: Paint): string {
+  const counts = view.counts;
+  const bad = [
+    part(counts.failed, "failed"),
+    part(counts.unknown, "unknown"),
+    part(counts.blocked, "blocked"),
+    part(counts.cancelled, "cancelled"),
+    part(waiting(counts), "not started"),
+    part(counts.allowedFailures, "failed, allowed"),
+  ].filter((text) => text !== "");
+  const good = [
+    part(counts.done, "done"),
+    part(counts.fresh, "fresh"),
+    part(counts.skipped, "skipped"),
+    part(counts.pruned, "pruned"),
+    part(view.retries, "retried"),
+  ].filter((text) => text !== "");
+  const isGood = view.ended?.exitCode === 0;
+  const isIdle = isGood && counts.fresh === counts.total;
+  const sign = isGood ? paint("good", "✔") : paint("bad", "✖");
+  const time = formatDuration(view.elapsedMs);
+  if (isIdle) return `${sign} ${nothingToDo(counts.total)} · ${time}`;
+  const groups = [paint(isGood ? "strong" : "bad", bad.join(", ")), good.join(", ")];
+  const run = view.started === undefined ? "" : `run ${view.started.run}`;
+  return `${sign} ${[...groups, time, run].filter((text) => text !== "").join(" · ")}`;
+}
+
+/** What a run says that found every task fresh. */
+export function nothingToDo(total: number): string {
+  return total === 0 ? "nothing selected" : `nothing to do: ${tasks(total)} fresh`;
+}
+
+/** Tasks that `--failed` would take up. */
+function unfinishedTasks(counts: RunCounts): number {
+  return counts.failed + counts.blocked + counts.cancelled + waiting(counts);
+}
+
+function waiting(counts: RunCounts): number {
+  const { total, allowedFailures, ...others } = counts;
+  return Math.max(0, total - allowedFailures - Object.values(others).reduce((a, b) => a + b, 0));
+}
+
+const part = (count: number, word: string): string => (count === 0 ? "" : `${count} ${word}`);
+
+/** `1 task`, `12 tasks` */
+export const tasks = (count: number): string => (count === 1 ? "1 task" : `${count} tasks`);

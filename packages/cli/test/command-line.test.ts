@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import { COMMAND_MODULES, commandLine } from "../src/command-line.ts";
+import { COMMAND_TABLE, GLOBAL_OPTIONS } from "../src/command-table.ts";
+import { VERSION } from "../src/version.ts";
+import { fakeIo } from "./fake-io.ts";
+
+async function flow(...args: readonly string[]) {
+  const io = fakeIo();
+  const code = await commandLine(args, io);
+  return { code, stdout: io.stdout.text, stderr: io.stderr.text };
+}
+
+describe("the command line", () => {
+  it("prints its version to stdout", async () => {
+    expect(await flow("version")).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: "" });
+    expect(await flow("--version")).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: "" });
+  });
+
+  it("prints the version as JSON", async () => {
+    const { stdout } = await flow("version", "--json");
+    expect(JSON.parse(stdout)).toEqual({ flow: VERSION, node: process.versions.node });
+  });
+
+  it("shows the list of commands when nothing is asked", async () => {
+    const { code, stdout } = await flow();
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^flow runs a graph of commands/);
+    for (const { name } of COMMAND_TABLE) expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));
+  });
+
+  it("shows the help of a command in three ways", async () => {
+    const expected = await flow("help", "init");
+    expect(expected.stdout).toBe(
+      `flow init: write a small commented flow.yaml
+
+usage: flow init [DIR]
+
+Options:
+      --color WHEN  colours: auto, always or never
+  -h, --help        show this help
+`,
+    );
+    expect(await flow("init", "--help")).toEqual(expected);
+    expect(await flow("init", "-h")).toEqual(expected);
+  });
+
+  it("keeps every line of help within 88 columns", async () => {
+    for (const { name } of COMMAND_TABLE) {
+      const { stdout } = await flow("help", name);
+      for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(92);
+    }
+  });
+
+  it("has a row in the table for every module", () => {
+    const rows = COMMAND_TABLE.map(({ name }) => name);
+    for (const name of Object.keys(COMMAND_MODULES)) expect(rows).toContain(name);
+  });
+
+  it("has no option twice in one command", () => {
+    for (const row of COMMAND_TABLE) {
+      const options = [...row.options, ...GLOBAL_OPTIONS];
+      const names = options.map(({ name }) => name);
+      const letters = options.flatMap(({ short }) => short ?? []);
+      expect(new Set(names).size, row.name).toBe(names.length);
+      expect(new Set(letters).size, row.name).toBe(letters.length);
+    }
+  });
+});
+
+describe("a wrong command line", () => {
+  it.each([
+    [
+      ["verison"],
+      "flow: There is no command `verison`. Did you mean `version`? `flow help` lists the commands.\n",
+    ],
+    [["frobnicate"], "flow: There is no command `frobnicate`. `flow help` lists the commands.\n"],
+    [
+      ["-n", "9"],
+      "flow: `-n` stands before the command; options come after it, as in `flow run -n`. `flow help` lists the commands.\n",
+    ],
+    [
+      ["version", "--jsn"],
+      "flow: `flow version` has no option `--jsn`. Did you mean `--json`? See `flow help version`.\n",
+    ],
+    [
+      ["version", "--keep-going"],
+      "flow: `flow version` has no option `--keep-going`. It belongs to `flow run`. See `flow help version`.\n",
+    ],
+    [
+      ["version", "--color"],
+      "flow: `--color` needs a value: colours: auto, always or never. See `flow help version`.\n",
+    ],
+    [
+      ["version", "--color=alwais"],
+      "flow: `--color` is one of auto, always, never, found `alwais`. Did you mean `always`? See `flow help version`.\n",
+    ],
+    [
+      ["version", "--json=yes"],
+      "flow: `--json` takes no value, found `yes`. See `flow help version`.\n",
+    ],
+    [
+      ["version", "now"],
+      "flow: `flow version` takes no arguments, found `now`. See `flow help version`.\n",
+    ],
+    [
+      ["help", "version", "init"],
+      "flow: `flow help` takes [COMMAND] only, found also `init`. See `flow help help`.\n",
+    ],
+    [
+      ["help", "verison"],
+      "flow: There is no command `verison`. Did you mean `version`? `flow help` lists the commands.\n",
+    ],
+    [
+      ["ver\u001b[2Jsion"],
+      "flow: There is no command `version`. `flow help` lists the commands.\n",
+    ],
+  ])("%j is refused with exit code 2 and a way out", async (args, stderr) => {
+    expect(await flow(...args)).toEqual({ code: 2, stdout: "", stderr });
+  });
+});
