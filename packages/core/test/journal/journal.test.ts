@@ -1,4 +1,4 @@
-import * as fs from "node:fs";
+import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -129,9 +129,9 @@ type Write = (descriptor: number, data: Uint8Array, offset: number, length: numb
 
 /** Puts another `writeSync` in place; returns the function that puts it back. */
 function replaceWrite(write: Write): () => void {
-  const original = fs.default.writeSync;
+  const original = fs.writeSync;
   const put = (value: unknown): void => {
-    (fs.default as { writeSync: unknown }).writeSync = value;
+    (fs as { writeSync: unknown }).writeSync = value;
     syncBuiltinESMExports();
   };
   put(write);
