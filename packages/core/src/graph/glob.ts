@@ -31,7 +31,7 @@ export const isGlob = (text: string): boolean => wildcard.test(text);
 
 /** Compiles a pattern; what is not a well-formed class or alternative stands for itself. */
 export function compileGlob(pattern: string): Glob {
-  const alternatives = expandBraces(pattern).map((text) => text.split("/").map(parseSegment));
+  const alternatives = expandBraces(pattern).map(parseSegments);
   const first = pattern.search(wildcard);
   const prefix = first < 0 ? pattern : pattern.slice(0, first);
   return {
@@ -90,6 +90,13 @@ function firstBraces(
   }
   return undefined;
 }
+
+/** A last `**` stands for at least one segment: `a/**` is what lies in `a`, not `a`. */
+const parseSegments = (text: string): readonly Segment[] =>
+  text
+    .replace(/(^|\/)\*\*$/, "$1**/*")
+    .split("/")
+    .map(parseSegment);
 
 function parseSegment(text: string): Segment {
   if (text === "**") return undefined;
@@ -152,7 +159,6 @@ function matchSegments(
     } else return false;
   }
   if (partial) return segment < segments.length;
-  while (segment < segments.length && segments[segment] === undefined) segment++;
   return segment === segments.length;
 }
 
