@@ -18,6 +18,11 @@ export interface Runner {
   readonly missing?: string;
 }
 
+/** The interpreter itself, where `python3` is a script that chooses one. */
+const python = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], {
+  encoding: "utf8",
+}).stdout?.trim();
+
 function runner(name: string, command: readonly string[], spec: Runner["spec"]): Runner {
   const found = spawnSync("sh", ["-c", 'command -v "$1"', "sh", command[0] ?? ""]).status === 0;
   return { name, command, spec, ...(found ? {} : { missing: `install ${command[0]}` }) };
@@ -27,7 +32,7 @@ export const runners: readonly Runner[] = [
   runner("dash", ["dash", flowRunnerPath], "spec.sh"),
   runner("bash", ["bash", "--posix", flowRunnerPath], "spec.sh"),
   runner("busybox", ["busybox", "ash", flowRunnerPath], "spec.sh"),
-  runner("python", ["python3", flowTaskPath, "exec"], "spec.json"),
+  runner("python", [python || "python3", "-IS", flowTaskPath, "exec"], "spec.json"),
 ];
 
 /** A specification with what every test needs filled in. */
