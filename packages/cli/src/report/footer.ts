@@ -76,16 +76,16 @@ function narrowLine({ view, nowMs, columns, paint }: FooterFacts): FooterLine {
     if (count > 0) line.add(` ${SYMBOLS[status].sign}${count}`, SYMBOLS[status].style);
   }
   const left = timeLeft(view, nowMs);
-  line.add(` ${formatDuration(nowMs)}`);
-  if (left !== undefined) line.add(` ~${formatDuration((left[0] + left[1]) / 2)} left`);
+  line.add(` ${age(nowMs)}`);
+  if (left !== undefined) line.add(` ~${seconds((left[0] + left[1]) / 2)} left`);
   return line.done();
 }
 
 function progressLine({ view, nowMs, columns, paint }: FooterFacts): FooterLine {
   const line = new Line(columns, paint);
-  const share = view.total === 0 ? 0 : view.settled / view.total;
+  const share = view.total === 0 ? 0 : Math.min(1, view.settled / view.total);
   line.add(`${String(Math.floor(share * 100)).padStart(4)}% `);
-  const facts = `  ${view.settled}/${view.total}   ${formatDuration(nowMs)}   ${outlook(view, nowMs)}`;
+  const facts = `  ${view.settled}/${view.total}   ${age(nowMs)}   ${outlook(view, nowMs)}`;
   const width = Math.max(SMALLEST_BAR, Math.min(40, line.left - displayWidth(facts)));
   const filled = Math.round(share * width);
   line.add("━".repeat(filled), "good").add("─".repeat(width - filled), "dim");
@@ -106,8 +106,9 @@ function outlook(view: RunView, nowMs: number): string {
   return low === high ? `about ${low} left` : `${low} to ${high} left`;
 }
 
-/** A duration whose tenths would only flicker. */
+/** Durations whose tenths would only flicker. */
 const seconds = (ms: number): string => formatDuration(Math.ceil(ms / 1000) * 1000);
+const age = (ms: number): string => formatDuration(Math.floor(ms / 1000) * 1000);
 
 function templatesLine({ view, columns, paint }: FooterFacts): FooterLine {
   const all = view.templates;
@@ -191,7 +192,7 @@ function taskLine(task: ActiveTask, nameWidth: number, facts: FooterFacts): Foot
   const { sign, style } = SYMBOLS[task.status];
   const line = new Line(facts.columns, facts.paint);
   line.add(` ${sign} `, style).add(pad(shortName(task.task, nameWidth), nameWidth));
-  line.add(`  ${formatDuration(facts.nowMs - task.sinceMs).padStart(6)}  `, "dim");
+  line.add(`  ${age(facts.nowMs - task.sinceMs).padStart(6)}  `, "dim");
   if (task.node !== undefined) line.add(`${task.node}  `, "dim");
   return line.add(lastWords(task, facts)).done();
 }

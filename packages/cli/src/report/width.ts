@@ -3,9 +3,11 @@
 
 /** East Asian wide and fullwidth characters, and emoji. */
 const WIDE =
-  /[\u1100-\u115f\u231a\u231b\u2329\u232a\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{16fe0}-\u{18cff}]|[\u{1aff0}-\u{1b2ff}]|[\u{1f004}-\u{1faff}]|[\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+  /[\u1100-\u115f\u231a\u231b\u2329\u232a\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2e80-\u303e\u3040-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{16fe0}-\u{18cff}]|[\u{1aff0}-\u{1b2ff}]|[\u{1f004}-\u{1faff}]|[\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 
-const ZERO = /[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff]/u;
+/** Marks that every terminal puts over the character before; younger ones may take a column. */
+const ZERO =
+  /[\u0300-\u036f\u0483-\u0486\u0488\u0489\u0591-\u05bd\u064b-\u065e\u0e34-\u0e3a\u0e47-\u0e4e\u20d0-\u20ea]|[\u200b-\u200d]|[\ufe00-\ufe0e]/u;
 
 /** Turns the character before it into a wide emoji where the terminal knows that. */
 const EMOJI_SELECTOR = "\ufe0f";
