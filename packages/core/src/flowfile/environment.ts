@@ -1,0 +1,54 @@
+// The variables a flow file gives its tasks: `dotenv:` files, then `env:` over them.
+
+import { dirname, resolve } from "node:path/posix";
+import { asList, child, entriesOf, spanOf } from "./document/node.ts";
+import { readDotenv } from "./dotenv.ts";
+import type { ParamTable } from "./params.ts";
+import type { FileReader, ReadFile } from "./read-files.ts";
+import type { Loading } from "./tasks/scope.ts";
+import { fileLookup } from "./tasks/scope.ts";
+import { fillText } from "./template/template.ts";
+
+export interface FileEnvironment {
+  readonly env: Readonly<Record<string, string>>;
+  /** What dotenv files say of variables under `secrets:`. */
+  readonly secretValues: Readonly<Record<string, string>>;
+}
+
+/** Reads the environment of one file; a secret never becomes part of `env`. */
+export function readFileEnv(
+  source: ReadFile,
+  params: ParamTable,
+  reader: FileReader,
+  loading: Loading,
+): FileEnvironment {
+  const env: Record<string, string> = {};
+  const secretValues: Record<string, string> = {};
+  const { report, sources } = loading;
+  for (const node of asList(child(source.map, "dotenv"))) {
+    if (node.kind !== "scalar") continue;
+    const filling = { lookup: fileLookup(params, env, loading), report, sources };
+    const path = resolve(dirname(source.file), fillText(node, filling));
+    const read = reader.text(path, spanOf(node), "bad-dotenv", "dotenv file");
+    if (read === undefined) continue;
+    for (const [name, value] of readDotenv(read.text, read.index, report)) {
+      (loading.secrets.has(name) ? secretValues : env)[name] = value;
+    }
+  }
+  for (const [name, { key, value }] of entriesOf(child(source.map, "env"))) {
+    if (name.startsWith("x-") || value.kind !== "scalar") continue;
+    if (loading.secrets.has(name)) {
+      report.error(
+        "conflict",
+        spanOf(key),
+        `\`${name}\` is a secret, so its value cannot be in the file`,
+        {
+          fix: "Set it in the environment of flow, or in a dotenv file that is not committed.",
+        },
+      );
+      continue;
+    }
+    env[name] = fillText(value, { lookup: fileLookup(params, env, loading), report, sources });
+  }
+  return { env, secretValues };
+}

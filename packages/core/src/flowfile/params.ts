@@ -1,0 +1,231 @@
+// Parameters: values and typed definitions of a flow file, nested ones by dotted name, overridden by
+// a parameter file and by the command line. Scalars keep their text.
+
+import type { Report } from "../diagnostics/report.ts";
+import { didYouMean } from "../diagnostics/suggest.ts";
+import type { Span } from "../model/task.ts";
+import type { MapNode, Node, ScalarNode } from "./document/node.ts";
+import { asList, child, describe, isEmpty, spanOf, textOf, toValue } from "./document/node.ts";
+import { IDENTIFIER } from "./names.ts";
+import { jsonLiteral } from "./scalar.ts";
+import type { TemplateValue } from "./template/template.ts";
+
+/** A parameter with its final value. */
+export interface Param {
+  readonly name: string;
+  /** Scalars as written; lists as JSON with their literals kept. */
+  readonly text: string;
+  /** The texts of a list's items; undefined for a scalar. */
+  readonly items: readonly string[] | undefined;
+}
+
+/** A value given from outside the flow file. */
+export interface ParamOverride {
+  readonly name: string;
+  readonly value: Node;
+  /** Where the name was written. */
+  readonly span: Span;
+}
+
+const DEFINITION_KEYS = ["type", "default", "min", "max", "choices", "help"];
+
+/** The parameters of one flow file. */
+export class ParamTable {
+  readonly #params = new Map<string, Param>();
+  /** Names of nested maps: not values themselves. */
+  readonly #groups = new Set<string>();
+
+  /** Reads the definitions in `node`; `overrides` have the last word, later ones over earlier ones. */
+  constructor(node: Node | undefined, overrides: readonly ParamOverride[], report: Report) {
+    const final = new Map(overrides.map((override) => [override.name, override]));
+    if (node?.kind === "map") this.#read(node, "", final, report);
+    for (const { name, span } of final.values()) {
+      const isGroup = this.#groups.has(name);
+      const message = isGroup
+        ? `the parameter \`${name}\` holds others and has no value of its own`
+        : `the flow file defines no parameter \`${name}\``;
+      const fix = isGroup ? undefined : didYouMean(name, this.#params.keys());
+      report.error("unknown-param", span, message, { fix });
+    }
+  }
+
+  /** Raw texts by dotted name, in the order of the file. */
+  get values(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.#params.values()].map(({ name, text }) => [name, text]));
+  }
+
+  has(name: string): boolean {
+    return this.#params.has(name);
+  }
+
+  get names(): Iterable<string> {
+    return this.#params.keys();
+  }
+
+  text(name: string): string | undefined {
+    return this.#params.get(name)?.text;
+  }
+
+  /** What `params.<name>` means in a template. */
+  lookup(name: string): TemplateValue {
+    const param = this.#params.get(name);
+    if (param?.items !== undefined) return { kind: "list", items: param.items };
+    if (param !== undefined) return { kind: "text", text: param.text };
+    return {
+      kind: "problem",
+      code: "unknown-param",
+      message: this.#groups.has(name)
+        ? `the parameter \`${name}\` holds others and has no value of its own`
+        : `there is no parameter \`${name}\``,
+      fix: didYouMean(name, this.#params.keys()),
+    };
+  }
+
+  #read(map: MapNode, prefix: string, overrides: Map<string, ParamOverride>, report: Report): void {
+    for (const [key, entry] of map.entries) {
+      if (key.startsWith("x-")) continue;
+      const name = prefix + key;
+      if (!IDENTIFIER.test(key)) {
+        report.error(
+          "bad-name",
+          spanOf(entry.key),
+          `\`${key}\` cannot be the name of a parameter`,
+          {
+            fix: "Use letters, digits, `_` and `-`, starting with a letter.",
+          },
+        );
+        continue;
+      }
+      const { value } = entry;
+      const definition = asDefinition(value);
+      if (value.kind === "map" && definition === undefined) {
+        this.#groups.add(name);
+        this.#read(value, `${name}.`, overrides, report);
+        continue;
+      }
+      const override = overrides.get(name);
+      overrides.delete(name);
+      const chosen =
+        override?.value ?? (definition === undefined ? value : child(definition, "default"));
+      if (chosen === undefined) {
+        report.error(
+          "param-required",
+          spanOf(entry.key),
+          `the parameter \`${name}\` has no value`,
+          {
+            fix: `Give it one: -p ${name}=…`,
+          },
+        );
+        continue;
+      }
+      if (definition !== undefined) checkDefinition(name, definition, chosen, report);
+      const param = asParam(name, chosen, report);
+      if (param !== undefined) this.#params.set(name, param);
+    }
+  }
+}
+
+function asDefinition(node: Node): MapNode | undefined {
+  if (node.kind !== "map") return undefined;
+  const keys = [...node.entries.keys()];
+  const isDefinition =
+    (keys.includes("type") || keys.includes("default")) &&
+    keys.every((key) => DEFINITION_KEYS.includes(key));
+  return isDefinition ? node : undefined;
+}
+
+function asParam(name: string, node: Node, report: Report): Param | undefined {
+  if (node.kind === "scalar") return { name, text: node.text, items: undefined };
+  const items = asList(node);
+  if (node.kind === "list" && items.every((item) => item.kind === "scalar")) {
+    const literals = items.map((item) =>
+      item.kind === "scalar" ? jsonLiteral(item.value, item.text) : "",
+    );
+    return { name, text: `[${literals.join(", ")}]`, items: items.map(textOf) };
+  }
+  report.error(
+    "wrong-type",
+    spanOf(node),
+    `the parameter \`${name}\` must be a value or a list of values, found ${describe(node)}`,
+  );
+  return undefined;
+}
+
+const TYPES: Readonly<Record<string, { readonly words: string; fits(node: Node): boolean }>> = {
+  int: {
+    words: "a whole number",
+    fits: (node) =>
+      node.kind === "scalar" && Number.isInteger(node.value) && /^[-+]?[0-9]+$/.test(node.text),
+  },
+  float: {
+    words: "a number",
+    fits: (node) => node.kind === "scalar" && typeof node.value === "number",
+  },
+  bool: {
+    words: "`true` or `false`",
+    fits: (node) => node.kind === "scalar" && typeof node.value === "boolean",
+  },
+  string: { words: "text", fits: (node) => node.kind === "scalar" && !isEmpty(node) },
+  list: { words: "a list", fits: (node) => node.kind === "list" },
+};
+
+function checkDefinition(name: string, definition: MapNode, value: Node, report: Report): void {
+  const typeNode = child(definition, "type");
+  const type = typeNode === undefined ? undefined : TYPES[textOf(typeNode)];
+  if (typeNode !== undefined && type === undefined) {
+    report.error(
+      "bad-value",
+      spanOf(typeNode),
+      `the type of \`${name}\` must be int, float, bool, string or list, found ${describe(typeNode)}`,
+      { fix: didYouMean(textOf(typeNode), Object.keys(TYPES)) },
+    );
+    return;
+  }
+  if (type !== undefined && !type.fits(value)) {
+    report.error(
+      "param-type",
+      spanOf(value),
+      `the parameter \`${name}\` must be ${type.words}, found ${describe(value)}`,
+    );
+    return;
+  }
+  checkChoices(name, definition, value, report);
+  checkLimits(name, definition, value, report);
+}
+
+function checkChoices(name: string, definition: MapNode, value: Node, report: Report): void {
+  const choices = child(definition, "choices");
+  if (choices === undefined || value.kind !== "scalar") return;
+  const texts = asList(choices).map(textOf);
+  if (texts.includes(value.text)) return;
+  report.error(
+    "param-choice",
+    spanOf(value),
+    `the parameter \`${name}\` must be one of ${texts.join(", ")}, found ${describe(value)}`,
+    { fix: didYouMean(value.text, texts) },
+  );
+}
+
+function checkLimits(name: string, definition: MapNode, value: Node, report: Report): void {
+  if (value.kind !== "scalar" || typeof value.value !== "number") return;
+  for (const [key, word, holds] of [
+    ["min", "at least", (limit: number, found: number) => found >= limit],
+    ["max", "at most", (limit: number, found: number) => found <= limit],
+  ] as const) {
+    const limit = child(definition, key) as ScalarNode | undefined;
+    if (limit === undefined) continue;
+    if (typeof toValue(limit) !== "number") {
+      report.error(
+        "wrong-type",
+        spanOf(limit),
+        `\`${key}\` of \`${name}\` must be a number, found ${describe(limit)}`,
+      );
+    } else if (!holds(Number(limit.text), value.value)) {
+      report.error(
+        "param-choice",
+        spanOf(value),
+        `the parameter \`${name}\` must be ${word} ${limit.text}, found ${describe(value)}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,35 @@
+// Paths of a flow file: relative to the file, normalised, kept relative to the project root.
+
+import { isAbsolute, join, normalize, relative } from "node:path/posix";
+
+export interface ResolvedPath {
+  /** Relative to the root, or absolute when it was written so and lies outside; no trailing slash. */
+  readonly path: string;
+  /** Was written with a trailing slash. */
+  readonly isDirectory: boolean;
+  readonly isOutside: boolean;
+}
+
+/** `text` as written in a file whose folder is `folder` (relative to the absolute `root`). */
+export function resolvePath(text: string, folder: string, root: string): ResolvedPath {
+  const isDirectory = text.endsWith("/") || text === "." || text === ".." || text.endsWith("/..");
+  let path: string;
+  if (isAbsolute(text)) {
+    const inside = relative(root, normalize(text));
+    path = inside.startsWith("..") ? normalize(text) : inside === "" ? "." : inside;
+  } else {
+    path = folder === "" ? normalize(text) : join(folder, text);
+  }
+  if (path.length > 1 && path.endsWith("/")) path = path.slice(0, -1);
+  return {
+    path,
+    isDirectory,
+    isOutside: isAbsolute(path) || path === ".." || path.startsWith("../"),
+  };
+}
+
+/** Does a path mean a pattern? `{path: …}` is how to write a name that looks like one. */
+export const isGlob = (path: string): boolean => /[*?[{]/.test(path);
+
+/** A path as a program must get it: a leading dash would be taken for an option. */
+export const asArgument = (path: string): string => (path.startsWith("-") ? `./${path}` : path);

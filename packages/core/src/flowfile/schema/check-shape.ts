@@ -1,0 +1,212 @@
+// Checks a document against the schema and says what is wrong in the words of the flow file: which
+// key, what it must be, what is there, with the place of the offending node.
+
+import { z } from "zod";
+import type { Report } from "../../diagnostics/report.ts";
+import { nearest } from "../../diagnostics/suggest.ts";
+import type { Span } from "../../model/task.ts";
+import type { MapNode, Node } from "../document/node.ts";
+import { child, describe, spanOf, toValue } from "../document/node.ts";
+import { quoteYaml } from "../document/yaml-error.ts";
+import { fileSchema } from "./file-schema.ts";
+import { keysAt } from "./known-keys.ts";
+
+type Issue = z.core.$ZodIssue;
+type Path = readonly PropertyKey[];
+
+/** Reports everything in `root` that does not have the shape of a flow file. */
+export function checkShape(root: MapNode, text: string, report: Report): void {
+  const result = fileSchema.safeParse(toValue(root));
+  if (result.success) return;
+  const backends = child(root, "backends");
+  const declared = backends?.kind === "map" ? new Set(backends.entries.keys()) : new Set<string>();
+  for (const issue of result.error.issues) {
+    explain(issue, [], { root, text, report, declared });
+  }
+}
+
+interface Context {
+  readonly root: Node;
+  readonly text: string;
+  readonly report: Report;
+  /** Names under `backends:`, which are also task keys. */
+  readonly declared: ReadonlySet<string>;
+}
+
+function explain(issue: Issue, prefix: Path, context: Context): void {
+  const path = [...prefix, ...issue.path];
+  if (issue.code === "invalid_union") explainUnion(issue, path, context);
+  else if (issue.code === "unrecognized_keys") explainKeys(issue.keys, path, context);
+  else explainValue(issue, path, context);
+}
+
+/** Chooses the branch that was meant: the one whose type fits, then the one with least to object. */
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, context: Context): void {
+  const fitting = issue.errors.filter((branch) => !branch.some(isWrongType));
+  if (fitting.length === 0) {
+    const expected = [...new Set(issue.errors.flatMap((branch) => branch.flatMap(expectations)))];
+    wrongType(expected, path, context);
+    return;
+  }
+  const best = fitting.reduce((a, b) => (weigh(b) < weigh(a) ? b : a));
+  for (const inner of best) explain(inner, path, context);
+}
+
+const isWrongType = (issue: Issue): boolean =>
+  issue.path.length === 0 &&
+  (issue.code === "invalid_type" ||
+    (issue.code === "invalid_union" && issue.errors.every((branch) => branch.some(isWrongType))));
+
+const weigh = (branch: readonly Issue[]): number =>
+  branch.reduce((sum, issue) => sum + 1 + (issue.path.length === 0 ? 4 : 0), 0);
+
+function expectations(issue: Issue): readonly string[] {
+  if (issue.path.length > 0) return [];
+  if (issue.code === "invalid_union") return issue.errors.flat().flatMap(expectations);
+  return issue.code === "invalid_type" ? [typeName(issue.expected)] : [];
+}
+
+function typeName(type: string): string {
+  const names: Readonly<Record<string, string>> = {
+    string: "text",
+    number: "a number",
+    int: "a whole number",
+    boolean: "`true` or `false`",
+    array: "a list",
+    object: "a map",
+    record: "a map",
+    null: "nothing",
+  };
+  return names[type] ?? type;
+}
+
+function explainKeys(keys: readonly string[], path: Path, context: Context): void {
+  const node = locate(context.root, path);
+  if (node?.kind !== "map") return;
+  const isTask = path[0] === "defaults" || path[0] === "tasks";
+  const wrong = keys.filter(
+    (key) => !key.startsWith("x-") && !(isTask && context.declared.has(key)),
+  );
+  if (wrong.length > 0 && isAction(path) && wrong.some((key) => /[\s"']/.test(key))) {
+    const line = context.text.slice(node.start, node.end).trim();
+    context.report.error(
+      "action-is-map",
+      spanOf(node),
+      "YAML reads this command as a map, because of the colon followed by a space",
+      { fix: `Quote the whole command: - ${quoteYaml(line)}` },
+    );
+    return;
+  }
+  const known = keysAt(path);
+  for (const key of wrong) {
+    const entry = node.entries.get(key);
+    if (entry === undefined) continue;
+    const where = path.length === 0 ? "" : ` in ${show(path)}`;
+    context.report.error("unknown-key", spanOf(entry.key), `unknown key \`${key}\`${where}`, {
+      fix: suggestKey(key, known, path),
+    });
+  }
+}
+
+const isAction = (path: Path): boolean =>
+  path.some((part) => part === "actions" || part === "finally" || part === "clean");
+
+function suggestKey(key: string, known: readonly string[], path: Path): string | undefined {
+  const near = nearest(key, known);
+  if (near !== undefined) return `Did you mean \`${near}\`?`;
+  const isTask = path.length === 2 && path[0] === "tasks";
+  if (isTask && keysAt([...path, "resources"]).includes(key)) {
+    return `It belongs under \`resources:\`.`;
+  }
+  if (isTask && keysAt([]).includes(key)) return "It belongs at the top level of the file.";
+  if (path.length === 0 && keysAt(["tasks", "x"]).includes(key)) {
+    return "It is a key of tasks; under `defaults:` it applies to all of them.";
+  }
+  return known.length === 0 || known.length > 12 ? undefined : `Known keys: ${known.join(", ")}.`;
+}
+
+function explainValue(issue: Issue, path: Path, context: Context): void {
+  const node = locate(context.root, path);
+  if (issue.code === "invalid_type" && node === undefined) {
+    const parent = locate(context.root, path.slice(0, -1));
+    const key = String(path.at(-1));
+    context.report.error(
+      "missing-key",
+      parent && spanOf(parent),
+      `${show(path.slice(0, -1))} needs the key \`${key}\``,
+    );
+  } else if (issue.code === "invalid_type") {
+    wrongType([typeName(issue.expected)], path, context);
+  } else if (issue.code === "invalid_value") {
+    const values = issue.values.map((value) => `\`${String(value)}\``);
+    const text = node?.kind === "scalar" ? node.text : "";
+    const near = nearest(text, issue.values.map(String));
+    badValue(`must be ${orList(values)}`, node, path, context, near && `Did you mean \`${near}\`?`);
+  } else if (issue.code === "too_small") {
+    const least = issue.inclusive === false ? `more than` : `at least`;
+    badValue(`must be ${least} ${issue.minimum}`, node, path, context);
+  } else if (issue.code === "too_big") {
+    badValue(`must be at most ${issue.maximum}`, node, path, context);
+  } else {
+    badValue(issue.message, node, path, context);
+  }
+}
+
+function badValue(
+  rule: string,
+  node: Node | undefined,
+  path: Path,
+  context: Context,
+  fix?: string,
+): void {
+  const found = node === undefined ? "" : `, found ${describe(node)}`;
+  context.report.error("bad-value", node && spanOf(node), `${show(path)} ${rule}${found}`, { fix });
+}
+
+function wrongType(expected: readonly string[], path: Path, context: Context): void {
+  const node = locate(context.root, path);
+  const found = node === undefined ? "nothing" : describe(node);
+  context.report.error(
+    "wrong-type",
+    node && placeOf(node, path, context.root),
+    `${show(path)} must be ${orList(expected)}, found ${found}`,
+    { fix: fixType(expected, node) },
+  );
+}
+
+/** An empty value is shown at its key, which is what can be seen. */
+function placeOf(node: Node, path: Path, root: Node): Span {
+  if (node.start < node.end) return spanOf(node);
+  const parent = locate(root, path.slice(0, -1));
+  const key = parent?.kind === "map" ? parent.entries.get(String(path.at(-1)))?.key : undefined;
+  return spanOf(key ?? node);
+}
+
+function fixType(expected: readonly string[], node: Node | undefined): string | undefined {
+  if (node?.kind !== "scalar") return undefined;
+  if (node.value === null) return "Give it a value, or remove the key.";
+  if (expected.includes("text") && typeof node.value !== "string")
+    return `Quote it: "${node.text}"`;
+  return undefined;
+}
+
+function locate(root: Node, path: Path): Node | undefined {
+  let node: Node | undefined = root;
+  for (const part of path) {
+    if (node?.kind === "list") node = node.items[Number(part)];
+    else node = child(node, String(part));
+  }
+  return node;
+}
+
+/** `tasks.train.deps[1]` in backquotes; the file itself for the empty path. */
+function show(path: Path): string {
+  if (path.length === 0) return "the flow file";
+  const text = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`));
+  return `\`${text.join("").slice(1)}\``;
+}
+
+function orList(words: readonly string[]): string {
+  if (words.length <= 1) return words[0] ?? "something else";
+  return `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}

@@ -1,0 +1,177 @@
+// Actions: shell commands, argument lists and scripts, with their templates filled in.
+
+import type { Action, Shell, Text } from "../../model/task.ts";
+import type { MapNode, Node, ScalarNode } from "../document/node.ts";
+import { asList, child, entriesOf, spanOf, textOf } from "../document/node.ts";
+import { resolvePath } from "../paths.ts";
+import type { Filled } from "../template/template.ts";
+import { fillArgv, fillShell, hasTemplate } from "../template/template.ts";
+import type { FieldReader } from "./fields.ts";
+import type { FlowSource, Loading } from "./scope.ts";
+
+const NO_ENV: Readonly<Record<string, string>> = {};
+const SUCCESS: readonly number[] = [0];
+
+/** The actions in `node`: one command, one map, or a list of commands, argument lists and maps. */
+export function readActions(
+  node: Node | undefined,
+  reader: FieldReader,
+  source: FlowSource,
+  loading: Loading,
+): readonly Action[] {
+  return asList(node).flatMap((item) => {
+    const action = readAction(item, reader, source, loading);
+    return action === undefined ? [] : [action];
+  });
+}
+
+function readAction(
+  node: Node,
+  reader: FieldReader,
+  source: FlowSource,
+  loading: Loading,
+): Action | undefined {
+  if (node.kind === "scalar") {
+    return { ...plain(source.shell, node), ...asShell(fillShell(node, reader.filling)) };
+  }
+  if (node.kind === "list") {
+    return argv(node.items, node, { ...plain(source.shell, node) }, reader, loading);
+  }
+  const kinds = ["run", "exec", "script"].filter((key) => node.entries.has(key));
+  if (kinds.length !== 1) {
+    const found = kinds.length === 0 ? "none" : kinds.map((kind) => `\`${kind}\``).join(" and ");
+    loading.report.error(
+      "missing-key",
+      spanOf(node),
+      `an action has one of \`run\`, \`exec\` and \`script\`, found ${found}`,
+    );
+    return undefined;
+  }
+  const base = options(node, reader, source, loading);
+  const run = child(node, "run");
+  const script = child(node, "script");
+  if (run?.kind === "scalar") return { ...base, ...asShell(fillShell(run, reader.filling)) };
+  if (script?.kind === "scalar") return readScript(script, base, reader, loading);
+  return argv(asList(child(node, "exec")), node, base, reader, loading);
+}
+
+function plain(shell: Shell, node: Node): Action {
+  return {
+    kind: "shell",
+    text: "",
+    argv: [],
+    shell,
+    cwd: undefined,
+    env: NO_ENV,
+    timeoutMs: undefined,
+    okExit: SUCCESS,
+    stdin: undefined,
+    recipe: "",
+    span: spanOf(node),
+  };
+}
+
+const asShell = (filled: Filled<Text>): Pick<Action, "text" | "recipe"> => ({
+  text: filled.value,
+  recipe: filled.recipe,
+});
+
+function argv(
+  nodes: readonly Node[],
+  at: Node,
+  base: Action,
+  reader: FieldReader,
+  loading: Loading,
+): Action | undefined {
+  const words = nodes.filter((node): node is ScalarNode => node.kind === "scalar");
+  if (words.length === 0) {
+    loading.report.error("bad-value", spanOf(at), "an argument list needs at least the program");
+    return undefined;
+  }
+  const { value, recipe } = fillArgv(words, reader.filling);
+  return { ...base, kind: "exec", argv: value, recipe };
+}
+
+function options(node: MapNode, reader: FieldReader, source: FlowSource, loading: Loading): Action {
+  const cwd = reader.text(child(node, "cwd"));
+  const stdin = reader.text(child(node, "stdin"));
+  const shell = child(node, "shell");
+  const codes = asList(child(node, "ok_exit")).map((code) => Number(textOf(code)));
+  const env = child(node, "env");
+  return {
+    ...plain(source.shell, node),
+    shell: shell === undefined ? source.shell : (textOf(shell) as Shell),
+    cwd: cwd === undefined ? undefined : resolvePath(cwd, source.folder, loading.root).path,
+    env: env === undefined ? NO_ENV : readEnv(env, reader),
+    timeoutMs: reader.duration(child(node, "timeout")),
+    okExit: codes.length === 0 ? SUCCESS : codes,
+    stdin: stdin === undefined ? undefined : resolvePath(stdin, source.folder, loading.root).path,
+  };
+}
+
+/** Variables of a map, filled in. */
+export function readEnv(node: Node, reader: FieldReader): Readonly<Record<string, string>> {
+  const env: Record<string, string> = {};
+  for (const [name, { value }] of entriesOf(node)) {
+    if (!name.startsWith("x-")) env[name] = reader.text(value) ?? "";
+  }
+  return env;
+}
+
+/**
+ * A script without `#!` is a shell text. One with it is written to a file and started by its
+ * interpreter, whose quoting flow does not know, so its templates must be `raw`.
+ */
+function readScript(
+  node: ScalarNode,
+  base: Action,
+  reader: FieldReader,
+  loading: Loading,
+): Action | undefined {
+  if (!node.text.startsWith("#!")) return { ...base, ...asShell(fillShell(node, reader.filling)) };
+  if (hasTemplate(node.text.replace(/\$\{\{[^}]*\|\s*raw\s*\}\}/g, ""))) {
+    loading.report.error(
+      "bad-template",
+      spanOf(node),
+      "values cannot be quoted for the language of this script",
+      { fix: "Read them from the environment ($FLOW_PARAM_…), or insert them with `| raw`." },
+    );
+    return undefined;
+  }
+  const delimiter = unusedDelimiter(node.text);
+  const text = [
+    'flow_script=$(mktemp "${FLOW_TMP_DIR:-${TMPDIR:-/tmp}}/script.XXXXXX")',
+    `cat > "$flow_script" <<'${delimiter}'`,
+    node.text.replace(/\n?$/, ""),
+    delimiter,
+    'chmod +x "$flow_script"',
+    '"$flow_script" && flow_code=0 || flow_code=$?',
+    'rm -f "$flow_script"',
+    "exit $flow_code",
+  ].join("\n");
+  const filled = fillShell({ ...node, text }, reader.filling);
+  return { ...base, text: filled.value, recipe: node.text };
+}
+
+function unusedDelimiter(text: string): string {
+  let delimiter = "FLOW_SCRIPT";
+  while (text.includes(delimiter)) delimiter += "_";
+  return delimiter;
+}
+
+const PROGRAMS =
+  /^(?:sh|bash|zsh|python[\d.]*|node|npm|npx|make|cmake|perl|ruby|Rscript|R|java|julia|cargo|go|git|docker|torchrun|srun|mpirun|cp|mv|rm|mkdir|cat|echo|touch)$/;
+
+/** `actions: [sh, t.sh]` is two commands, and was probably meant as one. */
+export function warnAboutArgv(node: Node | undefined, loading: Loading): void {
+  if (node?.kind !== "list" || node.items.length < 2) return;
+  const words = node.items.map((item) => (item.kind === "scalar" ? item.text : " "));
+  const isOneCommand = PROGRAMS.test(words[0] ?? "") && words.every((word) => !/\s/.test(word));
+  if (!isOneCommand || words.slice(1).some((word) => PROGRAMS.test(word))) return;
+  loading.report.warn(
+    "actions-look-like-argv",
+    spanOf(node),
+    `these are ${words.length} commands, run one after the other`,
+    { fix: `For one command write a list in the list: [[${words.join(", ")}]]` },
+  );
+}

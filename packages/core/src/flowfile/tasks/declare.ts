@@ -1,0 +1,192 @@
+// First pass over the tasks: names, matrices, members and their targets, so that the second pass can
+// refer to any of them.
+
+import type { TaskId, TaskKey } from "../../model/ids.ts";
+import type { Target } from "../../model/task.ts";
+import type { MapEntry, MapNode, ScalarNode } from "../document/node.ts";
+import { asList, child, entriesOf, isEmpty, spanOf, textOf } from "../document/node.ts";
+import type { Combination, Matrix } from "../matrix.ts";
+import { expandMatrix, noMatrix } from "../matrix.ts";
+import { keyOf, memberId, slugOf, TASK_NAME } from "../names.ts";
+import type { Lookup } from "../template/template.ts";
+import type { Fields } from "./fields.ts";
+import { FieldReader, fieldOf } from "./fields.ts";
+import type { FlowSource, Loading } from "./scope.ts";
+import { fileLookup, MemberScope } from "./scope.ts";
+import { readTargets } from "./targets.ts";
+
+/** A task as written, with its members. */
+export interface TaskTemplate {
+  /** With namespace. */
+  readonly name: string;
+  readonly nameNode: ScalarNode;
+  readonly source: FlowSource;
+  readonly fields: Fields;
+  readonly matrix: Matrix;
+  /** The node whose `max_parallel` and `fail_fast` hold; undefined without a matrix. */
+  readonly matrixNode: MapNode | undefined;
+  readonly members: readonly Member[];
+}
+
+/** One member, as far as the first pass knows it. */
+export interface Member {
+  readonly id: TaskId;
+  readonly key: TaskKey;
+  readonly slug: string;
+  readonly combination: Combination;
+  readonly scope: MemberScope;
+  readonly reader: FieldReader;
+  readonly targets: readonly Target[];
+}
+
+/** All tasks of one file, in its order. */
+export function declareTasks(source: FlowSource, loading: Loading): readonly TaskTemplate[] {
+  const defaults = child(source.map, "defaults");
+  const lookup = fileLookup(source.params, source.env, loading);
+  const matrices = new MatrixReader(source, lookup, loading);
+  const templates: TaskTemplate[] = [];
+  for (const [name, entry] of entriesOf(child(source.map, "tasks"))) {
+    if (name.startsWith("x-")) continue;
+    if (!TASK_NAME.test(name)) {
+      loading.report.error(
+        "bad-name",
+        spanOf(entry.key),
+        `\`${name}\` cannot be the name of a task`,
+        {
+          fix: "Use letters, digits, `_`, `.` and `-`, starting with a letter or `_`.",
+        },
+      );
+      continue;
+    }
+    const fields: Fields = {
+      own: entry.value.kind === "map" ? entry.value : undefined,
+      defaults: defaults?.kind === "map" ? defaults : undefined,
+    };
+    const { matrix, node } = matrices.of(name, entry);
+    const template = { name: source.namespace + name, source, fields, matrix };
+    templates.push({
+      ...template,
+      nameNode: entry.key,
+      matrixNode: node,
+      members: declareMembers(template, entry.key, lookup, loading),
+    });
+  }
+  return templates;
+}
+
+function declareMembers(
+  template: Pick<TaskTemplate, "name" | "source" | "fields" | "matrix">,
+  nameNode: ScalarNode,
+  lookup: Lookup,
+  loading: Loading,
+): readonly Member[] {
+  const { name, source, fields, matrix } = template;
+  const seen = new Set<TaskId>();
+  const members: Member[] = [];
+  for (const combination of matrix.members) {
+    const id = memberId(name, combination.axes);
+    if (seen.has(id)) {
+      loading.report.error(
+        "duplicate-task",
+        spanOf(nameNode),
+        `two members of the matrix are both \`${id}\``,
+      );
+      continue;
+    }
+    seen.add(id);
+    const slug = slugOf(id);
+    const scope = new MemberScope(lookup, combination, { id, template: name, slug }, loading);
+    const reader = new FieldReader(fields, scope.filling);
+    scope.setBudget(new Set(reader.texts(reader.node("budget"))));
+    const targets = readTargets(reader, scope, source, loading);
+    const key = keyOf(source.path, id);
+    members.push({ id, key, slug, combination, scope, reader, targets });
+  }
+  return members;
+}
+
+/** Expands matrices, following `each` to the task whose matrix is taken over. */
+class MatrixReader {
+  readonly #source: FlowSource;
+  readonly #lookup: Lookup;
+  readonly #loading: Loading;
+  readonly #known = new Map<string, { matrix: Matrix; node: MapNode | undefined }>();
+
+  constructor(source: FlowSource, lookup: Lookup, loading: Loading) {
+    this.#source = source;
+    this.#lookup = lookup;
+    this.#loading = loading;
+  }
+
+  of(
+    name: string,
+    entry: MapEntry,
+    via: readonly string[] = [],
+  ): { matrix: Matrix; node: MapNode | undefined } {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const fields: Fields = {
+      own: entry.value.kind === "map" ? entry.value : undefined,
+      defaults: undefined,
+    };
+    const node = fieldOf(fields, "matrix");
+    const each = fieldOf(fields, "each");
+    let result: { matrix: Matrix; node: MapNode | undefined } = {
+      matrix: noMatrix,
+      node: undefined,
+    };
+    if (node?.kind === "map") {
+      const { report, sources } = this.#loading;
+      result = { matrix: expandMatrix(node, { lookup: this.#lookup, report, sources }), node };
+      if (each !== undefined) {
+        report.error("conflict", spanOf(each), "`each` and `matrix` exclude each other", {
+          related: [{ span: spanOf(node), message: "the matrix" }],
+          fix: "Keep one of them.",
+        });
+      }
+    } else if (each !== undefined && !isEmpty(each)) {
+      result = this.#takeOver(textOf(each), each as ScalarNode, [...via, name]);
+    }
+    this.#known.set(name, result);
+    return result;
+  }
+
+  #takeOver(
+    name: string,
+    each: ScalarNode,
+    via: readonly string[],
+  ): { matrix: Matrix; node: MapNode | undefined } {
+    const { report } = this.#loading;
+    const tasks = child(this.#source.map, "tasks");
+    const entry = tasks?.kind === "map" ? tasks.entries.get(name) : undefined;
+    if (entry === undefined) {
+      report.error("unknown-task", spanOf(each), `there is no task \`${name}\` in this file`);
+    } else if (via.includes(name)) {
+      report.error(
+        "cycle",
+        spanOf(each),
+        `\`each\` goes round in a circle: ${[...via, name].join(" → ")}`,
+      );
+    } else {
+      return this.of(name, entry, via);
+    }
+    return { matrix: noMatrix, node: undefined };
+  }
+}
+
+/** How many members may run at once, and whether one failure stops the others. */
+export function matrixPolicy(template: TaskTemplate): {
+  readonly maxParallel: number | undefined;
+  readonly failFast: boolean;
+} {
+  const reader = template.members[0]?.reader;
+  const failFast = child(template.matrixNode, "fail_fast");
+  return {
+    maxParallel: reader?.count(child(template.matrixNode, "max_parallel")),
+    failFast: failFast?.kind === "scalar" && failFast.value === true,
+  };
+}
+
+/** All names in a list-valued key of the file, such as `secrets:`. */
+export const namesIn = (source: MapNode, key: string): readonly string[] =>
+  asList(child(source, key)).map(textOf);

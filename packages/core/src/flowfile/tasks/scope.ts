@@ -1,0 +1,241 @@
+// What the templates of one task member can name.
+
+import type { Report } from "../../diagnostics/report.ts";
+import { didYouMean } from "../../diagnostics/suggest.ts";
+import type { TaskId } from "../../model/ids.ts";
+import type { Shell } from "../../model/task.ts";
+import type { BackendChecks } from "../backends.ts";
+import type { MapNode } from "../document/node.ts";
+import type { Combination } from "../matrix.ts";
+import type { ParamTable } from "../params.ts";
+import { asArgument } from "../paths.ts";
+import type { Filling, Lookup, TemplateValue } from "../template/template.ts";
+
+/** What all files of a project share while it is loaded. */
+export interface Loading {
+  /** Absolute. */
+  readonly root: string;
+  readonly report: Report;
+  readonly sources: readonly { readonly path: string; readonly text: string }[];
+  /** A variable of flow's own environment; asking is noted, for the cache of plans. */
+  environment(name: string): string | undefined;
+  /** Names under `secrets:` of all files. */
+  readonly secrets: ReadonlySet<string>;
+  /** Names under `pools:` of all files, with their capacity. */
+  readonly pools: ReadonlyMap<string, number>;
+  /** Names under `backends:` of all files, with their type. */
+  readonly backends: ReadonlyMap<string, string>;
+  readonly checks: BackendChecks | undefined;
+}
+
+/** One flow file with what its tasks share. */
+export interface FlowSource {
+  readonly map: MapNode;
+  /** Relative to the root. */
+  readonly path: string;
+  /** Its folder, relative to the root; empty when it is the root. */
+  readonly folder: string;
+  /** `ns/`, or empty. */
+  readonly namespace: string;
+  readonly params: ParamTable;
+  readonly env: Readonly<Record<string, string>>;
+  readonly shell: Shell;
+}
+
+/** The names that are known from the start: parameters and the environment. */
+export function fileLookup(
+  params: ParamTable,
+  env: Readonly<Record<string, string>>,
+  loading: Loading,
+): Lookup {
+  return (name) => {
+    const [root, rest] = split(name);
+    if (root === "params" && rest !== "") return params.lookup(rest);
+    if (root === "env" && rest !== "") return environment(rest, env, loading);
+    return unknownName(name, ["params", "env"]);
+  };
+}
+
+function environment(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  loading: Loading,
+): TemplateValue {
+  if (loading.secrets.has(name)) return { kind: "secret", variable: name };
+  const text = env[name] ?? loading.environment(name);
+  if (text !== undefined) return { kind: "text", text };
+  return {
+    kind: "problem",
+    code: "unknown-name",
+    message: `the environment variable \`${name}\` is not set`,
+    fix: `Set it, or give it a value under \`env:\` in the flow file.`,
+  };
+}
+
+/** Paths with names, as templates see targets and deps. */
+export interface NamedPaths {
+  readonly all: readonly string[];
+  readonly named: ReadonlyMap<string, TemplateValue>;
+  /** Set when the paths are only known once the task is ready. */
+  readonly isLate: boolean;
+}
+
+/** Everything a member's templates can name; targets and deps become known on the way. */
+export class MemberScope {
+  readonly #fileLookup: Lookup;
+  readonly #member: Combination;
+  readonly #id: TaskId;
+  readonly #template: string;
+  readonly #slug: string;
+  #budget: ReadonlySet<string> = new Set();
+  #targets: NamedPaths | undefined;
+  #deps: NamedPaths | undefined;
+  /** Fills templates in this scope. */
+  readonly filling: Filling;
+
+  constructor(
+    lookup: Lookup,
+    member: Combination,
+    names: { readonly id: TaskId; readonly template: string; readonly slug: string },
+    loading: Loading,
+  ) {
+    this.#fileLookup = lookup;
+    this.#member = member;
+    this.#id = names.id;
+    this.#template = names.template;
+    this.#slug = names.slug;
+    this.filling = {
+      lookup: (name) => this.#lookup(name),
+      report: loading.report,
+      sources: loading.sources,
+    };
+  }
+
+  setBudget(names: ReadonlySet<string>): void {
+    this.#budget = names;
+  }
+
+  setTargets(targets: NamedPaths): void {
+    this.#targets = targets;
+  }
+
+  setDeps(deps: NamedPaths): void {
+    this.#deps = deps;
+  }
+
+  #lookup(name: string): TemplateValue {
+    const [root, rest] = split(name);
+    switch (root) {
+      case "params":
+        return this.#param(name, rest);
+      case "matrix":
+        return this.#matrixValue(rest);
+      case "task":
+        return this.#taskName(rest);
+      case "target":
+        return rest === "" ? this.#onlyTarget() : unknownName(name, ROOTS);
+      case "targets":
+        return pathsValue("targets", rest, this.#targets);
+      case "deps":
+        return pathsValue("deps", rest, this.#deps);
+      case "env":
+        return this.#fileLookup(name);
+      default:
+        return unknownName(name, ROOTS);
+    }
+  }
+
+  #param(name: string, rest: string): TemplateValue {
+    const value = this.#fileLookup(name);
+    const isBudget = value.kind === "text" && this.#budget.has(rest);
+    return isBudget ? { ...value, placeholder: `\${{ ${name} }}` } : value;
+  }
+
+  #matrixValue(axis: string): TemplateValue {
+    const text = this.#member.values.get(axis);
+    if (text !== undefined) return { kind: "text", text };
+    const names = [...this.#member.values.keys()];
+    return {
+      kind: "problem",
+      code: "unknown-axis",
+      message:
+        names.length === 0
+          ? "this task has no matrix"
+          : `\`${this.#id}\` has no matrix value \`${axis}\``,
+      fix:
+        didYouMean(axis, names) ??
+        (names.length === 0 ? undefined : `It has: ${names.join(", ")}.`),
+    };
+  }
+
+  #taskName(rest: string): TemplateValue {
+    if (rest === "id") return { kind: "text", text: this.#id };
+    if (rest === "name") return { kind: "text", text: this.#template };
+    if (rest === "slug") return { kind: "text", text: this.#slug };
+    return unknownName(`task.${rest}`, ["task.id", "task.name", "task.slug"]);
+  }
+
+  #onlyTarget(): TemplateValue {
+    if (this.#targets === undefined) return notHere("target");
+    const { all } = this.#targets;
+    const [only] = all;
+    if (only !== undefined && all.length === 1) return { kind: "text", text: asArgument(only) };
+    const names = [...this.#targets.named.keys()].map((key) => `targets.${key}`);
+    return {
+      kind: "problem",
+      code: "ambiguous-target",
+      message: `\`target\` means the only target, but \`${this.#id}\` has ${all.length === 0 ? "none" : all.length}`,
+      fix: names.length === 0 ? undefined : `Write one of ${names.join(", ")}.`,
+    };
+  }
+}
+
+const ROOTS = ["params", "matrix", "target", "targets", "deps", "task", "env"];
+
+function split(name: string): readonly [string, string] {
+  const dot = name.indexOf(".");
+  return dot === -1 ? [name, ""] : [name.slice(0, dot), name.slice(dot + 1)];
+}
+
+function pathsValue(kind: string, rest: string, paths: NamedPaths | undefined): TemplateValue {
+  if (paths === undefined) return notHere(kind);
+  if (rest === "") {
+    return paths.isLate
+      ? { kind: "late", dep: "*" }
+      : { kind: "list", items: paths.all.map(asArgument) };
+  }
+  const value = paths.named.get(rest);
+  if (value !== undefined) return value;
+  const names = [...paths.named.keys()];
+  return {
+    kind: "problem",
+    code: "unknown-name",
+    message: `there is no \`${kind}.${rest}\` in this task`,
+    fix:
+      didYouMean(rest, names) ??
+      (names.length === 0
+        ? `Name them: \`${kind}:\` as a map from name to path.`
+        : `There is: ${names.join(", ")}.`),
+  };
+}
+
+function notHere(kind: string): TemplateValue {
+  return {
+    kind: "problem",
+    code: "unknown-name",
+    message: `\`${kind}\` is not known here yet`,
+    fix: "Targets may name params, matrix, task and env; deps may name targets too.",
+  };
+}
+
+function unknownName(name: string, known: readonly string[]): TemplateValue {
+  const [root] = split(name);
+  return {
+    kind: "problem",
+    code: "unknown-name",
+    message: `\`${name}\` means nothing here`,
+    fix:
+      didYouMean(known[0]?.includes(".") === true ? name : root, known) ??
+      `Known: ${known.join(", ")}.`,
+  };
+}

@@ -1,0 +1,115 @@
+// Targets: what a task makes, and how templates name it.
+
+import type { Target } from "../../model/task.ts";
+import type { Node, ScalarNode } from "../document/node.ts";
+import { child, spanOf } from "../document/node.ts";
+import { asArgument, isGlob, resolvePath } from "../paths.ts";
+import type { TemplateValue } from "../template/template.ts";
+import { fillItems } from "../template/template.ts";
+import type { FieldReader } from "./fields.ts";
+import type { FlowSource, Loading, MemberScope } from "./scope.ts";
+
+/** Reads the targets of a member and makes them known in its scope. */
+export function readTargets(
+  reader: FieldReader,
+  scope: MemberScope,
+  source: FlowSource,
+  loading: Loading,
+): readonly Target[] {
+  const node = reader.node("targets");
+  const targets: Target[] = [];
+  const named = new Map<string, TemplateValue>();
+  for (const [name, entry] of entries(node)) {
+    const made = readTarget(name, entry, reader, source, loading);
+    targets.push(...made);
+    if (name !== undefined) named.set(name, asValue(made));
+  }
+  scope.setTargets({ all: targets.map((target) => target.path), named, isLate: false });
+  return targets;
+}
+
+function asValue(targets: readonly Target[]): TemplateValue {
+  const [only] = targets;
+  if (only !== undefined && targets.length === 1)
+    return { kind: "text", text: asArgument(only.path) };
+  return { kind: "list", items: targets.map((target) => asArgument(target.path)) };
+}
+
+/** A list, one target, or a map by name. A map with `path` is one target. */
+function entries(node: Node | undefined): readonly (readonly [string | undefined, Node])[] {
+  if (node === undefined) return [];
+  if (node.kind === "list") return node.items.map((item) => [undefined, item] as const);
+  if (node.kind === "scalar" || node.entries.has("path")) return [[undefined, node]];
+  return [...node.entries].map(([name, entry]) => [name, entry.value] as const);
+}
+
+function readTarget(
+  name: string | undefined,
+  node: Node,
+  reader: FieldReader,
+  source: FlowSource,
+  loading: Loading,
+): readonly Target[] {
+  const pathNode = (node.kind === "map" ? child(node, "path") : node) as ScalarNode | undefined;
+  if (pathNode === undefined) return [];
+  return fillItems(pathNode, reader.filling).flatMap((text) => {
+    const { path, isDirectory, isOutside } = resolvePath(text, source.folder, loading.root);
+    const problem = refuse(text, path, isOutside);
+    if (problem !== undefined) {
+      loading.report.error(problem.code, spanOf(pathNode), problem.message, { fix: problem.fix });
+      return [];
+    }
+    const target: Target = {
+      name,
+      kind: isDirectory ? "directory" : "file",
+      path,
+      nonempty: isTrue(child(node, "nonempty")),
+      sha256: reader.text(child(node, "sha256"))?.toLowerCase(),
+      optional: isTrue(child(node, "optional")),
+      update: isTrue(child(node, "update")),
+      untilUsed: child(node, "keep") !== undefined,
+      span: spanOf(pathNode),
+    };
+    return [target];
+  });
+}
+
+function refuse(
+  text: string,
+  path: string,
+  isOutside: boolean,
+):
+  | { readonly code: "outside-root" | "bad-value"; readonly message: string; readonly fix: string }
+  | undefined {
+  if (text === "" || path === ".") {
+    return {
+      code: "bad-value",
+      message: text === "" ? "this target is empty" : "a target cannot be the whole project",
+      fix: "Name a file, or a folder with a trailing `/`.",
+    };
+  }
+  if (isOutside) {
+    return {
+      code: "outside-root",
+      message: `the target \`${path}\` lies outside the project`,
+      fix: "Targets must lie in the project's root; set `root:` to a folder that holds them.",
+    };
+  }
+  if (path === ".flow" || path.startsWith(".flow/")) {
+    return {
+      code: "outside-root",
+      message: `the target \`${path}\` lies in flow's own folder`,
+      fix: "Choose a place outside `.flow/`.",
+    };
+  }
+  if (/[*?]/.test(path) && isGlob(path)) {
+    return {
+      code: "bad-value",
+      message: `the target \`${path}\` is a pattern; a target is one file or one folder`,
+      fix: "Name the folder that holds the files, with a trailing `/`.",
+    };
+  }
+  return undefined;
+}
+
+const isTrue = (node: Node | undefined): boolean => node?.kind === "scalar" && node.value === true;
