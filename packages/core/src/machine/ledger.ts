@@ -79,6 +79,12 @@ export class Ledger {
     for (const [index, name] of this.#poolNames.entries()) {
       this.#poolCapacity[index] = limits.pools[name] ?? Number.POSITIVE_INFINITY;
     }
+    this.#usedCpus = 0;
+    for (const [task, { shape }] of this.#holds) {
+      const cpus = this.#cpus(shape);
+      this.#holds.set(task, { shape, cpus });
+      this.#usedCpus += cpus;
+    }
   }
 
   setForeign(cpusMilli: number, memory: number, pools: Readonly<Record<string, number>>): void {

@@ -141,16 +141,17 @@ export class Machine {
       stopLive(state, { how, reason });
       return;
     }
-    for (const task of event.tasks) stopTask(state, task, { how, reason });
+    for (const task of event.tasks) {
+      this.#expectTask(task, event.type);
+      stopTask(state, task, { how, reason });
+    }
   }
 
   /** False when the event is to be ignored, because it is late or about another attempt. */
   #isMeant(event: TaskEvent): boolean {
     const state = this.#state;
     const { task, type } = event;
-    if (!(task in state.at)) {
-      throw new Error(`the machine was told \`${type}\` about no task of its plan: ${task}`);
-    }
+    this.#expectTask(task, type);
     const name = state.state(task);
     const cell = TABLE[name][type];
     if (cell === "bug") {
@@ -161,5 +162,10 @@ export class Machine {
     if (cell !== "ignore" && !other) return true;
     state.ignored += 1;
     return false;
+  }
+
+  #expectTask(task: number, type: string): void {
+    if (task in this.#state.at) return;
+    throw new Error(`the machine was told \`${type}\` about no task of its plan: ${task}`);
   }
 }

@@ -122,8 +122,11 @@ export class ReadyQueue {
     return (this.#shapes[front] as Shape).exclusive || this.#overtaken >= OVERTAKE_LIMIT;
   }
 
+  /** What was kept back for the old front may overtake the new one. */
   #moveFront(task: number): void {
-    if (this.#front !== undefined && !this.#isBefore(task, this.#front)) return;
+    const before = this.#front;
+    if (before !== undefined && !this.#isBefore(task, before)) return;
+    if (before !== undefined && this.#isReserved(before)) this.released();
     this.#front = task;
     this.#overtaken = 0;
   }

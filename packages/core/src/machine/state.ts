@@ -48,10 +48,10 @@ export interface Notes {
 
 export class State {
   readonly plan: MachinePlan;
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger = new Ledger();
   readonly queue: ReadyQueue;
   readonly shapes: Shape[];
-  readonly timers = new Heap();
+  readonly timers: Heap = new Heap();
   /** State code per task (see states.ts). */
   readonly at: Uint8Array;
   /** Dependencies that are not yet final and good. */
@@ -67,7 +67,7 @@ export class State {
   /** Final tasks whose dependents have not been told. */
   readonly settled: number[] = [];
   /** Backends that refuse everything, with the task that found out. */
-  readonly closed = new Map<number, number>();
+  readonly closed: Map<number, number> = new Map();
   readonly #notes = new Map<number, Notes>();
   options: RunOptions = { keepGoing: false, failFast: false };
   now = 0;

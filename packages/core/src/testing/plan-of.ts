@@ -1,0 +1,70 @@
+// Small plans for the machine, written as what differs from a plain task.
+
+import type { MachineBackend, MachinePlan, MachineTask } from "../machine/plan.ts";
+import type { ResourceRequest } from "../model/resources.ts";
+
+/** A task of a plan; what is left out is plain. `deps` are indices of earlier tasks. */
+export interface TaskSpec extends Omit<Partial<MachineTask>, "resources"> {
+  readonly deps?: readonly number[];
+  readonly resources?: Partial<ResourceRequest>;
+  /** @default 0 */
+  readonly weight?: number;
+}
+
+const NO_REQUEST: ResourceRequest = {
+  cpusMilli: undefined,
+  memoryBytes: undefined,
+  gpusMilli: undefined,
+  gpuMemoryBytes: undefined,
+  gpuModel: undefined,
+  elseCpusMilli: undefined,
+  diskBytes: undefined,
+  timeMs: undefined,
+  nodes: undefined,
+  mpiProcesses: undefined,
+};
+
+const PLAIN: MachineTask = {
+  backend: 0,
+  resources: NO_REQUEST,
+  pools: {},
+  retries: { max: 0, causes: [], backoffMs: 0, backoffMaxMs: 0, escalate: {} },
+  requeue: { mode: "auto", codes: [], max: undefined, delayMs: 0 },
+  allowFailure: false,
+  priority: 0,
+  group: -1,
+  failFast: false,
+  grouping: false,
+  exclusive: false,
+};
+
+/** The machine's plan of these tasks; one local backend unless told otherwise. */
+export function planOf(
+  specs: readonly TaskSpec[],
+  backends: readonly MachineBackend[] = [{ local: true }],
+): MachinePlan {
+  const dependents: number[][] = specs.map(() => []);
+  const dependencyCount = new Int32Array(specs.length);
+  for (const [index, { deps = [] }] of specs.entries()) {
+    const distinct = new Set(deps);
+    dependencyCount[index] = distinct.size;
+    for (const dep of distinct) dependents[dep]?.push(index);
+  }
+  const dependentStart = new Int32Array(specs.length + 1);
+  for (const [index, list] of dependents.entries()) {
+    dependentStart[index + 1] = (dependentStart[index] ?? 0) + list.length;
+  }
+  return {
+    size: specs.length,
+    tasks: specs.map(({ deps: _, weight: __, resources, ...rest }) => ({
+      ...PLAIN,
+      ...rest,
+      resources: { ...NO_REQUEST, ...resources },
+    })),
+    dependentStart,
+    dependents: Int32Array.from(dependents.flat()),
+    dependencyCount,
+    weight: Float64Array.from(specs, ({ weight }) => weight ?? 0),
+    backends,
+  };
+}
