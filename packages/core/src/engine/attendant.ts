@@ -9,7 +9,7 @@ import type { AttemptRecord, AttemptResult } from "../record/attempt-record.ts";
 import { checkpointState } from "./checkpoint.ts";
 import { ATTEMPT_FILES } from "./layout.ts";
 import type { Services } from "./services.ts";
-import { type AttemptStory, openStory, resultWithoutExit, settle } from "./settle.ts";
+import { type AttemptStory, asideOf, openStory, resultWithoutExit, settle } from "./settle.ts";
 import { restoreAside } from "./targets.ts";
 
 /** Pause between two looks at what running programs tell. */
@@ -120,12 +120,7 @@ export class Attendant {
       message,
     };
     const result = resultWithoutExit(record, outcome, clock.wall());
-    restoreAside(
-      record.task,
-      { root: record.root, directory, serial: record.serial },
-      layout,
-      files,
-    );
+    restoreAside(record.task, asideOf(record, directory), layout, files);
     files.write(`${directory}/${ATTEMPT_FILES.result}`, JSON.stringify(result));
     this.#ended.set(index, { record, directory, result });
     this.#services.afterFlush(() => claims.release(record.task.key));

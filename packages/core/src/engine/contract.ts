@@ -30,8 +30,10 @@ export interface ContractFacts {
   readonly checkpoint: CheckpointFacts | undefined;
   readonly events: string;
   readonly stopFile: string;
-  readonly paramsFile: string;
-  readonly inputsFile: string;
+  /** Absent: the task has no parameters. */
+  readonly paramsFile: string | undefined;
+  /** Absent: the task has neither named deps nor used values. */
+  readonly inputsFile: string | undefined;
   readonly stdout: string;
   /** Paths of all deps, expanded. */
   readonly deps: readonly string[];
@@ -122,12 +124,14 @@ function places(facts: ContractFacts): Variables {
 }
 
 function parameters(facts: ContractFacts): Variables {
-  const variables: Variables = {
-    FLOW_PARAMS_FILE: facts.paramsFile,
-    FLOW_INPUTS_FILE: facts.inputsFile,
-    FLOW_TARGETS: facts.task.targets.map(({ path }) => path).join("\n"),
-    FLOW_DEPS: facts.deps.join("\n"),
-  };
+  const variables: Variables = {};
+  const { paramsFile, inputsFile, task, deps } = facts;
+  if (paramsFile !== undefined) variables["FLOW_PARAMS_FILE"] = paramsFile;
+  if (inputsFile !== undefined) variables["FLOW_INPUTS_FILE"] = inputsFile;
+  if (task.targets.length > 0) {
+    variables["FLOW_TARGETS"] = task.targets.map(({ path }) => path).join("\n");
+  }
+  if (deps.length > 0) variables["FLOW_DEPS"] = deps.join("\n");
   for (const [name, raw] of Object.entries(facts.task.params)) {
     variables[`FLOW_PARAM_${variableSuffix(name)}`] = raw;
   }

@@ -2,7 +2,7 @@
 // contract's variables and files, commands with nothing left to fill in. Everything a later flow
 // needs to bring the attempt to its end is on disk before the job is handed over.
 
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import type { Job, JobAction, JobPaths } from "../backend/backend.ts";
 import { attemptKey, type AttemptKey, type RunId } from "../model/ids.ts";
 import type { RestartReason } from "../model/outcome.ts";
@@ -15,7 +15,7 @@ import { checkpointDirectory, checkpointState, readyCheckpoint } from "./checkpo
 import { REQUEUE_CODES } from "./classify.ts";
 import { contractVariables } from "./contract.ts";
 import { ATTEMPT_FILES, type Layout } from "./layout.ts";
-import { makeTargetFolders, moveAside } from "./targets.ts";
+import { makeTargetFolders, moveAside, targetsInTheWay } from "./targets.ts";
 
 /** What an attempt is made from. */
 export interface AttemptPlan {
@@ -57,19 +57,35 @@ export function prepare(
   const key = attemptKey(task.key, plan.serial);
   const paths = jobPaths(layout, task, key);
   const record = makeRecord(plan, key, layout, fileSystem);
-  fileSystem.makeDirectory(paths.attempt);
-  fileSystem.makeDirectory(`${paths.attempt}/${ATTEMPT_FILES.scratch}`);
   const outputs = outputDirectories(task, layout);
-  for (const path of [paths.output, ...Object.values(outputs)]) {
+  makeFolders(plan, paths, Object.values(outputs), layout, fileSystem, known);
+  const job = makeJob(plan, record, paths, outputs, fileSystem);
+  fileSystem.write(`${paths.attempt}/${ATTEMPT_FILES.record}`, JSON.stringify(record));
+  makeTargetFolders(task, layout.root, known, fileSystem);
+  const { root } = layout;
+  const { attempt: directory } = paths;
+  moveAside(task, { root, directory, serial: plan.serial, moved: record.aside }, fileSystem);
+  return { record, job };
+}
+
+/** From the top down, so that a folder that is there costs nothing and a new one a single call. */
+function makeFolders(
+  { task }: AttemptPlan,
+  paths: JobPaths,
+  outputs: readonly string[],
+  layout: Layout,
+  fileSystem: FileSystem,
+  known: KnownFolders,
+): void {
+  const own = layout.task(task.key);
+  const parents = [layout.tasks, dirname(own), own, layout.attempts(task.key)];
+  for (const path of [...parents, paths.output, ...outputs]) {
     if (known.has(path)) continue;
     fileSystem.makeDirectory(path);
     known.add(path);
   }
-  const job = makeJob(plan, record, paths, outputs, fileSystem);
-  fileSystem.write(`${paths.attempt}/${ATTEMPT_FILES.record}`, JSON.stringify(record));
-  makeTargetFolders(task, layout.root, known, fileSystem);
-  moveAside(task, { root: layout.root, directory: paths.attempt, serial: plan.serial }, fileSystem);
-  return { record, job };
+  fileSystem.makeDirectory(paths.attempt);
+  fileSystem.makeDirectory(`${paths.attempt}/${ATTEMPT_FILES.scratch}`);
 }
 
 function jobPaths(layout: Layout, task: Task, key: AttemptKey): JobPaths {
@@ -123,6 +139,7 @@ function makeRecord(
     backend: plan.backend,
     root: layout.root,
     checkpoint,
+    aside: targetsInTheWay(task, layout.root, fileSystem),
     checkpointState: checkpoint === undefined ? "" : checkpointState(checkpoint, fileSystem),
   };
 }
@@ -219,20 +236,31 @@ function makeJob(
   };
 }
 
-/** Parameters and inputs as files, for programs that would rather read than parse variables. */
+/**
+ * Parameters and inputs as files, for programs that would rather read than parse variables. A file
+ * that would say nothing is not made.
+ */
 function writeContractFiles(
   plan: AttemptPlan,
   paths: JobPaths,
   fileSystem: FileSystem,
-): { readonly paramsFile: string; readonly inputsFile: string } {
+): { readonly paramsFile: string | undefined; readonly inputsFile: string | undefined } {
   const { task, inputs } = plan;
-  const paramsFile = `${paths.attempt}/${ATTEMPT_FILES.params}`;
-  const inputsFile = `${paths.attempt}/${ATTEMPT_FILES.inputs}`;
-  fileSystem.write(paramsFile, `${JSON.stringify({ ...task.params, ...task.axes })}\n`);
+  const write = (name: string, content: object): string => {
+    const path = `${paths.attempt}/${name}`;
+    fileSystem.write(path, `${JSON.stringify(content)}\n`);
+    return path;
+  };
+  const params = { ...task.params, ...task.axes };
   const named = { deps: inputs.expansions, uses: inputs.values };
-  fileSystem.write(inputsFile, `${JSON.stringify(named)}\n`);
-  return { paramsFile, inputsFile };
+  return {
+    paramsFile: isEmpty(params) ? undefined : write(ATTEMPT_FILES.params, params),
+    inputsFile:
+      isEmpty(named.deps) && isEmpty(named.uses) ? undefined : write(ATTEMPT_FILES.inputs, named),
+  };
 }
+
+const isEmpty = (record: object): boolean => Object.keys(record).length === 0;
 
 /** Used values as variables: text as it is, everything else as JSON. */
 const usedTexts = ({ values }: InputSnapshot): Readonly<Record<string, string>> =>

@@ -199,15 +199,24 @@ function putAway(
   layout: Layout,
   files: FileSystem,
 ): void {
-  const aside: Aside = { root: record.root, directory, serial: record.serial };
+  const aside = asideOf(record, directory);
   if (outcome.type === "success") {
     dropAside(record.task, aside, files);
     if (record.checkpoint !== undefined) endCheckpoint(record.task, record.checkpoint, files);
   } else {
     restoreAside(record.task, aside, layout, files);
   }
-  files.removeTree(`${directory}/${ATTEMPT_FILES.scratch}`);
+  const scratch = `${directory}/${ATTEMPT_FILES.scratch}`;
+  if (!files.removeDirectory(scratch)) files.removeTree(scratch);
 }
+
+/** Where the attempt's old targets wait. */
+export const asideOf = (record: AttemptRecord, directory: string): Aside => ({
+  root: record.root,
+  directory,
+  serial: record.serial,
+  moved: record.aside,
+});
 
 const isEmpty = (directory: string, files: FileSystem): boolean =>
   (files.list(directory)?.length ?? 0) === 0;

@@ -12,6 +12,8 @@ export interface Aside {
   /** The attempt's directory. */
   readonly directory: string;
   readonly serial: number;
+  /** Indices of the task's targets that were there before the start and had to make room. */
+  readonly moved: readonly number[];
 }
 
 const place = (aside: Aside, index: number): string =>
@@ -23,30 +25,43 @@ const neighbour = (aside: Aside, target: Target): string => {
   return join(dirname(path), `.${basename(path)}.flow-aside-${aside.serial}`);
 };
 
-/** Moves every existing target that is not updated in place out of the way. */
+/** Indices of the targets that exist and are not updated in place. */
+export function targetsInTheWay(
+  task: Task,
+  root: string,
+  fileSystem: FileSystem,
+): readonly number[] {
+  return task.targets.flatMap(({ update, path }, index) =>
+    !update && fileSystem.lstat(join(root, path)) !== undefined ? [index] : [],
+  );
+}
+
+/** Moves what is in the way to where {@link restoreAside} finds it. */
 export function moveAside(task: Task, aside: Aside, fileSystem: FileSystem): void {
-  task.targets.forEach((target, index) => {
-    if (target.update) return;
+  for (const index of aside.moved) {
+    const target = task.targets[index] as Target;
     const path = join(aside.root, target.path);
-    if (fileSystem.lstat(path) === undefined) return;
     try {
       fileSystem.rename(path, place(aside, index));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
       fileSystem.rename(path, neighbour(aside, target));
     }
-  });
+  }
 }
 
 /** After success: what was moved aside is no longer needed. */
 export function dropAside(task: Task, aside: Aside, fileSystem: FileSystem): void {
-  task.targets.forEach((target, index) => {
-    const stored = findAside(aside, target, index, fileSystem);
+  for (const index of aside.moved) {
+    const stored = findAside(aside, task.targets[index] as Target, index, fileSystem);
     if (stored !== undefined) fileSystem.removeTree(stored);
-  });
+  }
 }
 
-/** After anything but success: partial targets go to `.flow/partial/`, the old ones come back. */
+/**
+ * After anything but success: partial targets go to `.flow/partial/`, the old ones come back. Returns
+ * where partial ones went.
+ */
 export function restoreAside(
   task: Task,
   aside: Aside,
@@ -57,7 +72,11 @@ export function restoreAside(
   task.targets.forEach((target, index) => {
     if (target.update) return;
     const path = join(aside.root, target.path);
-    const stored = findAside(aside, target, index, fileSystem);
+    const stored = aside.moved.includes(index)
+      ? findAside(aside, target, index, fileSystem)
+      : undefined;
+    // Recorded as moved but not found: flow died before it could move it, so what is there is the old one.
+    if (stored === undefined && aside.moved.includes(index)) return;
     if (fileSystem.lstat(path) !== undefined) {
       const partial = join(layout.partial, task.slug, target.path);
       if (keepPartial(path, partial, fileSystem)) kept.push(partial);

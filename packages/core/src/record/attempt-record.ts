@@ -39,6 +39,8 @@ export interface AttemptRecord {
   readonly root: string;
   /** Absolute checkpoint directory; absent when the task keeps none. */
   readonly checkpoint: string | undefined;
+  /** Indices of the task's targets that were moved aside before the start. */
+  readonly aside: readonly number[];
   /** What the checkpoint directory looked like before the start. */
   readonly checkpointState: string;
 }
