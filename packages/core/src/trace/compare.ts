@@ -28,7 +28,8 @@ function describe({ recipe }: Fingerprint, part: RecipePart): Readonly<Record<st
     const entries = recipe.actions.map((text, index) => [String(index + 1), text] as const);
     return Object.fromEntries(entries);
   }
-  return { "": recipe[part] ?? "" };
+  const text = recipe[part];
+  return text === undefined ? {} : { "": text === "" ? "." : text };
 }
 
 type Difference = readonly [name: string, old: string | undefined, next: string | undefined];

@@ -30,19 +30,36 @@ export function canonical(value: unknown): string {
   );
 }
 
-/** The texts that are hashed, one per part. */
+/** The texts that are hashed, one per part; adding a plain action changes only the first. */
 function partTexts(
   task: Task,
   tracked: Readonly<Record<string, string>>,
 ): Readonly<Record<RecipePart, string>> {
+  const { actions } = task;
   return {
-    actions: canonical(task.actions.map(actionText)),
-    env: canonical([task.env, task.actions.map(({ env }) => env)]),
-    cwd: canonical([task.cwd, task.actions.map(({ cwd }) => cwd ?? "")]),
-    shell: canonical(task.actions.map(({ kind, shell }) => (kind === "shell" ? shell : ""))),
+    actions: canonical(actions.map(actionText)),
+    env: canonical([task.env, exceptions(actions, ({ env }) => canonical(env), "{}")]),
+    cwd: canonical([task.cwd, exceptions(actions, ({ cwd }) => cwd ?? task.cwd, task.cwd)]),
+    shell: canonical([usualShell(actions), exceptions(actions, shellOf, usualShell(actions))]),
     container: canonical(task.container ?? ""),
     track: canonical(tracked),
   };
+}
+
+const shellOf = ({ kind, shell }: Action): string => (kind === "shell" ? shell : "");
+
+const usualShell = (actions: readonly Action[]): string => actions[0]?.shell ?? "sh";
+
+/** Position and value of the actions that have another value than the usual one. */
+function exceptions(
+  actions: readonly Action[],
+  valueIn: (action: Action) => string,
+  usual: string,
+): readonly (readonly [number, string])[] {
+  return actions.flatMap((action, index) => {
+    const value = valueIn(action);
+    return value === usual || value === "" ? [] : [[index, value] as const];
+  });
 }
 
 const actionText = ({ kind, recipe, stdin }: Action): readonly string[] => [

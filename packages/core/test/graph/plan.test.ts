@@ -88,8 +88,10 @@ describe("plans", () => {
   test("one backend can be asked for everything", () => {
     const graph = graphOf(tasks);
     const selection = select(graph, []);
-    const plan = selection.ok && compilePlan(graph, selection.value, { backend: "cluster" });
-    expect(plan && plan.backends).toEqual(["cluster"]);
+    const plan = selection.ok
+      ? compilePlan(graph, selection.value, { backend: "cluster" })
+      : undefined;
+    expect(plan?.backends).toEqual(["cluster"]);
   });
 
   test("a plan survives being written and read", () => {

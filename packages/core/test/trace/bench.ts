@@ -1,0 +1,156 @@
+// A project in memory where tasks are judged and "run" by hand.
+
+import { expect } from "vitest";
+import type { TaskId, TaskKey } from "../../src/model/ids.ts";
+import { runId } from "../../src/model/ids.ts";
+import type { Task } from "../../src/model/task.ts";
+import { MemoryFileSystem } from "../../src/testing/memory-file-system.ts";
+import { describeReason } from "../../src/trace/explain.ts";
+import type { CheckCommand, CheckResult } from "../../src/trace/inputs.ts";
+import type { InspectorOptions } from "../../src/trace/inspect.ts";
+import { Inspector } from "../../src/trace/inspect.ts";
+import { TraceStore } from "../../src/trace/store.ts";
+import type { Inspection, TargetProblem, Trace } from "../../src/trace/trace.ts";
+import { task } from "../graph/sketch.ts";
+
+export const root = "/project";
+const tracesPath = `${root}/.flow/traces`;
+
+export class Bench {
+  /** Paths whose content was read, relative to the root. */
+  readonly read: string[] = [];
+  readonly env: Record<string, string | undefined> = {};
+  /** What commands answer, by text. */
+  readonly answers = new Map<string, CheckResult>();
+  readonly files = new (class extends MemoryFileSystem {})();
+  #serial = 0;
+
+  constructor(contents: Readonly<Record<string, string>> = {}) {
+    this.files.makeDirectory(`${root}/.flow`);
+    for (const [path, text] of Object.entries(contents)) this.write(path, text);
+    const { files, read } = this;
+    const plainRead = files.read.bind(files);
+    const plainHash = files.hash.bind(files);
+    const note = (path: string): void => {
+      if (!path.includes("/.flow/")) read.push(path.slice(root.length + 1));
+    };
+    files.read = (path) => {
+      note(path);
+      return plainRead(path);
+    };
+    files.hash = (path) => {
+      note(path);
+      return plainHash(path);
+    };
+  }
+
+  write(path: string, text: string): void {
+    const full = `${root}/${path}`;
+    this.files.makeDirectory(full.slice(0, full.lastIndexOf("/")));
+    this.files.write(full, text);
+  }
+
+  remove(path: string): void {
+    this.files.removeTree(`${root}/${path}`);
+  }
+
+  /** Same content, new signature. */
+  touch(path: string): void {
+    const content = this.files.text(`${root}/${path}`) ?? "";
+    this.files.write(`${root}/${path}`, content);
+  }
+
+  store(): TraceStore {
+    return new TraceStore(this.files, tracesPath);
+  }
+
+  /** A new run of flow. */
+  inspector(options: Partial<InspectorOptions> = {}): Inspector {
+    return new Inspector({
+      root,
+      fileSystem: this.files,
+      // Far ahead of the memory file system's clock, so that every signature is ripe.
+      wall: () => 4_000_000_000_000,
+      sleep: () => Promise.resolve(),
+      ignore: [],
+      env: this.env,
+      valuesFile: (task: TaskId) => `${task}.json`,
+      runCommand: ({ text }: CheckCommand) =>
+        Promise.resolve(this.answers.get(text) ?? { code: 127, stdout: "", message: "" }),
+      traces: this.store(),
+      ...options,
+    });
+  }
+
+  /** Judges a task and keeps what a run that found it fresh would keep. */
+  async inspect(task: Task, options: Partial<InspectorOptions> = {}): Promise<Inspection> {
+    const traces = this.store();
+    const inspection = await this.inspector({ traces, ...options }).inspect(task);
+    traces.save();
+    return inspection;
+  }
+
+  /** `fresh`, or the reasons or problems in words. */
+  async verdict(
+    task: Task,
+    options: Partial<InspectorOptions> = {},
+  ): Promise<string | readonly string[]> {
+    const inspection = await this.inspect(task, options);
+    if (inspection.verdict === "fresh") return "fresh";
+    return inspection.verdict === "stale"
+      ? inspection.reasons.map(describeReason)
+      : inspection.problems.map(({ message }) => message);
+  }
+
+  /** Runs a task whose program does `work`; the problems with its targets, if there are any. */
+  async run(task: Task, work: () => void = () => {}): Promise<readonly TargetProblem[]> {
+    const traces = this.store();
+    const inspector = this.inspector({ traces });
+    const inspection = await inspector.inspect(task);
+    if (inspection.verdict === "impossible") throw new Error(inspection.problems[0]?.message);
+    work();
+    const { key, id, file, targets, values } = task;
+    const { inputs } = JSON.parse(JSON.stringify(inspection)) as typeof inspection;
+    this.#serial++;
+    const at = { run: runId("run"), serial: this.#serial, durationMs: 5, endedAt: 7 };
+    // A flow that comes later concludes: it knows nothing but the attempt's own record.
+    const concluded = await this.inspector({ traces }).conclude({
+      key,
+      task: id,
+      file,
+      targets,
+      values,
+      inputs,
+      ...at,
+    });
+    if (!concluded.ok) return concluded.error;
+    traces.put(key, concluded.value);
+    traces.save();
+    return [];
+  }
+
+  trace(key: TaskKey): Trace | undefined {
+    return this.store().get(key);
+  }
+}
+
+/** The task most tests are about. */
+export const train: Task = task("train", {
+  run: "train a.csv",
+  deps: ["a.csv"],
+  targets: ["model"],
+});
+
+/** A bench on which `of` has succeeded once and made its targets. */
+export async function done(
+  of: Task,
+  contents: Readonly<Record<string, string>> = { "a.csv": "1" },
+): Promise<Bench> {
+  const bench = new Bench(contents);
+  const problems = await bench.run(of, () => {
+    for (const { path, kind } of of.targets)
+      bench.write(kind === "file" ? path : `${path}/x`, `made ${path}`);
+  });
+  expect(problems).toEqual([]);
+  return bench;
+}
