@@ -11,11 +11,10 @@ import { flowRunnerPath, flowTaskPath, jsonSpec, parseExit, shellSpec } from "..
 
 /** One way to run a specification. */
 export interface Runner {
+  /** Also the system component it needs. */
   readonly name: string;
   readonly command: readonly string[];
   readonly spec: "spec.json" | "spec.sh";
-  /** Why it cannot be tested here. */
-  readonly missing?: string;
 }
 
 /** The interpreter itself, where `python3` is a script that chooses one. */
@@ -23,16 +22,15 @@ const python = spawnSync("python3", ["-c", "import sys; print(sys.executable)"],
   encoding: "utf8",
 }).stdout?.trim();
 
-function runner(name: string, command: readonly string[], spec: Runner["spec"]): Runner {
-  const found = spawnSync("sh", ["-c", 'command -v "$1"', "sh", command[0] ?? ""]).status === 0;
-  return { name, command, spec, ...(found ? {} : { missing: `install ${command[0]}` }) };
-}
-
 export const runners: readonly Runner[] = [
-  runner("dash", ["dash", flowRunnerPath], "spec.sh"),
-  runner("bash", ["bash", "--posix", flowRunnerPath], "spec.sh"),
-  runner("busybox", ["busybox", "ash", flowRunnerPath], "spec.sh"),
-  runner("python", [python || "python3", "-IS", flowTaskPath, "exec"], "spec.json"),
+  { name: "dash", command: ["dash", flowRunnerPath], spec: "spec.sh" },
+  { name: "bash", command: ["bash", "--posix", flowRunnerPath], spec: "spec.sh" },
+  { name: "busybox", command: ["busybox", "ash", flowRunnerPath], spec: "spec.sh" },
+  {
+    name: "python",
+    command: [python || "python3", "-IS", flowTaskPath, "exec"],
+    spec: "spec.json",
+  },
 ];
 
 /** A specification with what every test needs filled in. */

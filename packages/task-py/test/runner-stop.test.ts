@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { systemSuite } from "../../../test/rig/system.ts";
 import { Attempt, ended, ok, patient, runners, sh, until } from "./runner-rig.ts";
 
 for (const runner of runners) {
-  describe.skipIf(runner.missing !== undefined)(`runner ${runner.name}`, () => {
+  systemSuite(runner.name, `runner ${runner.name}`, () => {
     it("turns a signal into one stop request and lets the program answer", async () => {
       using attempt = new Attempt(runner);
       const child = attempt.start({

@@ -1,10 +1,11 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { systemSuite } from "../../../test/rig/system.ts";
 import { parseStarted } from "../src/index.ts";
 import { Attempt, ended, ok, patient, runners, sh } from "./runner-rig.ts";
 
 for (const runner of runners) {
-  describe.skipIf(runner.missing !== undefined)(`runner ${runner.name}`, () => {
+  systemSuite(runner.name, `runner ${runner.name}`, () => {
     it("runs the actions in order and appends their output to the files", async () => {
       using attempt = new Attempt(runner);
       const result = await attempt.run({ actions: [sh("echo a; echo x >&2"), sh("echo b")] });
@@ -174,7 +175,7 @@ for (const runner of runners) {
       const actions = [sh("echo one; sleep 0.3")];
       const children = [attempt.start({ actions }), ...[1, 2, 3].map(() => attempt.startAgain())];
       const codes = await Promise.all(children.map(ended));
-      expect([...codes].sort()).toEqual([0, 97, 97, 97]);
+      expect([...codes].sort((a, b) => Number(a) - Number(b))).toEqual([0, 97, 97, 97]);
       expect(attempt.read("stdout")).toBe("one\n");
     });
 

@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { systemSuite } from "../../../test/rig/system.ts";
 
 const folder = fileURLToPath(new URL("../tests/", import.meta.url));
-const isMissing = spawnSync("python3", ["-c", ""]).status !== 0;
 
-describe.skipIf(isMissing)("the Python helper (needs python3)", () => {
+systemSuite("python", "the Python helper", () => {
   const files = readdirSync(folder).filter((name) => /^test_.*\.py$/.test(name));
 
   it.each(files)("passes the tests of %s", { timeout: 120_000 }, (file) => {
