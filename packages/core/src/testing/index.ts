@@ -11,6 +11,17 @@ export {
   shellFixture,
   type TestApi,
 } from "./describe-backend/index.ts";
+export {
+  FAKE_CAPABILITIES,
+  FakeBackend,
+  type FakeBackendOptions,
+  type FakeCall,
+  type Fault,
+} from "./fake-backend.ts";
+export { fakeFixture } from "./fake-fixture.ts";
+export { FakeJob, type Play, type Player } from "./fake-job.ts";
+export { FakeWorld, type FakeWorldOptions } from "./fake-world.ts";
+export { jobOf } from "./job-of.ts";
 export { MemoryFileSystem, type MemoryFileSystemOptions } from "./memory-file-system.ts";
 export { MemoryLocks } from "./memory-locks.ts";
 export { planOf, type TaskSpec } from "./plan-of.ts";

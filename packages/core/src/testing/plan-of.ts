@@ -11,7 +11,8 @@ export interface TaskSpec extends Omit<Partial<MachineTask>, "resources"> {
   readonly weight?: number;
 }
 
-const NO_REQUEST: ResourceRequest = {
+/** A request for nothing in particular. */
+export const NO_REQUEST: ResourceRequest = {
   cpusMilli: undefined,
   memoryBytes: undefined,
   gpusMilli: undefined,
@@ -56,10 +57,10 @@ export function planOf(
   }
   return {
     size: specs.length,
-    tasks: specs.map(({ deps: _, weight: __, resources, ...rest }) => ({
+    tasks: specs.map((spec) => ({
       ...PLAIN,
-      ...rest,
-      resources: { ...NO_REQUEST, ...resources },
+      ...spec,
+      resources: { ...NO_REQUEST, ...spec.resources },
     })),
     dependentStart,
     dependents: Int32Array.from(dependents.flat()),

@@ -69,10 +69,7 @@ class Simulation {
   constructor(scenario: Scenario, create: (plan: MachinePlan) => Machine) {
     this.#scenario = scenario;
     this.#create = create;
-    this.#plan = planOf(
-      scenario.tasks.map(({ fates: _, manners: __, ms: ___, verdict: ____, ...spec }) => spec),
-      scenario.backends,
-    );
+    this.#plan = planOf(scenario.tasks, scenario.backends);
     this.#crashes = new Set(scenario.crashes);
     this.#world = new SimulatedWorld(this.#clock, (task, nth) => {
       const { fates, manners, ms } = this.#task(task);
