@@ -455,6 +455,7 @@ r_read_spec() {
 
 r_prepare() {
   r_stop_file=${flow_stop_file:-$r_dir/stop}
+  case $flow_tmp_dir in '' | /*) ;; *) flow_tmp_dir=$r_dir/$flow_tmp_dir ;; esac
   r_peak_wanted=
   [ -z "$flow_timeout_ms" ] || r_timeout_at=$((r_begin + (flow_timeout_ms + 9) / 10))
   r_deadline=${flow_deadline:-${FLOW_DEADLINE:-}}

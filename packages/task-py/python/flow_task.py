@@ -1231,7 +1231,7 @@ class _Runner:
         if self.deadline:
             env["FLOW_DEADLINE"] = str(self.deadline)
         if self.spec.get("tmp_dir"):
-            env["FLOW_TMP_DIR"] = env["TMPDIR"] = self.spec["tmp_dir"]
+            env["FLOW_TMP_DIR"] = env["TMPDIR"] = os.path.join(self.dir, self.spec["tmp_dir"])
         own = {**(self.spec.get("env") or {}), **(action.get("env") or {})}
         for name, value in own.items():
             if value is None:

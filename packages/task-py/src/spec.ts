@@ -70,7 +70,7 @@ export function jsonSpec(spec: RunnerSpec): string {
 
 /**
  * The text of `spec.sh`: assignments and functions, every value in single quotes so that the shell expands nothing.
- * Throws for what no process can be given: a NUL character, or a variable's name that is none.
+ * Throws for what no process can be given: a NUL character.
  */
 export function shellSpec(spec: RunnerSpec): string {
   const actions = [...spec.actions, ...(spec.finally ?? [])];
@@ -98,12 +98,19 @@ export function shellSpec(spec: RunnerSpec): string {
       : ["flow_has_cause=1", define("cause", [words(spec.stop.cause)])]),
     define("make_dirs", makeDirectories([...(spec.make_dirs ?? []), spec.tmp_dir])),
     define("env", environment(spec.env ?? {})),
-    ...actions.flatMap((action, index) => actionLines(action, index + 1)),
+    ...actions.flatMap((action, index) => actionLines(action, index + 1, spec.env ?? {})),
   ];
   return `${lines.filter((line) => line !== "").join("\n")}\n`;
 }
 
-function actionLines(action: RunnerAction, number: number): readonly string[] {
+type Environment = Readonly<Record<string, string | null>>;
+
+function actionLines(action: RunnerAction, number: number, common: Environment): readonly string[] {
+  const odd = Object.entries({ ...common, ...action.env }).filter(([name]) => !isIdentifier(name));
+  const through = odd.map(([name, value]) =>
+    value === null ? ["-u", name] : [`${name}=${value}`],
+  );
+  const prefix = odd.length === 0 ? [] : ["env", ...through.flat()];
   return [
     // Every action says all of its values, so that none is taken over from the runner's environment.
     `flow_cwd_${number}=${quote(action.cwd ?? "")}`,
@@ -111,7 +118,7 @@ function actionLines(action: RunnerAction, number: number): readonly string[] {
     `flow_timeout_ms_${number}=${quote(String(milliseconds(action.timeout_s) ?? ""))}`,
     `flow_ok_${number}=${quote((action.ok_exit ?? [0]).join(" "))}`,
     define(`env_${number}`, environment(action.env ?? {})),
-    define(`exec_${number}`, [`exec "$@" ${words(action.argv)}`]),
+    define(`exec_${number}`, [`exec "$@" ${words([...prefix, ...action.argv])}`]),
   ];
 }
 
@@ -131,13 +138,15 @@ function makeDirectories(paths: readonly (string | undefined)[]): readonly strin
   return wanted.length === 0 ? [] : [`mkdir -p -- ${words(wanted)}`];
 }
 
-function environment(env: Readonly<Record<string, string | null>>): readonly string[] {
-  return Object.entries(env).map(([name, value]) => {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      throw new Error(`\`${name}\` cannot be the name of an environment variable`);
-    }
-    return value === null ? `unset ${name}` : `export ${name}=${quote(value)}`;
-  });
+/** Variables whose names no shell can hold are left to env(1), in front of the program. */
+function environment(env: Environment): readonly string[] {
+  return Object.entries(env)
+    .filter(([name]) => isIdentifier(name))
+    .map(([name, value]) => (value === null ? `unset ${name}` : `export ${name}=${quote(value)}`));
+}
+
+function isIdentifier(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 }
 
 function define(name: string, body: readonly string[]): string {

@@ -49,8 +49,8 @@ for (const runner of runners) {
       await attempt.run(
         {
           env: { FLOW_CHECKPOINT_DIR: attempt.path("ckpt") },
-          actions: [{ argv: ["env"] }],
-          tmp_dir: attempt.path("tmp"),
+          actions: [{ argv: ["env"], env: { "odd.name": "x y" } }],
+          tmp_dir: "tmp",
           stop: { grace_s: 2.5 },
           deadline: 4102444800,
         },
@@ -74,6 +74,7 @@ for (const runner of runners) {
         "HOME=/nowhere",
         `PATH=${process.env["PATH"]}`,
         `TMPDIR=${attempt.path("tmp")}`,
+        "odd.name=x y",
       ]);
       expect(existsSync(attempt.path("tmp"))).toBe(false);
     });
