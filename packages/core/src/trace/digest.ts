@@ -91,6 +91,11 @@ export class Digester {
     }
   }
 
+  /** What lies here (relative to the root) must be looked at anew next time, whatever its signature. */
+  distrust(path: string): void {
+    this.looked.set(this.absolute(path), undefined);
+  }
+
   /** Remembers directories that were only listed: a change of their entries matters. */
   noteDirectories(directories: readonly string[]): void {
     for (const full of directories) this.noteFile(full);

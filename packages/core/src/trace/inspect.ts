@@ -176,6 +176,8 @@ export class Inspector {
           reasons.push({ component: "target-bad", name: path, old: digest, new: sha256 });
         } else if (earlier !== undefined && earlier.digest !== digest) {
           modified.push(path);
+          // The next run warns again.
+          this.#digester.distrust(path);
           if (this.#options.rebuildModified === true) {
             reasons.push(reason("target-modified", path, earlier.digest, digest));
           }
