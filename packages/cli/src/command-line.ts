@@ -8,8 +8,15 @@ import type { Io } from "./io.ts";
 
 /** The module of each verb; the keys are the rows of the command table. */
 export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
+  check: () => import("./commands/check.ts"),
+  graph: () => import("./commands/graph.ts"),
   help: () => import("./commands/help.ts"),
   init: () => import("./commands/init.ts"),
+  list: () => import("./commands/list.ts"),
+  plan: () => import("./commands/plan.ts"),
+  run: () => import("./commands/run.ts"),
+  schema: () => import("./commands/schema.ts"),
+  show: () => import("./commands/show.ts"),
   version: () => import("./commands/version.ts"),
 };
 

@@ -1,13 +1,5 @@
 // The public surface of the core.
 
-// For hosts that show a run.
-export { didYouMean } from "./diagnostics/suggest.ts";
-export type { RunCounts, RunEvent, RunEventBody, TaskRef } from "./engine/run-event.ts";
-export { runId } from "./model/ids.ts";
-export type { RunId } from "./model/ids.ts";
-export type { Outcome, RestartReason, StopReason } from "./model/outcome.ts";
-export { formatBytes, formatDuration } from "./model/units.ts";
-
 // For authors of backends.
 export type {
   Backend,
@@ -22,21 +14,72 @@ export type {
   ReattachRequest,
 } from "./backend/backend.ts";
 export type { Capabilities } from "./backend/capabilities.ts";
-export { defineBackend } from "./backend/plugin.ts";
 export type {
   BackendContext,
   BackendPlugin,
   BackendPorts,
   OptionIssue,
 } from "./backend/plugin.ts";
-export { attemptKey, backendName, parseAttemptKey, taskKey } from "./model/ids.ts";
-export type { AttemptKey, BackendName, Instant, TaskId, TaskKey } from "./model/ids.ts";
-export type { Exit, ExternalCause, Usage } from "./model/outcome.ts";
+export { BACKEND_API_VERSION, defineBackend } from "./backend/plugin.ts";
+// For hosts: programs that open projects and run them.
+export type { Diagnostic, Related } from "./diagnostics/diagnostic.ts";
+export { renderDiagnostics } from "./diagnostics/render.ts";
+export type { Position, SourceFile } from "./diagnostics/source.ts";
+// For hosts that look at projects.
+export { positionOf } from "./diagnostics/source.ts";
+// For hosts that show a run.
+export { didYouMean } from "./diagnostics/suggest.ts";
+export type { Layout } from "./engine/layout.ts";
+export { layout } from "./engine/layout.ts";
+export type { RunListener } from "./engine/recorder.ts";
+export type { Run, RunResult } from "./engine/run.ts";
+export type { RunCounts, RunEvent, RunEventBody, TaskRef } from "./engine/run-event.ts";
+export type { BackendChecks } from "./flowfile/backends.ts";
+export { findFlowFile } from "./flowfile/find.ts";
+export { jsonSchema } from "./flowfile/schema/file-schema.ts";
+export type { Adjacency } from "./graph/adjacency.ts";
+export { neighbours } from "./graph/adjacency.ts";
+export type { TaskGraph } from "./graph/build.ts";
+export type { Plan, PlanOptions, PlanProject } from "./graph/plan.ts";
+export type { Selection } from "./graph/select.ts";
+export { select } from "./graph/select.ts";
+export { evaluateCondition } from "./host/conditions.ts";
+export type { ExecuteOptions, PreparedRun, ProjectState } from "./host/execute.ts";
+export { forecast } from "./trace/forecast.ts";
+export { describeReason } from "./trace/explain.ts";
+export { openInspector, openState, prepareRun } from "./host/execute.ts";
+export { leaveEvidence } from "./host/leave-evidence.ts";
+export type {
+  LoadFailure,
+  OpenedGraph,
+  OpenedPlan,
+  PlanRequest,
+  ProjectRequest,
+} from "./host/open-plan.ts";
+export { openGraph, openPlan, positionIn, requestText } from "./host/open-plan.ts";
+export { newRunId } from "./host/run-id.ts";
+export { overridePlan } from "./host/override-plan.ts";
+export type { AttemptKey, BackendName, Instant, RunId, TaskId, TaskKey } from "./model/ids.ts";
+export { attemptKey, backendName, parseAttemptKey, runId, taskKey } from "./model/ids.ts";
+export type {
+  Exit,
+  ExternalCause,
+  Outcome,
+  RestartReason,
+  StopReason,
+  Usage,
+} from "./model/outcome.ts";
+export type { BackendDeclaration, Project } from "./model/project.ts";
 export type { Limits, ResourceRequest } from "./model/resources.ts";
-export { err, ok } from "./model/result.ts";
 export type { Result } from "./model/result.ts";
-export { parseBytes, parseDuration } from "./model/units.ts";
+export { err, ok } from "./model/result.ts";
+export type { Action, Dep, Span, Target, Task, Text } from "./model/task.ts";
+export { formatBytes, formatDuration, parseBytes, parseDuration } from "./model/units.ts";
 export type { Clock } from "./ports/clock.ts";
-export { silentLog } from "./ports/log.ts";
 export type { Log } from "./ports/log.ts";
+export { silentLog } from "./ports/log.ts";
 export { nodeClock } from "./ports/node/clock.ts";
+export { nodeFileSystem } from "./ports/node/file-system.ts";
+export { lastAttempt } from "./record/attempt-record.ts";
+export { checkEvidence } from "./trace/evidence.ts";
+export { cacheName } from "./trace/plan-cache.ts";

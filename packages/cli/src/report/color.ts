@@ -37,9 +37,13 @@ export function wantsColor(option: string | undefined, env: Io["env"], isTTY: bo
   return isTTY;
 }
 
+/** {@link wantsColor} for one stream. */
+export const hasColor = (output: Output, option: string | undefined, env: Io["env"]): boolean =>
+  wantsColor(option, env, output.isTTY);
+
 /** The styles for one stream; `option` is the value of `--color`. */
 export function paintFor(output: Output, option: string | undefined, env: Io["env"]): Paint {
-  return wantsColor(option, env, output.isTTY) ? colorPaint : plainPaint;
+  return hasColor(output, option, env) ? colorPaint : plainPaint;
 }
 
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== "";

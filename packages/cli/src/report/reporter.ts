@@ -1,7 +1,7 @@
 // Opens the form of output that suits, and keeps whatever goes wrong in it away from the run.
 
 import { randomUUID } from "node:crypto";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, relative } from "node:path";
 import type { RunEvent } from "@flow/core";
 import type { Io } from "../io.ts";
@@ -33,10 +33,12 @@ export interface ReporterOptions {
   readonly verbose: boolean;
   /** The value of `--color`. */
   readonly color: string | undefined;
-  /** Names of the variables whose values are hidden. */
+  /** Names of the variables whose values (in the Io's environment) are hidden. */
   readonly secrets: readonly string[];
   /** The arguments that lead to the same project, as `["-f", "mnist.flow.yaml"]`, for "how to rerun". */
   readonly projectArguments: readonly string[];
+  /** Absolute path of a file that gets the events as JSON lines; absent: none. */
+  readonly reportFile?: string | undefined;
 }
 
 /** `--output`, or FLOW_OUTPUT, or what the terminal can do; `auto` never means JSON. */
@@ -54,7 +56,28 @@ export function outputMode(option: string | undefined, isQuiet: boolean, io: Io)
 }
 
 export function openReporter(options: ReporterOptions, io: Io): Reporter {
-  const screen = openScreen(options, io);
+  const shown = guarded(openScreen(options, io), "it can no longer be shown", io);
+  const { reportFile } = options;
+  if (reportFile === undefined) return shown;
+  const written = guarded(
+    openReportFile(reportFile, options, io),
+    `${reportFile} is cut short`,
+    io,
+  );
+  return {
+    event: (event) => {
+      shown.event(event);
+      written.event(event);
+    },
+    close: () => {
+      shown.close();
+      written.close();
+    },
+  };
+}
+
+/** A reporter whose screen may break; what that means is said once. */
+function guarded(screen: Screen, consequence: string, io: Io): Reporter {
   let isOpen = true;
   const guard = (work: () => void): void => {
     if (!isOpen) return;
@@ -63,7 +86,7 @@ export function openReporter(options: ReporterOptions, io: Io): Reporter {
     } catch (error) {
       isOpen = false;
       const reason = sanitizeLine(error instanceof Error ? error.message : String(error));
-      io.stderr.write(`\nflow: the run goes on, but it can no longer be shown: ${reason}\n`);
+      io.stderr.write(`\nflow: the run goes on, but ${consequence}: ${reason}\n`);
     }
   };
   const timer = setInterval(() => guard(() => screen.tick()), screen.tickMs);
@@ -76,6 +99,17 @@ export function openReporter(options: ReporterOptions, io: Io): Reporter {
       isOpen = false;
     },
   };
+}
+
+/** The file is made when the first event arrives, so that a path that cannot be written is said then. */
+function openReportFile(file: string, options: ReporterOptions, io: Io): Screen {
+  let isMade = false;
+  const write = (line: string): void => {
+    if (isMade) appendFileSync(file, line);
+    else writeFileSync(file, line);
+    isMade = true;
+  };
+  return new JsonScreen(write, maskFor(options.secrets, io.env));
 }
 
 function openScreen(options: ReporterOptions, io: Io): Screen {

@@ -7,7 +7,7 @@ const WIDE =
 
 /** Marks that every terminal puts over the character before; younger ones may take a column. */
 const ZERO =
-  /[\u0300-\u036f\u0483-\u0486\u0488\u0489\u0591-\u05bd\u064b-\u065e\u0e34-\u0e3a\u0e47-\u0e4e\u20d0-\u20ea]|[\u200b-\u200d]|[\ufe00-\ufe0e]/u;
+  /[\u0300-\u036f\u0483-\u0486\u0488\u0489\u0591-\u05bd\u064b-\u065e\u0e34-\u0e3a\u0e47-\u0e4e]|[\u200b-\u200d]|[\ufe00-\ufe0e]/u;
 
 /** Turns the character before it into a wide emoji where the terminal knows that. */
 const EMOJI_SELECTOR = "\ufe0f";

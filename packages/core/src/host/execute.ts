@@ -7,6 +7,7 @@ import { Run } from "../engine/run.ts";
 import type { RunRequest } from "../engine/services.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { Plan } from "../graph/plan.ts";
+import type { RunId } from "../model/ids.ts";
 import type { Task } from "../model/task.ts";
 import { nodeClock } from "../ports/node/clock.ts";
 import { nodeFileSystem } from "../ports/node/file-system.ts";
@@ -25,6 +26,8 @@ export interface FreshnessOptions {
 }
 
 export interface ExecuteOptions extends FreshnessOptions {
+  /** Absent: a new one. */
+  readonly run?: RunId | undefined;
   readonly backends: ReadonlyMap<string, Backend>;
   readonly slots: number | undefined;
   readonly keepGoing: boolean;
@@ -85,7 +88,7 @@ export function prepareRun(plan: Plan, state: ProjectState, options: ExecuteOpti
   const { backends, slots, keepGoing, failFast, version, file, evaluate, position, listeners } =
     options;
   const run = new Run({
-    run: newRunId(nodeClock.wall()),
+    run: options.run ?? newRunId(nodeClock.wall()),
     plan,
     backends,
     inspector,

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import type { SourceFile } from "../diagnostics/source.ts";
-import { layout as layoutOf, STATE_DIRECTORY } from "../engine/layout.ts";
+import { layout as layoutOf } from "../engine/layout.ts";
 import { complete, type Frozen, type Plan, type PlanOptions } from "../graph/plan.ts";
 import type { BackendChecks } from "../flowfile/load.ts";
 import type { TaskGraph } from "../graph/build.ts";
+import type { Project } from "../model/project.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { nodeClock } from "../ports/node/clock.ts";
 import { nodeFileSystem } from "../ports/node/file-system.ts";
@@ -25,8 +26,13 @@ export interface ProjectRequest {
   /** Absolute; absent: none. */
   readonly paramsFile: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Checks the parts of the file that are a backend's own. */
-  readonly checkBackend: BackendChecks | undefined;
+  /**
+   * Loads the plug-ins of these types and packages, for a flow file at this path, to check the parts
+   * that are a backend's own. Absent: those parts are not checked.
+   */
+  readonly loadChecks?:
+    | ((uses: readonly string[], file: string) => Promise<BackendChecks>)
+    | undefined;
 }
 
 export interface PlanRequest extends ProjectRequest {
@@ -50,6 +56,8 @@ export interface OpenedGraph {
   readonly sources: readonly SourceFile[];
   /** Only warnings. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Values of secrets that dotenv files give; never part of anything written. */
+  readonly secretValues: Readonly<Record<string, string>>;
 }
 
 export interface OpenedPlan {
@@ -57,14 +65,17 @@ export interface OpenedPlan {
   readonly inputs: PlanInputs;
   /** Rendered, without colour. */
   readonly warnings: readonly string[];
+  readonly secretValues: Readonly<Record<string, string>>;
   /** Keeps the plan for the next time; a no-op for one that came from there. Writes. */
   keep(): void;
 }
 
 /** Everything asked, as one text: the key of what is cached for it. */
-export function requestText(request: Omit<PlanRequest, "options" | "checkBackend" | "env">): string {
-  const { directory, file, params, paramsFile, selectors, only, version } = request;
-  return JSON.stringify([1, version, file ?? directory, params, paramsFile, selectors, only]);
+export function requestText(request: PlanRequest): string {
+  const { directory, file, params, paramsFile, selectors, only, options, version } = request;
+  const where = file ?? directory;
+  const { backend } = options;
+  return JSON.stringify([1, version, where, params, paramsFile, selectors, only, backend]);
 }
 
 /** Reads the flow file and builds its graph. Never writes. */
@@ -75,21 +86,28 @@ export async function openGraph(
     import("../flowfile/load.ts"),
     import("../graph/build.ts"),
   ]);
-  const { directory, file, params, paramsFile, env, checkBackend } = request;
-  const loaded = loadProject({
-    file,
-    directory,
-    params,
-    paramsFile,
-    env,
-    fileSystem: nodeFileSystem,
-    ...(checkBackend === undefined ? {} : { checkBackend }),
-  });
-  const { project, diagnostics, sources, inputs } = loaded;
+  const { directory, file, params, paramsFile, env } = request;
+  const wanted = { file, directory, params, paramsFile, env, fileSystem: nodeFileSystem };
+  let loaded = loadProject(wanted);
+  const uses = loaded.project === undefined ? [] : usesToCheck(loaded.project);
+  if (loaded.project !== undefined && request.loadChecks !== undefined && uses.length > 0) {
+    const checkBackend = await request.loadChecks(uses, loaded.project.file);
+    loaded = loadProject({ ...wanted, checkBackend });
+  }
+  const { project, diagnostics, sources, inputs, secretValues } = loaded;
   if (project === undefined) return err({ diagnostics, sources });
   const graph = buildGraph(project, nodeFileSystem);
   if (!graph.ok) return err({ diagnostics: [...diagnostics, ...graph.error], sources });
-  return ok({ graph: graph.value, inputs, sources, diagnostics });
+  return ok({ graph: graph.value, inputs, sources, diagnostics, secretValues });
+}
+
+/** Types and packages of backends whose options somebody has written. */
+function usesToCheck({ backends, tasks }: Project): readonly string[] {
+  const uses = new Map(backends.map(({ name, use }) => [name, use]));
+  const ofTasks = tasks
+    .filter(({ backendOptions }) => Object.keys(backendOptions).length > 0)
+    .map(({ backend }) => uses.get(backend) ?? backend);
+  return [...new Set([...uses.values(), ...ofTasks])];
 }
 
 /** `cacheRoot`: the folder whose `.flow/` may hold the plan. Never writes; see `keep`. */
@@ -102,12 +120,18 @@ export async function openPlan(
     const cached = loadPlan(layoutOf(cacheRoot).cache, key, request.env, nodeFileSystem);
     if (cached !== undefined) {
       const { plan, inputs, warnings } = cached;
-      return ok({ plan: complete(plan, request.options), inputs, warnings, keep: () => {} });
+      return ok({
+        plan: complete(plan, request.options),
+        inputs,
+        warnings,
+        secretValues: {},
+        keep: () => {},
+      });
     }
   }
   const opened = await openGraph(request);
   if (!opened.ok) return opened;
-  const { graph, inputs, sources, diagnostics } = opened.value;
+  const { graph, inputs, sources, diagnostics, secretValues } = opened.value;
   const [{ select }, { compilePlan }, { plainSources }, { indexProducts }] = await Promise.all([
     import("../graph/select.ts"),
     import("../graph/plan.ts"),
@@ -121,8 +145,11 @@ export async function openPlan(
     diagnostics.length === 0 ? [] : [renderDiagnostics(diagnostics, sources, { color: false })];
   const { root } = graph.project;
   const needed = plainSources(graph.tasks, indexProducts(graph.project).products);
-  const keep = (): void => keepPlan(root, key, plan, inputs, warnings, needed);
-  return ok({ plan, inputs, warnings, keep });
+  const hasSecrets = Object.keys(secretValues).length > 0;
+  const keep = (): void => {
+    if (!hasSecrets) keepPlan(root, key, plan, inputs, warnings, needed);
+  };
+  return ok({ plan, inputs, warnings, secretValues, keep });
 }
 
 function keepPlan(
@@ -151,6 +178,3 @@ export function positionIn(
   const before = Buffer.from(bytes).toString("utf8").slice(0, span.start);
   return `${path}:${before.split("\n").length}`;
 }
-
-/** Name of the folder that marks a project with state. */
-export const stateDirectory: string = STATE_DIRECTORY;

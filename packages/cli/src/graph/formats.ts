@@ -1,0 +1,138 @@
+// Drawings of a graph: text for people, DOT and Mermaid for other programs, JSON for scripts.
+
+import { type Paint, plainPaint } from "../report/color.ts";
+import { sanitizeLine } from "../report/sanitize.ts";
+import { displayWidth, pad } from "../report/width.ts";
+import type { GraphView, ViewNode } from "./view.ts";
+
+/** A word or two about a node's state, and how to colour it; undefined without `--status`. */
+export type NodeStatus = (
+  node: ViewNode,
+) => { readonly text: string; readonly paint: (text: string) => string } | undefined;
+
+export interface TextOptions {
+  readonly paint: Paint;
+  readonly status: NodeStatus;
+  readonly columns: number | undefined;
+}
+
+/**
+ * A chain on one line when it is one and fits; else a node per line, each with what it needs:
+ * `train ×9  ◄ prepare`.
+ */
+export function graphText(view: GraphView, options: TextOptions): string {
+  if (view.nodes.length === 0) return "";
+  const chain = chainText(view, options);
+  if (chain !== undefined) return `${chain}\n`;
+  const widest = Math.max(...view.nodes.map((node) => displayWidth(label(node))));
+  const lines = view.nodes.map((node, index) => {
+    const needs = needsText(view, index);
+    const status = options.status(node);
+    const arrow = needs === "" ? "" : `${options.paint("dim", "◄")} ${needs}`;
+    const parts = [pad(label(node), widest), status?.paint(status.text) ?? "", arrow];
+    return parts
+      .filter((part) => part !== "")
+      .join("  ")
+      .trimEnd();
+  });
+  return `${lines.join("\n")}\n`;
+}
+
+/** More members of one template than this are told as their number. */
+const MOST_MEMBERS = 3;
+
+/** What a node needs: `prepare, train ×9, fetch (order)`. */
+function needsText({ nodes, edges }: GraphView, index: number): string {
+  const groups = new Map<string, string[]>();
+  for (const { from, to, orderOnly } of edges) {
+    const node = nodes[from];
+    if (to !== index || node === undefined) continue;
+    const order = orderOnly ? " (order)" : "";
+    const template = `${node.tasks[0]?.template ?? node.name}\n${order}`;
+    const names = groups.get(template) ?? [];
+    groups.set(template, [...names, sanitizeLine(node.name) + order]);
+  }
+  const texts = [...groups].flatMap(([key, names]) => {
+    if (names.length <= MOST_MEMBERS) return names;
+    const [template = "", order = ""] = key.split("\n");
+    return `${sanitizeLine(template)} ×${names.length}${order}`;
+  });
+  return texts.join(", ");
+}
+
+function chainText(
+  { nodes, edges }: GraphView,
+  { paint, status, columns }: TextOptions,
+): string | undefined {
+  const isChain =
+    edges.length === nodes.length - 1 &&
+    edges.every(({ from, to, orderOnly }) => to === from + 1 && !orderOnly);
+  if (!isChain) return undefined;
+  const draw = (style: Paint): string =>
+    nodes
+      .map((node) => {
+        const state = status(node);
+        const text = state === undefined ? "" : ` ${state.text}`;
+        return label(node) + (style === plainPaint ? text : (state?.paint(text) ?? ""));
+      })
+      .join(` ${style("dim", "──►")} `);
+  return columns !== undefined && displayWidth(draw(plainPaint)) > columns
+    ? undefined
+    : draw(paint);
+}
+
+const label = ({ name, tasks }: ViewNode): string =>
+  tasks.length > 1 ? `${sanitizeLine(name)} ×${tasks.length}` : sanitizeLine(name);
+
+/** Graphviz. */
+export function graphDot(view: GraphView, status: NodeStatus): string {
+  const quoted = (text: string): string =>
+    `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const nodes = view.nodes.map((node) => {
+    const state = status(node)?.text;
+    const text =
+      state === undefined
+        ? quoted(label(node))
+        : `${quoted(label(node)).slice(0, -1)}\\n${quoted(state).slice(1)}`;
+    return `  ${quoted(node.name)} [label=${text}];`;
+  });
+  const edges = view.edges.map(({ from, to, orderOnly }) => {
+    const style = orderOnly ? " [style=dashed]" : "";
+    return `  ${quoted(view.nodes[from]?.name ?? "")} -> ${quoted(view.nodes[to]?.name ?? "")}${style};`;
+  });
+  const head = ["digraph flow {", "  rankdir=LR;", "  node [shape=box, style=rounded];"];
+  return `${[...head, ...nodes, ...edges, "}"].join("\n")}\n`;
+}
+
+/** Mermaid. */
+export function graphMermaid(view: GraphView, status: NodeStatus): string {
+  const escaped = (text: string): string =>
+    text.replaceAll(/[^A-Za-z0-9 ,.:/×_-]/g, (character) => `#${character.codePointAt(0)};`);
+  const nodes = view.nodes.map((node, index) => {
+    const state = status(node)?.text;
+    const lines = state === undefined ? [label(node)] : [label(node), state];
+    return `  n${index}["${lines.map(escaped).join("<br/>")}"]`;
+  });
+  const edges = view.edges.map(
+    ({ from, to, orderOnly }) => `  n${from} ${orderOnly ? "-.->" : "-->"} n${to}`,
+  );
+  return `${["flowchart LR", ...nodes, ...edges].join("\n")}\n`;
+}
+
+/** Nodes and edges by name. */
+export function graphJson(view: GraphView, status: NodeStatus): object {
+  return {
+    nodes: view.nodes.map((node) => ({
+      name: node.name,
+      tasks: node.tasks.map(({ id }) => id),
+      targets: node.tasks.flatMap(({ targets }) => targets.map(({ path }) => path)),
+      backend: node.tasks[0]?.backend,
+      status: status(node)?.text,
+    })),
+    edges: view.edges.map(({ from, to, orderOnly }) => ({
+      from: view.nodes[from]?.name,
+      to: view.nodes[to]?.name,
+      orderOnly,
+    })),
+  };
+}

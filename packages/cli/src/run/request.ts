@@ -1,0 +1,69 @@
+// What an invocation asks of a project, shared by every verb that reads one.
+
+import { dirname, resolve } from "node:path";
+import { findFlowFile, nodeFileSystem, type PlanRequest, type ProjectRequest } from "@flow/core";
+import type { Invocation } from "../invocation.ts";
+import type { Io } from "../io.ts";
+import { VERSION } from "../version.ts";
+
+/** Where the verb works: `-C`, else where the person stands. */
+export const workingDirectory = (invocation: Invocation, io: Io): string =>
+  resolve(io.cwd, invocation.value("dir") ?? ".");
+
+/** `-f`, `-C`, `-p` and `--params-file`. A parameter without `=` is an error of usage, returned as text. */
+export function projectRequest(
+  invocation: Invocation,
+  io: Io,
+): { readonly request: ProjectRequest } | { readonly problem: string } {
+  const directory = workingDirectory(invocation, io);
+  const file = invocation.value("file");
+  const paramsFile = invocation.value("params-file");
+  const params: { readonly name: string; readonly raw: string }[] = [];
+  for (const text of invocation.values("param")) {
+    const equals = text.indexOf("=");
+    if (equals < 1) return { problem: `-p takes NAME=VALUE, not \`${text}\`` };
+    params.push({ name: text.slice(0, equals), raw: text.slice(equals + 1) });
+  }
+  return {
+    request: {
+      directory,
+      file: file === undefined ? undefined : resolve(directory, file),
+      params,
+      paramsFile: paramsFile === undefined ? undefined : resolve(directory, paramsFile),
+      env: io.env,
+      loadChecks: async (uses, file) => (await import("../backends.ts")).loadChecks(uses, file),
+    },
+  };
+}
+
+/** A project request with the tasks that are asked for. */
+export function planRequestOf(
+  invocation: Invocation,
+  io: Io,
+): { readonly request: PlanRequest } | { readonly problem: string } {
+  const asked = projectRequest(invocation, io);
+  if ("problem" in asked) return asked;
+  const backend = invocation.value("backend");
+  const options = backend === undefined ? {} : { backend };
+  const selectors = invocation.positionals;
+  const only = invocation.has("only");
+  return { request: { ...asked.request, selectors, only, options, version: VERSION } };
+}
+
+/** The folder whose `.flow/` holds what is cached for this request; undefined when there is no file. */
+export function cacheRoot(request: ProjectRequest): string | undefined {
+  if (request.file !== undefined) return dirname(request.file);
+  const found = findFlowFile(request.directory, nodeFileSystem);
+  return found.kind === "found" ? dirname(found.file) : undefined;
+}
+
+/** Arguments that lead to the same project, for "how to rerun". */
+export function projectArguments(invocation: Invocation): readonly string[] {
+  const single = ["file", "dir", "params-file"].flatMap((name) => {
+    const value = invocation.value(name);
+    return value === undefined
+      ? []
+      : [name === "file" ? "-f" : name === "dir" ? "-C" : `--${name}`, value];
+  });
+  return [...single, ...invocation.values("param").flatMap((text) => ["-p", text])];
+}
