@@ -30,13 +30,20 @@ const CAPABILITIES: Capabilities = {
   pushes: true,
 };
 
-/** Opens the backend. `table` is how it sees the machine's processes. */
+/** How it works on the machine; tests choose. */
+export interface LocalManners {
+  readonly table?: ProcessTable;
+  /** See {@link Attempts}; on by default. */
+  readonly sharesShells?: boolean;
+}
+
+/** Opens the backend. */
 export function openLocal(
   context: BackendContext<LocalOptions>,
-  table: ProcessTable = systemTable(),
+  { table = systemTable(), sharesShells = true }: LocalManners = {},
 ): Backend {
   const { clock, log, env } = context.ports;
-  const attempts = new Attempts({ clock, log, env, table });
+  const attempts = new Attempts({ clock, log, env, table, sharesShells });
   const { cpusMilli, memoryBytes } = { ...capacity(), ...defined(context.options) };
   return {
     name: context.name,
@@ -50,7 +57,7 @@ export function openLocal(
       }
       return answers;
     },
-    observe: async (handles) => ok(attempts.observe(handles)),
+    observe: async (handles) => ok(await attempts.observe(handles)),
     async cancel(handle, how, reason) {
       attempts.cancel(handle, how, reason);
       return ok(undefined);

@@ -65,13 +65,13 @@ export function adopt(
     observation: { type: "running", since: startedAt, node: claim?.host },
     leader: findLeader({ key, files }, table),
     ownsSession: claim?.terminal !== true,
-    release: undefined,
+    shell: undefined,
     startedAt,
     startedUptime: claim?.boot === table.boot ? claim.uptime : undefined,
     stop: undefined,
     peakMemoryBytes: undefined,
     arranged: new Set(),
-    ending: false,
+    ending: undefined,
   };
 }
 

@@ -11,7 +11,7 @@ import {
   type StopPolicy,
   signalName,
 } from "./files.ts";
-import type { LeaderExit } from "./launch.ts";
+import type { Leader, LeaderExit } from "./launch.ts";
 import type { ProcessIdentity } from "./table.ts";
 
 /** What is known of an attempt; `observation` says whether it is over. */
@@ -24,8 +24,8 @@ export interface Attempt {
   leader: ProcessIdentity | undefined;
   /** Whether the leader leads a session of the attempt's own. */
   readonly ownsSession: boolean;
-  /** Lets flow end before the attempt does. */
-  release: (() => void) | undefined;
+  /** That shell, when this process started it. */
+  shell: Leader | undefined;
   /** Unix milliseconds, for display. */
   readonly startedAt: number | undefined;
   /** Seconds since boot when it started; absent when unknown. */
@@ -34,7 +34,8 @@ export interface Attempt {
   peakMemoryBytes: number | undefined;
   /** Undo what was arranged for it: timers, watches. */
   readonly arranged: Set<() => void>;
-  ending: boolean;
+  /** Resolves when its end is told; absent while it runs. */
+  ending: Promise<void> | undefined;
 }
 
 /** A stop under way. */
@@ -59,6 +60,25 @@ export interface EndContext {
   /** Why it is thought to be over when there is no result. */
   readonly lost: string;
 }
+
+/** Observed of a handle that names nothing. */
+export const NEVER_STARTED: Observation = {
+  type: "ended",
+  exit: {
+    code: undefined,
+    signal: undefined,
+    action: undefined,
+    stopped: undefined,
+    cause: "lost",
+    startedAt: undefined,
+    endedAt: undefined,
+    durationMs: undefined,
+    node: undefined,
+    usage: undefined,
+    leaky: false,
+    detail: "Its handle names no attempt of this machine.",
+  },
+};
 
 /** The result of an attempt that wrote one; undefined while it has not. */
 export function readExit(attempt: Pick<Attempt, "files">): ExitRecord | undefined {

@@ -18,10 +18,19 @@ import {
   type StopReason,
 } from "@flow/core";
 import { adopt, findLeader, handleOf, isClaimYoung, parseHandle } from "./adopt.ts";
-import { type Attempt, exitOf, readExit } from "./attempt.ts";
-import { attemptFiles, readText, type StopPolicy } from "./files.ts";
-import { type Descriptors, type LeaderExit, launch, missingShell } from "./launch.ts";
+import { type Attempt, exitOf, NEVER_STARTED, readExit } from "./attempt.ts";
+import { attemptFiles, parseExit, readText } from "./files.ts";
+import { deadlineOf, mayShare, policyOf, type StartExtra, variablesOf } from "./job.ts";
+import {
+  type LeaderExit,
+  LOST_CLAIM,
+  launch,
+  missingShell,
+  TORN_CLAIM,
+  UNSTARTED,
+} from "./launch.ts";
 import { followFile } from "./logs.ts";
+import { Runners } from "./runner.ts";
 import { Sampler } from "./sampler.ts";
 import { arrange, arrangeTimeouts, resumeStop, stop, treeOf } from "./stop.ts";
 import { isAlive, type ProcessTable } from "./table.ts";
@@ -33,12 +42,8 @@ export interface AttemptsOptions {
   /** The environment that attempts inherit. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly table: ProcessTable;
-}
-
-/** What a backend adds to one start. */
-export interface StartExtra {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly descriptors?: Descriptors;
+  /** Whether short commands may run in shells that live on; else each attempt has its own. */
+  readonly sharesShells: boolean;
 }
 
 /** Polling of attempts that are not our children. */
@@ -56,6 +61,7 @@ export class Attempts implements AsyncDisposable {
   readonly #attempts = new Map<AttemptKey, Attempt>();
   readonly #listeners = new Set<Listener>();
   readonly #sampler: Sampler;
+  readonly #runners: Runners;
   readonly #host: string = hostname();
   readonly #umask: string = process.umask().toString(8).padStart(4, "0");
   #changed: AttemptKey[] = [];
@@ -66,6 +72,7 @@ export class Attempts implements AsyncDisposable {
   constructor(options: AttemptsOptions) {
     this.#options = options;
     this.#sampler = new Sampler(options.table, options.clock);
+    this.#runners = new Runners(options.env, options.table);
   }
 
   /** Starts an attempt. A key seen before, here or by another flow, is not started again. */
@@ -93,11 +100,15 @@ export class Attempts implements AsyncDisposable {
     return err(failure);
   }
 
-  observe(handles: ReadonlyMap<AttemptKey, Handle>): ReadonlyMap<AttemptKey, Observation> {
+  /** What is known of each; an attempt that has just ended is waited for until its strays are gone. */
+  async observe(
+    handles: ReadonlyMap<AttemptKey, Handle>,
+  ): Promise<ReadonlyMap<AttemptKey, Observation>> {
     const found = new Map<AttemptKey, Observation>();
     for (const [key, handle] of handles) {
-      const observation = this.#find(key, handle)?.observation ?? NEVER_STARTED;
-      found.set(key, observation);
+      const attempt = this.#find(key, handle);
+      await attempt?.ending;
+      found.set(key, attempt?.observation ?? NEVER_STARTED);
     }
     return found;
   }
@@ -106,7 +117,8 @@ export class Attempts implements AsyncDisposable {
   cancel(handle: Handle, how: "graceful" | "forced", reason: StopReason): void {
     const parsed = parseHandle(handle);
     const attempt = parsed && this.#find(parsed.key, handle);
-    if (attempt !== undefined && !attempt.ending) stop(attempt, how, reason, this.#options);
+    if (attempt !== undefined && attempt.ending === undefined)
+      stop(attempt, how, reason, this.#options);
   }
 
   /** Handles of those attempts that have started; the others never will. */
@@ -145,9 +157,10 @@ export class Attempts implements AsyncDisposable {
     for (const attempt of this.#attempts.values()) {
       for (const cancel of attempt.arranged) cancel();
       attempt.arranged.clear();
-      attempt.release?.();
+      attempt.shell?.release();
     }
     this.#attempts.clear();
+    this.#runners.close();
     this.#sweep();
   }
 
@@ -161,13 +174,13 @@ export class Attempts implements AsyncDisposable {
       observation: { type: "running", since, node: this.#host },
       leader: undefined,
       ownsSession: !job.interactive,
-      release: undefined,
+      shell: undefined,
       startedAt: since,
       startedUptime: table.uptime(),
       stop: undefined,
       peakMemoryBytes: undefined,
       arranged: new Set(),
-      ending: false,
+      ending: undefined,
     };
   }
 
@@ -177,37 +190,43 @@ export class Attempts implements AsyncDisposable {
     extra: StartExtra,
   ): Promise<BackendFailure | undefined> {
     const { clock, env, table } = this.#options;
+    const { files, policy } = attempt;
+    const uptime = table.uptime();
     const spec = {
       job,
-      files: attempt.files,
-      policy: attempt.policy,
+      files,
+      policy,
       boot: table.boot,
       host: this.#host,
-      uptime: table.uptime(),
+      uptime,
       umask: this.#umask,
     };
-    const deadline = deadlineOf(attempt.policy, clock.wall());
-    const all = { ...env, ...job.env, ...deadline, ...extra.env };
-    for (const name of job.secrets) if (env[name] !== undefined) all[name] = env[name];
-    const started = await launch(spec, all, extra.descriptors ?? {}, (exit) => {
+    const variables = variablesOf(job, extra, deadlineOf(policy, clock.wall()), env);
+    const ended = (exit: LeaderExit): void => {
       if (!this.#restart(attempt, job, extra, exit)) this.#end(attempt, exit);
-    });
+    };
+    const descriptors = extra.descriptors;
+    const started =
+      this.#options.sharesShells && descriptors === undefined && mayShare(job, variables)
+        ? await this.#runners.launch(spec, variables, ended)
+        : await launch(spec, { ...env, ...variables }, descriptors ?? {}, table, ended);
     if (!started.ok) return started.error;
-    const { pid, release } = started.value;
-    attempt.leader = { pid, start: table.read(pid)?.start ?? "", boot: table.boot };
-    attempt.release = release;
-    if (!attempt.ending) this.#sampler.add(attempt);
+    attempt.shell = started.value;
+    attempt.leader = { pid: started.value.pid, start: started.value.start, boot: table.boot };
+    if (attempt.ending === undefined) this.#sampler.add(attempt);
     return undefined;
   }
 
   /** Starts an attempt again that a full machine kept from starting its first action. True when it does. */
   #restart(attempt: Attempt, job: Job, extra: StartExtra, exit: LeaderExit): boolean {
     if (this.#closed || attempt.stop !== undefined || exit.signal !== undefined) return false;
-    const record = readExit(attempt);
+    const record = exit.result === undefined ? readExit(attempt) : parseExit(exit.result);
     const unclaimed = record === undefined && readText(attempt.files.started) === undefined;
     const torn = record === undefined && exit.code === TORN_CLAIM;
     if (!unclaimed && !torn && (record?.error !== "system" || record.action > 1)) return false;
     this.#sampler.remove(attempt);
+    attempt.shell?.done();
+    attempt.shell = undefined;
     const why = "This machine cannot start another process or write a file now.";
     attempt.observation = { type: "queued", why };
     this.#announce(attempt.key);
@@ -279,29 +298,34 @@ export class Attempts implements AsyncDisposable {
 
   /** Ends an attempt: its strays are killed first, then its end is told. */
   #end(attempt: Attempt, leader: LeaderExit | undefined): void {
-    if (attempt.ending) return;
-    attempt.ending = true;
+    if (attempt.ending !== undefined) return;
     this.#sampler.remove(attempt);
     for (const cancel of attempt.arranged) cancel();
     attempt.arranged.clear();
-    if (leader?.code === LOST_CLAIM && readExit(attempt) === undefined) {
+    if (leader?.code === LOST_CLAIM) {
       this.#attempts.delete(attempt.key);
       this.#adopt(attempt.key, attempt.files.directory);
       this.#announce(attempt.key);
       return;
     }
+    attempt.ending = this.#clear(attempt, leader);
+  }
+
+  async #clear(attempt: Attempt, leader: LeaderExit | undefined): Promise<void> {
     const { clock, table } = this.#options;
     const tree = this.#mayHaveLeftovers(attempt, leader) ? treeOf(attempt) : undefined;
-    if (tree === undefined) this.#tellEnd(attempt, leader, 0);
-    else
-      void killMembers(tree, table, clock).then((killed) => this.#tellEnd(attempt, leader, killed));
+    const killed = tree === undefined ? 0 : await killMembers(tree, table, clock);
+    this.#tellEnd(attempt, leader, killed);
+    attempt.shell?.done();
+    attempt.shell = undefined;
   }
 
   /** Whether it is worth the time to look for processes of an attempt whose shell has ended. */
   #mayHaveLeftovers(attempt: Attempt, leader: LeaderExit | undefined): boolean {
     if (leader === undefined || attempt.stop !== undefined || !attempt.ownsSession) return true;
     const ran = this.#options.table.uptime() - (attempt.startedUptime ?? 0);
-    if (ran * 1000 >= SWEEP_MS || (attempt.leader && send(-attempt.leader.pid, 0))) return true;
+    const hasGroup = attempt.shell?.goesOn === false && send(-attempt.shell.pid, 0);
+    if (ran * 1000 >= SWEEP_MS || hasGroup) return true;
     this.#ended.add(attempt.key);
     this.#cancelSweep ??= this.#options.clock.after(SWEEP_MS, () => this.#sweep());
     return false;
@@ -309,7 +333,7 @@ export class Attempts implements AsyncDisposable {
 
   #tellEnd(attempt: Attempt, leader: LeaderExit | undefined, leftovers: number): void {
     const { clock, table } = this.#options;
-    const record = readExit(attempt);
+    const record = leader?.result === undefined ? readExit(attempt) : parseExit(leader.result);
     const exit = exitOf(attempt, record, {
       leader,
       uptime: table.uptime(),
@@ -344,50 +368,4 @@ export class Attempts implements AsyncDisposable {
       for (const listener of this.#listeners) listener(keys);
     });
   }
-}
-
-/** Exit status of a shell that found the attempt claimed. */
-const LOST_CLAIM = 97;
-/** Exit status of a shell that could not write its claim. */
-const TORN_CLAIM = 98;
-
-/** Stands for the end of a shell that could not even be started. */
-const UNSTARTED: LeaderExit = {
-  code: undefined,
-  signal: undefined,
-  result: undefined,
-  cpuSeconds: undefined,
-};
-
-const NEVER_STARTED: Observation = {
-  type: "ended",
-  exit: {
-    code: undefined,
-    signal: undefined,
-    action: undefined,
-    stopped: undefined,
-    cause: "lost",
-    startedAt: undefined,
-    endedAt: undefined,
-    durationMs: undefined,
-    node: undefined,
-    usage: undefined,
-    leaky: false,
-    detail: "Its handle names no attempt of this machine.",
-  },
-};
-
-function policyOf(job: Job): StopPolicy {
-  return {
-    signal: job.stop.signal,
-    graceMs: job.stop.graceMs,
-    timeoutMs: job.timeoutMs,
-    actionTimeoutsMs: [...job.actions, ...job.finally].map((action) => action.timeoutMs),
-  };
-}
-
-/** FLOW_DEADLINE: the unix second at which a program over its time limit is killed. */
-function deadlineOf(policy: StopPolicy, wall: number): Readonly<Record<string, string>> {
-  if (policy.timeoutMs === undefined) return {};
-  return { FLOW_DEADLINE: String(Math.floor((wall + policy.timeoutMs + policy.graceMs) / 1000)) };
 }

@@ -1,6 +1,7 @@
 // Running programs on this machine, for every backend that does: the attempts themselves, and what
 // they are made of.
 
-export { Attempts, type AttemptsOptions, type StartExtra } from "./attempts.ts";
+export { Attempts, type AttemptsOptions } from "./attempts.ts";
+export type { StartExtra } from "./job.ts";
 export type { Descriptors } from "./launch.ts";
 export { isAlive, type ProcessIdentity, type ProcessTable, systemTable } from "./table.ts";

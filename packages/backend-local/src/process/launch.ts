@@ -5,6 +5,7 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { accessSync, constants, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type BackendFailure, err, type Job, ok, type Result } from "@flow/core";
+import type { ProcessTable } from "./table.ts";
 import { type AttemptSpec, aloneScript } from "./wrapper.ts";
 
 /** How the shell of an attempt ended, as its parent saw it. */
@@ -16,12 +17,30 @@ export interface LeaderExit {
   readonly cpuSeconds: number | undefined;
 }
 
-/** A started shell. */
+/** The started shell of an attempt. */
 export interface Leader {
   readonly pid: number;
+  readonly start: string;
+  /** It lives on after the attempt, for the next one. */
+  readonly goesOn: boolean;
   /** Lets flow end before the attempt does. */
   release(): void;
+  /** The attempt is over and what it left behind is gone. */
+  done(): void;
 }
+
+/** Exit status of a shell that found the attempt claimed. */
+export const LOST_CLAIM = 97;
+/** Exit status of a shell that could not write its claim. */
+export const TORN_CLAIM = 98;
+
+/** Stands for the end of a shell that could not even be started. */
+export const UNSTARTED: LeaderExit = {
+  code: undefined,
+  signal: undefined,
+  result: undefined,
+  cpuSeconds: undefined,
+};
 
 /** Descriptors of flow that the attempt's processes get, beside standard input and output. */
 export type Descriptors = Readonly<Record<number, number>>;
@@ -46,6 +65,7 @@ export async function launch(
   spec: AttemptSpec,
   env: NodeJS.ProcessEnv,
   descriptors: Descriptors,
+  table: ProcessTable,
   ended: (exit: LeaderExit) => void,
 ): Promise<Result<Leader, BackendFailure>> {
   const interactive = spec.job.interactive;
@@ -74,7 +94,8 @@ export async function launch(
       cpuSeconds: undefined,
     }),
   );
-  return ok({ pid: child.pid, release: () => child.unref() });
+  const start = table.read(child.pid)?.start ?? "";
+  return ok({ pid: child.pid, start, goesOn: false, release: () => child.unref(), done: () => {} });
 }
 
 function shellArguments(spec: AttemptSpec): readonly string[] {

@@ -135,7 +135,7 @@ function kill(attempt: Attempt, context: StopContext): void {
   attempt.stop.killing = true;
   const round = (): void => {
     void killMembers(tree, context.table, context.clock).then(() => {
-      if (!attempt.ending) arrange(attempt, GRACE_STEP_MS, round, context);
+      if (attempt.ending === undefined) arrange(attempt, GRACE_STEP_MS, round, context);
     });
   };
   round();

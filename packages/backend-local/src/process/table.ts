@@ -3,6 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { uptime } from "node:os";
 import { basename } from "node:path";
 
 /** Variable that marks every process of an attempt, however far it strays from its tree. */
@@ -106,7 +107,7 @@ export function psTable(): ProcessTable {
     boot: (
       attempt(() => execFileSync("sysctl", ["-n", "kern.boottime"], { encoding: "utf8" })) ?? ""
     ).replace(/[^0-9]+/g, "-"),
-    uptime: () => performance.now() / 1000,
+    uptime,
     read: (pid) =>
       parsePs(
         attempt(() =>

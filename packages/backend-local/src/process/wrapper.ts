@@ -5,6 +5,7 @@
 
 import type { Job, JobAction } from "@flow/core";
 import { type AttemptFiles, claimWords, type StopPolicy } from "./files.ts";
+import { isPlain } from "./plain-text.ts";
 import { MARK } from "./table.ts";
 
 /**
@@ -114,27 +115,71 @@ export function aloneScript(spec: AttemptSpec): string {
 trap _flow_give_up EXIT
 FLOW_JOB_ID=$$ ${MARK}=${quote(spec.job.key)}
 export FLOW_JOB_ID ${MARK}
-${actionsScript(spec, (action) => execText(action), "")}trap - EXIT
+${actionsScript(spec, execText)}trap - EXIT
 _flow_usage
 _flow_result
 `;
 }
 
+/**
+ * The text that makes a shell which lives on run one attempt and tell the result. Whole or nothing: a
+ * text that is cut off because flow dies does not parse. `setup` comes first.
+ */
+export function runnerScript(spec: AttemptSpec, setup: string): string {
+  return `{
+${setup}FLOW_JOB_ID=$$ ${MARK}=${quote(spec.job.key)}
+export FLOW_JOB_ID ${MARK}
+_flow_line=lost
+_flow_claim ${claimArguments(spec)} && {
+${actionsScript(spec, plainText)}if [ "$_flow_torn" ]; then _flow_line=torn; else _flow_result; fi
+}
+printf '%s\\n' "$_flow_line"; times
+}
+`;
+}
+
+/** Whether every action can be run by a shell that lives on. */
+export function isForRunner(job: Pick<Job, "actions" | "finally">): boolean {
+  return [...job.actions, ...job.finally].every(
+    (action) =>
+      Object.keys(action.env).every(isHarmless) &&
+      (shellText(action) === undefined
+        ? action.argv[0] !== "bash"
+        : isPlain(shellText(action) ?? "")),
+  );
+}
+
+/** Whether a variable can be exported by a shell without changing how the shell works. */
+export const isHarmless = (name: string): boolean =>
+  isIdentifier(name) && !name.startsWith("_flow_") && !SHELL_VARIABLES.has(name);
+
+const SHELL_VARIABLES: ReadonlySet<string> = new Set(
+  "IFS PATH PPID PWD OLDPWD CDPATH ENV HOME LANG LC_ALL LC_CTYPE OPTIND OPTARG PS1 PS2 PS4 UID EUID SHELLOPTS BASHOPTS BASH_ENV POSIXLY_CORRECT".split(
+    " ",
+  ),
+);
+
+/** The command of an action that is `sh -e -c TEXT`; undefined for others. */
+function shellText(action: JobAction): string | undefined {
+  const [shell, errexit, command, text] = action.argv;
+  const isShell = shell === "sh" && errexit === "-e" && command === "-c";
+  return isShell && action.argv.length === 4 ? text : undefined;
+}
+
+/** Becomes the program, or evaluates a command in the subshell without starting a shell for it. */
+function plainText(action: JobAction): string {
+  const text = shellText(action);
+  return text === undefined ? execText(action) : `set -e\neval ${quote(text)}`;
+}
+
 /** The arguments of `_flow_claim`. */
-export function claimArguments(spec: AttemptSpec): string {
+function claimArguments(spec: AttemptSpec): string {
   const words = `boot=${spec.boot || "-"} host=${spec.host.replaceAll(/\s/g, "_") || "-"} uptime=${spec.uptime.toFixed(2)} runner=local${spec.job.interactive ? " terminal=1" : ""} ${claimWords(spec.policy)}`;
   return `${quote(spec.files.directory)} ${quote(words)}`;
 }
 
-/**
- * The actions, then `finally`. `body` gives the text that becomes the program, `setup` what each
- * action's own shell does first.
- */
-export function actionsScript(
-  spec: AttemptSpec,
-  body: (action: JobAction) => string,
-  setup: string,
-): string {
+/** The actions, then `finally`. `body` gives the text that becomes the program. */
+function actionsScript(spec: AttemptSpec, body: (action: JobAction) => string): string {
   const { actions, finally: last } = spec.job;
   const watched = spec.policy.actionTimeoutsMs.some((timeout) => timeout !== undefined);
   const one = (action: JobAction, number: number): string => {
@@ -145,7 +190,7 @@ export function actionsScript(
     const good = [...new Set([0, ...action.okExit])].join("|");
     return `_flow_begin ${number} ${quote(action.cwd)}${input} && {
 ${watched ? `_flow_mark ${number}\n` : ""}(umask ${spec.umask}
-${setup}${exportText(action.env)}${body(action)}
+${exportText(action.env)}${body(action)}
 )${redirect}
 case $? in ${good}) ;; *) _flow_fail $? ;; esac
 }
@@ -160,11 +205,28 @@ case $? in ${good}) ;; *) _flow_fail $? ;; esac
 }
 
 /** Becomes the program. Variables whose names no shell can hold go through env(1). */
-export function execText(action: JobAction): string {
+function execText(action: JobAction): string {
   const odd = Object.entries(action.env).filter(([name]) => !isIdentifier(name));
   const through = odd.map(([name, value]) => ` ${quote(`${name}=${value}`)}`).join("");
   const prefix = odd.length === 0 ? "" : ` env${through}`;
   return `exec${prefix} ${action.argv.map(quote).join(" ")}`;
+}
+
+/** What turns one set of exported variables into another; what only the first has is as inherited again. */
+export function changeText(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+  inherited: Readonly<Record<string, string | undefined>>,
+): string {
+  let text = "";
+  for (const name of Object.keys(before)) {
+    if (name in after) continue;
+    const value = inherited[name];
+    text += value === undefined ? `unset ${name}\n` : `export ${name}=${quote(value)}\n`;
+  }
+  for (const [name, value] of Object.entries(after))
+    if (before[name] !== value) text += `export ${name}=${quote(value)}\n`;
+  return text;
 }
 
 /** Exports the variables whose names a shell can hold. */
@@ -175,7 +237,7 @@ export function exportText(env: Readonly<Record<string, string>>): string {
   return text;
 }
 
-export const isIdentifier = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
+const isIdentifier = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 
 /** A text as one word of a POSIX shell. */
 export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
