@@ -272,7 +272,7 @@ tasks:
     });
     const { code, stderr } = await flow("check");
     expect(code).toBe(2);
-    expect(stderr).toContain("flow.yaml:3:42: error: ");
+    expect(stderr).toContain("flow.yaml:3:39: error: ");
     expect(stderr).toContain("`backends.mine.speed`: expected fast, found slow");
   });
 
