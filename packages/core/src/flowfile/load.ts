@@ -9,9 +9,9 @@ import type { Project } from "../model/project.ts";
 import type { Shell, Task } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import type { BackendChecks } from "./backends.ts";
-import { backendTypes, readBackends } from "./backends.ts";
-import { readFileEnv } from "./environment.ts";
+import { BUILT_IN_BACKENDS, backendTypes, readBackends } from "./backends.ts";
 import { child, entriesOf, spanOf, textOf } from "./document/node.ts";
+import { readFileEnv } from "./environment.ts";
 import { findFlowFile } from "./find.ts";
 import { paramOverrides } from "./overrides.ts";
 import type { ParamOverride } from "./params.ts";
@@ -144,6 +144,7 @@ class Loader {
         pools.set(name, capacity);
       }
     }
+    const backends = new Map(maps.flatMap((map) => [...backendTypes(map)]));
     return {
       root: read.root,
       report: this.#report,
@@ -155,7 +156,8 @@ class Loader {
       },
       secrets: new Set(maps.flatMap((map) => namesIn(map, "secrets"))),
       pools,
-      backends: new Map(maps.flatMap((map) => [...backendTypes(map)])),
+      backends,
+      optionBlocks: [...new Set([...BUILT_IN_BACKENDS, ...backends.keys()])],
       checks: this.#request.checkBackend,
     };
   }

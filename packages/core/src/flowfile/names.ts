@@ -1,6 +1,6 @@
 // Names of tasks: what they may look like, and what is made of them.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { TaskId, TaskKey } from "../model/ids.ts";
 import { taskId, taskKey } from "../model/ids.ts";
 
@@ -28,7 +28,7 @@ export function memberId(template: string, axes: ReadonlyMap<string, string>): T
 
 /** A task's identity on disk; `file` is its flow file's path relative to the root. */
 export function keyOf(file: string, id: TaskId): TaskKey {
-  return taskKey(createHash("sha256").update(`${file}\0${id}`).digest("hex").slice(0, 16));
+  return taskKey(hash("sha256", `${file}\0${id}`).slice(0, 16));
 }
 
 const MAX_SLUG = 120;
@@ -39,6 +39,5 @@ export function slugOf(id: TaskId): string {
     ? id
     : id.replace(/[^\w.@=,%-]/g, (character) => encodeURIComponent(character));
   if (safe.length <= MAX_SLUG) return safe;
-  const hash = createHash("sha256").update(id).digest("hex").slice(0, 12);
-  return `${safe.slice(0, MAX_SLUG - 13)}-${hash}`;
+  return `${safe.slice(0, MAX_SLUG - 13)}-${hash("sha256", id).slice(0, 12)}`;
 }

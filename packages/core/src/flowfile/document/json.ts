@@ -90,7 +90,7 @@ class JsonReader {
     if (literal === undefined) return undefined;
     const start = this.#at;
     this.#at += literal.length;
-    const text = literal.includes("\\") ? unescape(literal) : literal.slice(1, -1);
+    const text = literal.includes("\\") ? unescaped(literal) : literal.slice(1, -1);
     if (text === undefined) return undefined;
     return { kind: "scalar", value: text, text, file: this.#file, start, end: this.#at };
   }
@@ -127,7 +127,7 @@ class JsonReader {
   }
 }
 
-function unescape(literal: string): string | undefined {
+function unescaped(literal: string): string | undefined {
   try {
     const value: unknown = JSON.parse(literal);
     return typeof value === "string" ? value : undefined;

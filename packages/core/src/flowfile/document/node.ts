@@ -44,9 +44,11 @@ export const spanOf = (node: Node): Span => ({ file: node.file, start: node.star
 export const child = (node: Node | undefined, key: string): Node | undefined =>
   node?.kind === "map" ? node.entries.get(key)?.value : undefined;
 
+const NO_NODES: readonly Node[] = [];
+
 /** A node as a list: itself when it is one, else a list of the one. */
 export const asList = (node: Node | undefined): readonly Node[] =>
-  node === undefined ? [] : node.kind === "list" ? node.items : [node];
+  node === undefined ? NO_NODES : node.kind === "list" ? node.items : [node];
 
 /** The entries of a map, none for other nodes. */
 export const entriesOf = (node: Node | undefined): Iterable<[string, MapEntry]> =>

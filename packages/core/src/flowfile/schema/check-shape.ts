@@ -1,28 +1,43 @@
 // Checks a document against the schema and says what is wrong in the words of the flow file: which
 // key, what it must be, what is there, with the place of the offending node.
 
-import { z } from "zod";
+import type { z } from "zod";
 import type { Report } from "../../diagnostics/report.ts";
 import { nearest } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../model/task.ts";
 import type { MapNode, Node } from "../document/node.ts";
-import { child, describe, spanOf, toValue } from "../document/node.ts";
+import { child, describe, entriesOf, spanOf, toValue } from "../document/node.ts";
 import { quoteYaml } from "../document/yaml-error.ts";
 import { fileSchema } from "./file-schema.ts";
 import { keysAt } from "./known-keys.ts";
+import { taskSchema } from "./task-schema.ts";
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-/** Reports everything in `root` that does not have the shape of a flow file. */
+/**
+ * Reports everything in `root` that does not have the shape of a flow file. Tasks are checked one by
+ * one, so that what the schema makes of them is garbage before the next.
+ */
 export function checkShape(root: MapNode, text: string, report: Report): void {
-  const result = fileSchema.safeParse(toValue(root));
-  if (result.success) return;
-  const backends = child(root, "backends");
-  const declared = backends?.kind === "map" ? new Set(backends.entries.keys()) : new Set<string>();
-  for (const issue of result.error.issues) {
-    explain(issue, [], { root, text, report, declared });
+  const declared = new Set([...entriesOf(child(root, "backends"))].map(([name]) => name));
+  const context: Context = { root, text, report, declared };
+  const tasks = child(root, "tasks");
+  const top: Record<string, unknown> = {};
+  for (const [key, { value }] of root.entries) {
+    top[key] = value === tasks && tasks.kind === "map" ? {} : toValue(value);
   }
+  explainAll(fileSchema.safeParse(top), [], context);
+  for (const [name, { value }] of entriesOf(tasks)) {
+    if (name.startsWith("x-")) continue;
+    explainAll(taskOrNothing.safeParse(toValue(value)), ["tasks", name], context);
+  }
+}
+
+const taskOrNothing = taskSchema.nullable();
+
+function explainAll(result: z.ZodSafeParseResult<unknown>, prefix: Path, context: Context): void {
+  for (const issue of result.error?.issues ?? []) explain(issue, prefix, context);
 }
 
 interface Context {

@@ -30,7 +30,7 @@ const actionMap = z.strictObject({
 
 const action = z.union([command, argv, actionMap]);
 
-const actions = z.union([command, actionMap, z.array(action)]);
+const actions = z.union([z.array(action), command, actionMap]);
 
 const dep = z.union([
   z
@@ -138,7 +138,7 @@ const identity = {
 
 const inputs = {
   deps: z
-    .union([dep, z.array(dep), z.record(z.string(), oneOrMany(dep))])
+    .union([z.array(dep), dep, z.record(z.string(), oneOrMany(dep))])
     .optional()
     .describe("What the task reads: a list, or a map by name that gives `${{ deps.name }}`."),
   after: oneOrMany(z.string()).optional().describe("Tasks done first; order only."),
@@ -161,7 +161,7 @@ const inputs = {
 
 const outputs = {
   targets: z
-    .union([target, z.array(target), z.record(z.string(), target)])
+    .union([z.array(target), target, z.record(z.string(), target)])
     .optional()
     .describe("What the task makes: a list, or a map by name that gives `${{ targets.name }}`."),
   outputs: z

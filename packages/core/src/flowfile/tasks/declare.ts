@@ -95,9 +95,15 @@ function declareMembers(
     }
     seen.add(id);
     const slug = slugOf(id);
-    const scope = new MemberScope(lookup, combination, { id, template: name, slug }, loading);
+    const scope = new MemberScope(
+      lookup,
+      source.params,
+      combination,
+      { id, template: name, slug },
+      loading,
+    );
     const reader = new FieldReader(fields, scope.filling);
-    scope.setBudget(new Set(reader.texts(reader.node("budget"))));
+    scope.setBudget(reader.texts(reader.node("budget")));
     const targets = readTargets(reader, scope, source, loading);
     const key = keyOf(source.path, id);
     members.push({ id, key, slug, combination, scope, reader, targets });

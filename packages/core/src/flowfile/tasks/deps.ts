@@ -1,8 +1,8 @@
 // Dependencies: paths, directories, globs, keys of a file, and targets of other tasks.
 
+import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { TaskId } from "../../model/ids.ts";
 import type { Dep, Span, Target, ValueUse } from "../../model/task.ts";
-import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { MapNode, Node, ScalarNode } from "../document/node.ts";
 import { asList, child, entriesOf, spanOf, textOf } from "../document/node.ts";
 import { asArgument, isGlob, resolvePath } from "../paths.ts";
@@ -11,6 +11,7 @@ import { fillItems } from "../template/template.ts";
 import type { Member, TaskTemplate } from "./declare.ts";
 import type { Referrer, Selected, TaskIndex } from "./references.ts";
 import type { Loading, NamedPaths } from "./scope.ts";
+import { selectMembers } from "./where.ts";
 
 /** What the dependencies of a member come to. */
 export interface Dependencies {
@@ -208,8 +209,9 @@ class DepReader {
     const { namespace } = this.#template.source;
     const referrer: Referrer = { namespace, member: this.#member };
     const text = this.#member.reader.text(task) ?? "";
-    const selected = this.#index.resolve(text, referrer, span);
-    if (selected === undefined) return false;
+    const all = this.#index.resolve(text, referrer, span);
+    if (all === undefined) return false;
+    const selected = selectMembers(all, child(node, "where"), this.#member, this.#loading);
     const optional = isTrue(child(node, "optional"));
     const targetNode = child(node, "target");
     const wanted = this.#member.reader.text(targetNode);

@@ -1,8 +1,8 @@
 // The keys of one task member: its own, else those of the file's `defaults:`. Reads them as what
 // they must be and reports what they are not.
 
-import { parseBytes, parseDuration } from "../../model/units.ts";
 import type { Span } from "../../model/task.ts";
+import { parseBytes, parseDuration } from "../../model/units.ts";
 import type { MapNode, Node } from "../document/node.ts";
 import { asList, child, describe, spanOf, textOf } from "../document/node.ts";
 import { scalarValue } from "../scalar.ts";
@@ -18,6 +18,10 @@ export interface Fields {
 /** The node of a key. */
 export const fieldOf = (fields: Fields, key: string): Node | undefined =>
   fields.own?.entries.get(key)?.value ?? fields.defaults?.entries.get(key)?.value;
+
+// Most keys of most tasks are absent; sharing what they come to keeps large files cheap.
+const NO_ENTRIES: ReadonlyMap<string, Node> = new Map();
+const NO_TEXTS: readonly string[] = [];
 
 /** Reads nodes in the scope of one member. */
 export class FieldReader {
@@ -41,6 +45,7 @@ export class FieldReader {
   merged(key: string): ReadonlyMap<string, Node> {
     const own = child(this.#fields.own, key);
     const defaults = child(this.#fields.defaults, key);
+    if (own === undefined && defaults === undefined) return NO_ENTRIES;
     const result = new Map<string, Node>();
     if (own !== undefined && own.kind !== "map") return result;
     for (const map of [defaults, own]) {
@@ -61,6 +66,7 @@ export class FieldReader {
 
   /** The texts of a list or of one scalar, with list-valued templates opened. */
   texts(node: Node | undefined): readonly string[] {
+    if (node === undefined) return NO_TEXTS;
     return asList(node).flatMap((item) =>
       item.kind === "scalar" ? fillItems(item, this.#filling) : [],
     );

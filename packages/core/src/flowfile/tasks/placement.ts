@@ -1,7 +1,7 @@
 // Where a task runs and what it takes: resources, pools, backend, container, mounts.
 
-import type { PoolRequest, ResourceRequest } from "../../model/resources.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
+import type { PoolRequest, ResourceRequest } from "../../model/resources.ts";
 import { BUILT_IN_BACKENDS, checkTaskOptions } from "../backends.ts";
 import type { Node } from "../document/node.ts";
 import { child, spanOf } from "../document/node.ts";
@@ -104,7 +104,7 @@ export function readBackendOptions(
   loading: Loading,
 ): Readonly<Record<string, unknown>> {
   let options: Record<string, unknown> | undefined;
-  for (const name of new Set([...BUILT_IN_BACKENDS, ...loading.backends.keys()])) {
+  for (const name of loading.optionBlocks) {
     if (child(fields.own, name) === undefined && child(fields.defaults, name) === undefined)
       continue;
     const block: Record<string, unknown> = {};

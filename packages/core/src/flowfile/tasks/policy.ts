@@ -1,8 +1,8 @@
 // What happens when a task fails, is interrupted, hangs or must stop.
 
+import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { RequeuePolicy, RetryPolicy, StopPolicy } from "../../model/task.ts";
 import { parseDuration } from "../../model/units.ts";
-import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { Node } from "../document/node.ts";
 import { asList, child, entriesOf, spanOf, textOf } from "../document/node.ts";
 import type { FieldReader } from "./fields.ts";

@@ -26,6 +26,8 @@ export interface Loading {
   /** Names under `backends:` of all files, with their type. */
   readonly backends: ReadonlyMap<string, string>;
   readonly checks: BackendChecks | undefined;
+  /** Task keys that are blocks of options for a backend. */
+  readonly optionBlocks: readonly string[];
 }
 
 /** One flow file with what its tasks share. */
@@ -83,11 +85,12 @@ export interface NamedPaths {
 /** Everything a member's templates can name; targets and deps become known on the way. */
 export class MemberScope {
   readonly #fileLookup: Lookup;
+  readonly #params: ParamTable;
   readonly #member: Combination;
   readonly #id: TaskId;
   readonly #template: string;
   readonly #slug: string;
-  #budget: ReadonlySet<string> = new Set();
+  #budget: readonly string[] = [];
   #targets: NamedPaths | undefined;
   #deps: NamedPaths | undefined;
   /** Fills templates in this scope. */
@@ -95,11 +98,13 @@ export class MemberScope {
 
   constructor(
     lookup: Lookup,
+    params: ParamTable,
     member: Combination,
     names: { readonly id: TaskId; readonly template: string; readonly slug: string },
     loading: Loading,
   ) {
     this.#fileLookup = lookup;
+    this.#params = params;
     this.#member = member;
     this.#id = names.id;
     this.#template = names.template;
@@ -111,7 +116,18 @@ export class MemberScope {
     };
   }
 
-  setBudget(names: ReadonlySet<string>): void {
+  /** Names of the file's parameters. */
+  get paramNames(): readonly string[] {
+    return [...this.#params.names];
+  }
+
+  /** A parameter's text for this member: its axis of that name comes first. */
+  paramText(name: string): string | undefined {
+    return this.#member.values.get(name) ?? this.#params.text(name);
+  }
+
+  /** Parameters that the recipe holds as placeholders. */
+  setBudget(names: readonly string[]): void {
     this.#budget = names;
   }
 
@@ -146,8 +162,10 @@ export class MemberScope {
   }
 
   #param(name: string, rest: string): TemplateValue {
-    const value = this.#fileLookup(name);
-    const isBudget = value.kind === "text" && this.#budget.has(rest);
+    const own = this.#member.values.get(rest);
+    const value: TemplateValue =
+      own === undefined ? this.#fileLookup(name) : { kind: "text", text: own };
+    const isBudget = value.kind === "text" && this.#budget.includes(rest);
     return isBudget ? { ...value, placeholder: `\${{ ${name} }}` } : value;
   }
 

@@ -7,7 +7,7 @@ import { asArgument, isGlob, resolvePath } from "../paths.ts";
 import type { TemplateValue } from "../template/template.ts";
 import { fillItems } from "../template/template.ts";
 import type { FieldReader } from "./fields.ts";
-import type { FlowSource, Loading, MemberScope } from "./scope.ts";
+import type { FlowSource, Loading, MemberScope, NamedPaths } from "./scope.ts";
 
 /** Reads the targets of a member and makes them known in its scope. */
 export function readTargets(
@@ -17,6 +17,10 @@ export function readTargets(
   loading: Loading,
 ): readonly Target[] {
   const node = reader.node("targets");
+  if (node === undefined) {
+    scope.setTargets(NO_PATHS);
+    return NO_TARGETS;
+  }
   const targets: Target[] = [];
   const named = new Map<string, TemplateValue>();
   for (const [name, entry] of entries(node)) {
@@ -28,6 +32,9 @@ export function readTargets(
   return targets;
 }
 
+const NO_TARGETS: readonly Target[] = [];
+const NO_PATHS: NamedPaths = { all: [], named: new Map(), isLate: false };
+
 function asValue(targets: readonly Target[]): TemplateValue {
   const [only] = targets;
   if (only !== undefined && targets.length === 1)
@@ -36,8 +43,7 @@ function asValue(targets: readonly Target[]): TemplateValue {
 }
 
 /** A list, one target, or a map by name. A map with `path` is one target. */
-function entries(node: Node | undefined): readonly (readonly [string | undefined, Node])[] {
-  if (node === undefined) return [];
+function entries(node: Node): readonly (readonly [string | undefined, Node])[] {
   if (node.kind === "list") return node.items.map((item) => [undefined, item] as const);
   if (node.kind === "scalar" || node.entries.has("path")) return [[undefined, node]];
   return [...node.entries].map(([name, entry]) => [name, entry.value] as const);
