@@ -69,7 +69,6 @@ export class Checker {
       warn(`\`${path}\` was edited by hand and is kept; \`flow accept\` blesses it`, task);
     }
     if (inspection.verdict === "fresh") {
-      this.#tell({ type: "task/fresh", ...nameOf(task) });
       post({ type: "task/checked", task: index, verdict: "fresh" });
     } else {
       const lastSerial = attemptSerials(layout, task.key, files).at(-1) ?? 0;

@@ -71,6 +71,7 @@ export class TaskNews {
     switch (state.at) {
       case "fresh":
         this.#counts.fresh += 1;
+        recorder.emit({ type: "task/fresh", ...name });
         break;
       case "skipped":
         this.#counts.skipped += 1;
