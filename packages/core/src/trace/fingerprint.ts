@@ -2,15 +2,14 @@
 // Resources, retries, time limits, priority, backend and descriptions never enter, and budget
 // parameters and secrets enter as the placeholders the loader put into the recipe.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Action, Task } from "../model/task.ts";
 import type { Fingerprint, Recipe, RecipePart } from "./trace.ts";
 
 const longestShown = 400;
 
 /** SHA-256 of a text, in hex. */
-export const sha256 = (data: string | Uint8Array): string =>
-  createHash("sha256").update(data).digest("hex");
+export const sha256 = (data: string | Uint8Array): string => hash("sha256", data, "hex");
 
 /** Half a SHA-256: enough to tell two texts of one project apart. */
 export const shortHash = (text: string): string => sha256(text).slice(0, 32);
@@ -35,16 +34,21 @@ function partTexts(
   task: Task,
   tracked: Readonly<Record<string, string>>,
 ): Readonly<Record<RecipePart, string>> {
-  const { actions } = task;
+  const { actions, cwd } = task;
+  const usual = usualShell(actions);
+  const list = (values: readonly unknown[]): string => JSON.stringify(values);
   return {
-    actions: canonical(actions.map(actionText)),
-    env: canonical([task.env, exceptions(actions, ({ env }) => canonical(env), "{}")]),
-    cwd: canonical([task.cwd, exceptions(actions, ({ cwd }) => cwd ?? task.cwd, task.cwd)]),
-    shell: canonical([usualShell(actions), exceptions(actions, shellOf, usualShell(actions))]),
-    container: canonical(task.container ?? ""),
-    track: canonical(tracked),
+    actions: list(actions.map(actionText)),
+    env: list([inOrder(task.env), exceptions(actions, ({ env }) => list(inOrder(env)), "[]")]),
+    cwd: list([cwd, exceptions(actions, (action) => action.cwd ?? cwd, cwd)]),
+    shell: list([usual, exceptions(actions, shellOf, usual)]),
+    container: list([task.container ?? ""]),
+    track: list(inOrder(tracked)),
   };
 }
+
+const inOrder = (record: Readonly<Record<string, string>>): readonly (readonly string[])[] =>
+  Object.entries(record).sort(([one], [other]) => (one < other ? -1 : 1));
 
 const shellOf = ({ kind, shell }: Action): string => (kind === "shell" ? shell : "");
 
@@ -68,6 +72,9 @@ const actionText = ({ kind, recipe, stdin }: Action): readonly string[] => [
   stdin ?? "",
 ];
 
+/** A short text is its own hash. */
+const partHash = (text: string): string => (text.length <= 32 ? text : shortHash(text));
+
 /** Hash of the whole recipe; `tracked` holds the values of `track:` as they are now. */
 export function fingerprintDigest(task: Task, tracked: Readonly<Record<string, string>>): string {
   return shortHash(Object.values(partTexts(task, tracked)).join("\n"));
@@ -89,12 +96,12 @@ export function fingerprint(task: Task, tracked: Readonly<Record<string, string>
   return {
     digest: shortHash(Object.values(texts).join("\n")),
     parts: {
-      actions: shortHash(texts.actions),
-      env: shortHash(texts.env),
-      cwd: shortHash(texts.cwd),
-      shell: shortHash(texts.shell),
-      container: shortHash(texts.container),
-      track: shortHash(texts.track),
+      actions: partHash(texts.actions),
+      env: partHash(texts.env),
+      cwd: partHash(texts.cwd),
+      shell: partHash(texts.shell),
+      container: partHash(texts.container),
+      track: partHash(texts.track),
     },
     recipe,
   };
