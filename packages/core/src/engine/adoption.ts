@@ -2,7 +2,7 @@
 // that ended meanwhile are settled, those that never started are fenced and forgotten. This happens
 // before anything new starts, so that no task ever has two live attempts.
 
-import type { Exit } from "../model/outcome.ts";
+import { type Exit, exitWith } from "../model/outcome.ts";
 import type { TaskKey } from "../model/ids.ts";
 import type { Task } from "../model/task.ts";
 import { type AttemptRecord, lastAttempt, type StoredAttempt } from "../record/attempt-record.ts";
@@ -120,17 +120,4 @@ const isOutdated = ({ task }: AttemptRecord, current: Task): boolean =>
   fingerprintDigest(task, {}) !== fingerprintDigest(current, {});
 
 /** The exit of an attempt that was written down but never started. */
-const NEVER_STARTED: Exit = {
-  code: undefined,
-  signal: undefined,
-  action: undefined,
-  stopped: undefined,
-  cause: "lost",
-  startedAt: undefined,
-  endedAt: undefined,
-  durationMs: undefined,
-  node: undefined,
-  usage: undefined,
-  leaky: false,
-  detail: "was written down but never started",
-};
+const NEVER_STARTED = exitWith({ cause: "lost", detail: "was written down but never started" });

@@ -2,26 +2,24 @@
 // do what the machine wants. Nothing else calls the machine.
 
 import PQueue from "p-queue";
-import type { BackendFailure, Handle, Job, Observation } from "../backend/backend.ts";
 import type { Effect } from "../machine/effect.ts";
 import type { MachineEvent } from "../machine/event.ts";
 import { Machine } from "../machine/machine.ts";
-import type { AttemptKey, RunId } from "../model/ids.ts";
-import type { StopReason } from "../model/outcome.ts";
+import type { RunId } from "../model/ids.ts";
+import { exitWith, type StopReason } from "../model/outcome.ts";
 import type { Limits } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
-import { type AttemptRecord, lastAttempt } from "../record/attempt-record.ts";
-import { Adoption } from "./adoption.ts";
+import { lastAttempt } from "../record/attempt-record.ts";
 import { Attendant } from "./attendant.ts";
 import { Checker } from "./checker.ts";
 import { Claims } from "./claims.ts";
-import { Lane, type LaneListener } from "./lanes.ts";
+import { Dispatch } from "./dispatch.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Recorder } from "./recorder.ts";
+import { followRequests, type RunRequestLine } from "./requests.ts";
 import { openRun, type OpenRun } from "./run-directory.ts";
 import type { RunCounts } from "./run-event.ts";
 import type { Fact, RunRequest, Services } from "./services.ts";
-import { Starter } from "./starter.ts";
 import { TaskNews } from "./task-news.ts";
 
 /** Pause before a disk that refused is tried again. */
@@ -39,19 +37,19 @@ export interface RunResult {
   readonly recorded: boolean;
 }
 
-type StartEffect = Effect & { type: "start" };
+/** The ends a person vouches for. */
+const RESOLVED_DONE = exitWith({ code: 0, detail: "resolved as done by a person" });
+const RESOLVED_LOST = exitWith({ cause: "lost", detail: "resolved as lost by a person" });
 
 export class Run {
   readonly #request: RunRequest;
   readonly #machine: Machine;
   readonly #services: Services;
-  readonly #starter: Starter;
   readonly #attendant: Attendant;
   readonly #checker: Checker;
-  readonly #adoption: Adoption;
+  readonly #dispatch: Dispatch;
   readonly #news: TaskNews;
   readonly #neighbours: Neighbours;
-  readonly #lanes = new Map<string, Lane>();
   readonly #queue: MachineEvent[] = [];
   readonly #afterFlush: (() => void)[] = [];
   #opened: OpenRun | undefined;
@@ -59,6 +57,7 @@ export class Run {
   #finished = false;
   #outside = false;
   #stopped: StopReason | undefined;
+  #unfollow: (() => void) | undefined;
   #cancelWake: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
   #done: () => void = () => {};
@@ -67,27 +66,35 @@ export class Run {
     this.#request = request;
     this.#machine = new Machine(request.plan.machine);
     this.#services = this.#makeServices();
-    this.#starter = new Starter(this.#services);
     this.#attendant = new Attendant(this.#services);
     this.#checker = new Checker(this.#services, new PQueue({ concurrency: CHECKS }));
-    this.#adoption = new Adoption(this.#services, this.#attendant, this.#lanes);
-    this.#news = new TaskNews(this.#services, this.#attendant, this.#machine);
     this.#neighbours = new Neighbours(this.#services);
-    for (const [name, backend] of request.backends) {
-      this.#lanes.set(name, new Lane(backend, request.ports.clock, this.#laneListener()));
-    }
+    this.#dispatch = new Dispatch(this.#services, {
+      attendant: this.#attendant,
+      checker: this.#checker,
+      neighbours: this.#neighbours,
+      open: () => this.#open(),
+    });
+    this.#news = new TaskNews(this.#services, this.#attendant, this.#machine);
   }
 
-  /** Runs to the end, or until {@link leave}. Called once. */
-  async execute(): Promise<RunResult> {
+  /**
+   * Runs to the end, or until {@link leave}. Called once. With `onlyAdopt` nothing is started: what
+   * an earlier run left behind is brought to its end, `onlyAdopt` being called once that is known.
+   */
+  async execute(onlyAdopt?: (run: Run) => void): Promise<RunResult> {
     const finished = new Promise<void>((resolve) => {
       this.#done = resolve;
     });
     this.#news.started(this.#limits().slots);
-    await this.#adoption.adopt(() => this.#open());
+    await this.#dispatch.adoption.adopt(() => this.#open());
     this.#neighbours.begin();
     const { keepGoing, failFast } = this.#request;
     this.#post({ type: "run/opened", limits: this.#limits(), options: { keepGoing, failFast } });
+    if (onlyAdopt !== undefined) {
+      this.#post({ type: "drain/requested" });
+      onlyAdopt(this);
+    }
     await finished;
     return this.#close();
   }
@@ -102,6 +109,13 @@ export class Run {
   /** Asks some tasks to stop; the others go on. */
   cancel(tasks: readonly number[], how: "graceful" | "forced"): void {
     this.#post({ type: "stop/requested", tasks, how, reason: "user" });
+  }
+
+  /** A person says what became of a task's attempt that nothing can be found out about. */
+  resolve(index: number, as: "lost" | "done"): void {
+    const live = this.#attendant.live(index);
+    if (live === undefined || live.running) return;
+    this.#attendant.end(live, as === "done" ? RESOLVED_DONE : RESOLVED_LOST);
   }
 
   /** Ends the run now and leaves what runs to itself; the next run finds it. */
@@ -128,6 +142,9 @@ export class Run {
       reload: (task) => {
         const trace = lastAttempt(layout, task, ports.fileSystem)?.result?.trace;
         if (trace !== undefined) request.traces.overlay([[task, trace]]);
+      },
+      missing: () => {
+        this.#outside = true;
       },
       outside: (message, task) => this.#trouble(message, task),
       warn: (message, task) => this.#warn(message, task),
@@ -179,7 +196,7 @@ export class Run {
       return false;
     }
     for (const action of this.#afterFlush.splice(0)) action();
-    for (const lane of this.#lanes.values()) lane.send();
+    this.#dispatch.send();
     return true;
   }
 
@@ -189,18 +206,14 @@ export class Run {
         this.#checker.check(effect.task);
         break;
       case "start":
-        this.#start(effect);
+        this.#dispatch.start(effect);
         break;
       case "resubmit":
-        this.#resubmit(effect.task);
+        this.#dispatch.resubmit(effect.task);
         break;
-      case "stop": {
-        const live = this.#attendant.live(effect.task);
-        if (live === undefined) break;
-        live.stop = effect.reason;
-        this.#lane(effect.task).stop(live.record.key, effect.how, effect.reason);
+      case "stop":
+        this.#dispatch.stop(effect);
         break;
-      }
       case "wake":
         this.#wake(effect.at);
         break;
@@ -218,93 +231,6 @@ export class Run {
     }
   }
 
-  #start(effect: StartEffect): void {
-    const task = this.#task(effect.task);
-    const checked = this.#checker.result(effect.task);
-    if (checked === undefined) throw new Error(`${task.id} was started without being checked`);
-    try {
-      this.#open();
-      const start = this.#starter.start(effect, checked);
-      if (start.type === "prepared") this.#submit(effect.task, start.record, start.job);
-      else if (start.type === "orphan") {
-        void this.#adoption.adoptOne(effect.task, start.attempt);
-      } else {
-        this.#post({ type: "task/held", task: effect.task });
-        if (start.type === "held") this.#neighbours.waitFor(effect.task, start.by);
-        else this.#checker.refresh(effect.task);
-      }
-    } catch (error) {
-      this.#trouble(`cannot start: ${(error as Error).message}`, task);
-      const serial = checked.lastSerial + 1;
-      const { message } = error as Error;
-      this.#post({ type: "attempt/claimed", task: effect.task, serial });
-      this.#post({
-        type: "attempt/refused",
-        task: effect.task,
-        serial,
-        failure: "rejected",
-        retryAfterMs: undefined,
-        message,
-      });
-    }
-  }
-
-  #submit(index: number, record: AttemptRecord, job: Job): void {
-    const { recorder } = this.#services;
-    const { key, attempt, reason, serial, task, wall } = record;
-    recorder.fact({ type: "attempt/claimed", task: task.id, key, attempt, reason, wall });
-    this.#attendant.admit(index, record, job.paths.attempt, { job });
-    this.#post({ type: "attempt/claimed", task: index, serial });
-    this.#lane(index).add(job);
-  }
-
-  #resubmit(index: number): void {
-    const live = this.#attendant.live(index);
-    if (live?.job !== undefined) this.#lane(index).sendAgain(live.job);
-  }
-
-  #laneListener(): LaneListener {
-    const find = (key: AttemptKey): ReturnType<Attendant["live"]> => this.#attendant.byKey(key);
-    return {
-      submitted: (key: AttemptKey, handle: Handle) => {
-        const live = find(key);
-        if (live === undefined) return;
-        live.handle = handle;
-        if (!this.#lane(live.index).backend.capabilities.local) {
-          this.#services.recorder.fact({ type: "attempt/submitted", key, handle });
-        }
-        this.#post({ type: "attempt/submitted", task: live.index, serial: live.record.serial });
-      },
-      refused: (key: AttemptKey, failure: BackendFailure) => {
-        const live = find(key);
-        if (live !== undefined) this.#refused(live.index, failure);
-      },
-      observed: (key: AttemptKey, observation: Observation) => {
-        const live = find(key);
-        if (live !== undefined) this.#attendant.observe(live, observation);
-      },
-      stopFailed: (key: AttemptKey, failure: BackendFailure) => {
-        const live = find(key);
-        this.#warn(`could not be asked to stop: ${failure.message}`, live?.record.task);
-      },
-    };
-  }
-
-  #refused(index: number, failure: BackendFailure): void {
-    const live = this.#attendant.live(index);
-    if (live === undefined) return;
-    if (failure.type !== "unavailable") this.#attendant.abandon(live, failure.message);
-    this.#post({
-      type: "attempt/refused",
-      task: index,
-      serial: live.record.serial,
-      failure: failure.type,
-      retryAfterMs: failure.type === "unavailable" ? failure.retryAfterMs : undefined,
-      message: failure.message,
-    });
-    if (failure.type === "misconfigured") this.#outside = true;
-  }
-
   #wake(at: number): void {
     this.#cancelWake?.();
     const { clock } = this.#services;
@@ -313,21 +239,21 @@ export class Run {
     );
   }
 
-  #task(index: number): Task {
-    const task = this.#services.tasks[index];
-    if (task === undefined) throw new Error(`no task has the index ${index}`);
-    return task;
-  }
-
-  #lane(index: number): Lane {
-    const name = this.#task(index).backend;
-    const lane = this.#lanes.get(name);
-    if (lane === undefined) throw new Error(`backend ${name} was not opened`);
-    return lane;
-  }
-
   #open(): void {
-    this.#opened ??= openRun(this.#services);
+    if (this.#opened !== undefined) return;
+    this.#opened = openRun(this.#services);
+    const { layout, run, ports } = this.#request;
+    this.#unfollow = followRequests(layout, run, ports, (asked) => this.#take(asked));
+  }
+
+  #take(asked: RunRequestLine): void {
+    const names = asked.type === "cancel" ? asked.tasks : [asked.task];
+    const indices = names.flatMap((name) => {
+      const index = this.#services.tasks.findIndex(({ id }) => id === name);
+      return index < 0 ? [] : [index];
+    });
+    if (asked.type === "cancel") this.cancel(indices, asked.how);
+    else for (const index of indices) this.resolve(index, asked.as);
   }
 
   #warn(message: string, task?: Task): void {
@@ -350,10 +276,11 @@ export class Run {
   async #close(): Promise<RunResult> {
     this.#cancelWake?.();
     this.#cancelRetry?.();
+    this.#unfollow?.();
     this.#neighbours.close();
     this.#attendant.close();
     await this.#attendant.idle();
-    for (const lane of this.#lanes.values()) lane.close();
+    this.#dispatch.close();
     const counts = this.#news.counts();
     const exitCode = this.#exitCode(counts);
     this.#services.recorder.emit({ type: "run/ended", counts, exitCode });

@@ -74,6 +74,8 @@ export interface Services {
   afterFlush(action: () => void): void;
   /** Takes over what another run has found out about a task. */
   reload(task: TaskKey): void;
+  /** Something a backend needs is not there: the run ends with code 4. */
+  missing(): void;
   /** Something outside refused to work; the run starts nothing more and ends with code 4. */
   outside(message: string, task?: Task): void;
   warn(message: string, task?: Task): void;

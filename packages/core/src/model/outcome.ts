@@ -47,6 +47,23 @@ export interface Exit {
   readonly detail: string | undefined;
 }
 
+/** An exit of which only this is known. */
+export const exitWith = (known: Partial<Exit>): Exit => ({
+  code: undefined,
+  signal: undefined,
+  action: undefined,
+  stopped: undefined,
+  cause: undefined,
+  startedAt: undefined,
+  endedAt: undefined,
+  durationMs: undefined,
+  node: undefined,
+  usage: undefined,
+  leaky: false,
+  detail: undefined,
+  ...known,
+});
+
 export type FailureKind =
   | "exit"
   | "signal"
