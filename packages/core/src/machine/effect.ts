@@ -19,6 +19,10 @@ export type Effect =
     }
   /** Submit the claimed attempt again (the backend was unavailable). */
   | { readonly type: "resubmit"; readonly task: number; readonly serial: number }
+  /**
+   * Ask the attempt to stop. When its backend has not accepted it: make sure that it never starts and
+   * answer `attempt/ended` with `cancelled`, or `attempt/unknown` when that cannot be made sure.
+   */
   | {
       readonly type: "stop";
       readonly task: number;
@@ -38,7 +42,7 @@ export type Effect =
       readonly reason: RestartReason;
       readonly outcome: Outcome;
     }
-  /** Every task is final (or unknown, with nothing else left to do); nothing more will be asked. */
+  /** Every task is final; nothing more will be asked. */
   | { readonly type: "finished" };
 
 export type FinalState =
