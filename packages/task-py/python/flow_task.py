@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterable, Iterator, List, NoReturn, Optional, Set, Tuple, TypeVar
 
     T = TypeVar("T")
+    Values = Dict[str, Any]
+else:
+    Values = dict
 
 __all__ = [
     "ClusterStateManager",
@@ -133,7 +136,7 @@ def _rank() -> int:
 # --- parameters -----------------------------------------------------------------------------------
 
 
-class Params(dict):
+class Params(Values):
     """Parameters by attribute or key, nested where their names have dots, and read-only.
 
     A value has the type its text has in YAML: ``10`` is an int, ``10.`` and ``1e-3`` are floats,
@@ -155,7 +158,7 @@ class Params(dict):
 
     def raw(self, name: str) -> str:
         """The text of a parameter as it was written; `name` may have dots."""
-        return self.__dict__["_texts"][name]
+        return str(self.__dict__["_texts"][name])
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("parameters are read-only; copy them with dict(params)")
@@ -394,7 +397,7 @@ class Checkpoints:
     def step(self) -> Optional[int]:
         """Step of the latest complete checkpoint; ``None`` without one."""
         for found in self._complete("ckpt"):
-            return found["step"]
+            return int(found["step"])
         return _number("FLOW_CHECKPOINT_STEP")
 
     def keep(self, last: Optional[int] = 2, best: Optional[Tuple[str, str]] = None) -> None:
@@ -429,7 +432,7 @@ class Checkpoints:
     def latest(self, name: str = "ckpt") -> Optional[str]:
         """Path of the latest complete checkpoint; ``None`` without one."""
         for found in self._complete(name):
-            return found["path"]
+            return str(found["path"])
         reported = os.environ.get("FLOW_CHECKPOINT")
         return reported if name == "ckpt" and reported and os.path.exists(reported) else None
 
@@ -1277,6 +1280,7 @@ class _Runner:
 
     def take_signals(self, seconds: float) -> None:
         """Waits for signals at most that long and obeys all that are there."""
+        info: Optional[Any]
         if seconds == float("inf"):
             info = self.signal.sigwaitinfo(self.mask)
         else:
