@@ -206,8 +206,9 @@ function putAway(
   } else {
     restoreAside(record.task, aside, layout, files);
   }
+  // An empty scratch folder stays: removing one costs more than all the rest of a short attempt.
   const scratch = `${directory}/${ATTEMPT_FILES.scratch}`;
-  if (!files.removeDirectory(scratch)) files.removeTree(scratch);
+  if (!isEmpty(scratch, files)) files.removeTree(scratch);
 }
 
 /** Where the attempt's old targets wait. */
