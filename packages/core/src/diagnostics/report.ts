@@ -11,9 +11,11 @@ export interface Explanation {
   readonly related?: readonly Related[];
 }
 
-/** Where the parts of the loader put what they find. */
+/** Where the parts of the loader put what they find: of one kind, one per place. */
 export class Report {
   readonly #found: Diagnostic[] = [];
+  /** Code and place of what was found: the members of a matrix would each say it. */
+  readonly #places = new Set<string>();
   #errors = 0;
 
   /** In the order in which they were found. */
@@ -27,7 +29,6 @@ export class Report {
   }
 
   error(code: DiagnosticCode, span: Span | undefined, message: string, more?: Explanation): void {
-    this.#errors += 1;
     this.#add("error", code, span, message, more);
   }
 
@@ -42,6 +43,12 @@ export class Report {
     message: string,
     more: Explanation | undefined,
   ): void {
+    if (span !== undefined) {
+      const place = `${code} ${span.file} ${span.start} ${span.end}`;
+      if (this.#places.has(place)) return;
+      this.#places.add(place);
+    }
+    if (severity === "error") this.#errors += 1;
     this.#found.push({
       code,
       severity,

@@ -1,7 +1,7 @@
 // A flow file, with its includes, parameters and environment, to a project; or to diagnostics that
 // point into the files. Reads, never writes, and runs nothing.
 
-import { dirname } from "node:path/posix";
+import { basename, dirname } from "node:path/posix";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { Report } from "../diagnostics/report.ts";
 import type { SourceFile } from "../diagnostics/source.ts";
@@ -75,22 +75,21 @@ function chooseFile(request: LoadRequest, report: Report): string | undefined {
   const found = findFlowFile(request.directory, request.fileSystem);
   if (found.kind === "found") return found.file;
   if (found.kind === "several") {
-    const names = found.files.map((path) => `  ${path}`).join("\n");
+    const names = found.files.map((path) => basename(path)).join(", ");
     report.error(
       "ambiguous-flow-file",
       undefined,
-      `there are several flow files, and none is called flow.yaml:\n${names}`,
+      `there are several flow files in ${dirname(found.files[0] ?? "")}, and none is called flow.yaml: ${names}`,
       {
         fix: "Say which one with -f.",
       },
     );
   } else {
-    const [first = "", ...above] = found.searched;
-    const also = above.length === 0 ? "" : ` and the ${above.length} folders above it`;
+    const [first = ""] = found.searched;
     report.error(
       "no-flow-file",
       undefined,
-      `there is no flow.yaml and no *.flow.yaml in ${first}${also}`,
+      `there is no flow.yaml and no *.flow.yaml in ${first} or in a folder above it`,
       {
         fix: "Name a file with -f, go to the project with -C, or write one with `flow init`.",
       },

@@ -38,6 +38,7 @@ type Dimension = readonly Values[];
 /** All members of `node`; reports and leaves out what is wrong. */
 export function expandMatrix(node: MapNode, filling: Filling): Matrix {
   const { report } = filling;
+  const before = report.errors;
   const dimensions: Dimension[] = [];
   const axisNames: string[] = [];
   for (const [name, { key, value }] of node.entries) {
@@ -61,7 +62,7 @@ export function expandMatrix(node: MapNode, filling: Filling): Matrix {
   let rows = dimensions.length === 0 ? [] : product(dimensions);
   rows = exclude(rows, child(node, "exclude"), axisNames, filling);
   const members = include(rows, child(node, "include"), axisNames, filling);
-  if (members.length === 0) {
+  if (members.length === 0 && report.errors === before) {
     report.error("empty-matrix", spanOf(node), "this matrix has no members", {
       fix: "Give each axis at least one value, and check `exclude`.",
     });

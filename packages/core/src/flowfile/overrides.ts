@@ -19,9 +19,10 @@ export function paramOverrides(
   if (request.paramsFile !== undefined)
     readParamsFile(request.paramsFile, overrides, reader, report);
   for (const { name, raw } of request.params) {
-    const index = reader.addText(`-p ${name}`, raw);
-    const span = { file: index, start: 0, end: raw.length };
-    const value = readValue(name, raw, index, report);
+    const before = `-p ${name}=`;
+    const index = reader.addText("command line", before + raw);
+    const span = { file: index, start: "-p ".length, end: before.length - 1 };
+    const value = readValue(raw, before.length, index, report);
     if (value !== undefined) overrides.push({ name, value, span });
   }
   return overrides;
@@ -53,18 +54,14 @@ function flatten(map: MapNode, prefix: string, overrides: ParamOverride[]): void
   }
 }
 
-function readValue(name: string, raw: string, file: number, report: Report): Node | undefined {
-  const place = { file, start: 0, end: raw.length };
-  if (raw.startsWith("[")) return readDocument(raw, file, report);
+/** `offset`: where the value starts on the command line. */
+function readValue(raw: string, offset: number, file: number, report: Report): Node | undefined {
+  const place = { file, start: offset, end: offset + raw.length };
+  if (raw.startsWith("[")) return readDocument(" ".repeat(offset) + raw, file, report);
   if (/(?:^|[^\\])(?:\\\\)*,/.test(raw) || /^-?\d+\.\.-?\d+$/.test(raw)) {
-    report.error(
-      "param-sweep",
-      place,
-      `\`-p ${name}=${raw}\` names several values, and a run has one`,
-      {
-        fix: "Write a literal comma as `\\,` and a list as `[a, b]`; run over several values with a matrix.",
-      },
-    );
+    report.error("param-sweep", place, `\`${raw}\` names several values, and a run has one`, {
+      fix: "Write a literal comma as `\\,` and a list as `[a, b]`; run over several values with a matrix.",
+    });
     return undefined;
   }
   const text = raw.replaceAll("\\,", ",");

@@ -92,7 +92,7 @@ export class FileReader {
     if (bytes === undefined) {
       this.noteAbsent(path);
       this.#report.error(code, at, `there is no ${what} \`${shown}\``, {
-        fix: this.#whereLooked(path),
+        fix: this.#whereLooked(path, code === "no-flow-file"),
       });
       return undefined;
     }
@@ -106,13 +106,11 @@ export class FileReader {
     return inside.startsWith("..") || inside === "" ? path : inside;
   }
 
-  #whereLooked(path: string): string {
-    const folder = dirname(path);
-    const names = flowFilesIn(folder, this.#fileSystem).map((file) => basename(file));
-    const near = didYouMean(basename(path), names);
-    if (near !== undefined) return near;
-    const there = names.length === 0 ? "" : ` There is: ${names.slice(0, 8).join(", ")}.`;
-    return `Looked for ${path}.${there}`;
+  #whereLooked(path: string, isFlowFile: boolean): string {
+    const flowFiles = flowFilesIn(dirname(path), this.#fileSystem).map((file) => basename(file));
+    const near = didYouMean(basename(path), flowFiles);
+    const there = isFlowFile && flowFiles.length > 0 ? ` There is: ${flowFiles.join(", ")}.` : "";
+    return `Looked for ${path}.${near === undefined ? there : ` ${near}`}`;
   }
 
   #flowFile(file: string, at: Span | undefined, code: DiagnosticCode): MapNode | undefined {

@@ -11,16 +11,29 @@ export interface YamlProblem {
 }
 
 const LEADING: Readonly<Record<string, string>> = {
-  "!": "a tag",
-  "&": "an anchor",
-  "*": "an alias",
-  "[": "a list",
-  "{": "a map",
-  "%": "a directive",
-  "@": "a reserved character",
-  "`": "a reserved character",
-  ">": "folded text",
-  "|": "literal text",
+  "!": "YAML reads a leading `!` as a tag",
+  "&": "YAML reads a leading `&` as an anchor",
+  "*": "YAML reads a leading `*` as an alias",
+  "[": "YAML reads a leading `[` as the start of a list",
+  "{": "YAML reads a leading `{` as the start of a map",
+  ">": "YAML reads a leading `>` as the start of folded text",
+  "|": "YAML reads a leading `|` as the start of literal text",
+  "%": "YAML reserves a leading `%`",
+  "@": "YAML reserves a leading `@`",
+  "`": "YAML reserves a leading backquote",
+};
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: "a tab indents this line",
+  BAD_INDENT: "this line is indented unlike those it belongs to",
+  BLOCK_AS_IMPLICIT_KEY: "there are two keys on one line",
+  MULTILINE_IMPLICIT_KEY: "a key must stand on one line",
+};
+
+const FIXES: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: "Indent with spaces.",
+  BLOCK_AS_IMPLICIT_KEY: "Quote the text if it holds a colon followed by a space.",
+  MULTILINE_IMPLICIT_KEY: "Check the indentation, and whether a `:` is missing.",
 };
 
 /** Reports `problem` in the terms of what was probably meant. */
@@ -32,42 +45,43 @@ export function explainYamlError(
 ): void {
   const start = Math.min(problem.pos[0], Math.max(0, text.length - 1));
   const line = lineAround(text, start);
+  if (explainTemplate(line, file, report)) return;
+  if (problem.code !== "TAB_AS_INDENT" && explainLine(line, file, report)) return;
+  const quote = /closing ["'](?=quote)/.exec(problem.message)?.[0].at(-1);
+  if (quote !== undefined) {
+    const opening = text.lastIndexOf(quote, start - 1);
+    const span = { file, start: opening, end: opening + 1 };
+    report.error("yaml-syntax", span, "this quote is not closed", {
+      fix: `Add the closing ${quote}, or quote the whole text with the other kind of quotes.`,
+    });
+    return;
+  }
   const span = { file, start, end: Math.max(start + 1, problem.pos[1]) };
-  const item = /^(\s*(?:- +)*(?:[\w.-]+: +)?)(.*\S)\s*$/.exec(line.text);
-  const [prefix, value] = [item?.[1] ?? "", item?.[2] ?? ""];
-  const inFlow = /^[[{]/.test(value) || /[[{][^\]}]*\$\{\{/.test(value.replaceAll("${{", "\u0000"));
-  const template = line.text.indexOf("${{");
-  if (template !== -1 && (inFlow || /[[{].*\$\{\{/.test(line.text)) && !/^\$\{\{/.test(value)) {
-    report.error(
-      "template-in-flow",
-      { file, start: line.start + template, end: line.start + template + 3 },
-      "inside `[ ]` and `{ }` YAML reads the braces of a template as a map",
-      { fix: `Quote the text that holds the template: ${quoteAroundTemplates(line.text.trim())}` },
-    );
-    return;
-  }
-  const leading = LEADING[value[0] ?? ""];
-  if (leading !== undefined && problem.code !== "TAB_AS_INDENT") {
-    const at = line.start + prefix.length;
-    report.error(
-      "yaml-eats-shell",
-      { file, start: at, end: at + value.length },
-      `YAML reads a leading \`${value[0] ?? ""}\` as the start of ${leading}`,
-      { fix: `If it is text, quote it: ${prefix.trimStart()}${quoteYaml(value)}` },
-    );
-    return;
-  }
-  if (problem.code === "TAG_RESOLVE_FAILED") {
-    report.error(
-      "unknown-tag",
-      span,
-      `${lower(problem.message)}; flow files use no tags of their own`,
-    );
-    return;
-  }
-  report.error("yaml-syntax", span, `this is not YAML: ${lower(problem.message)}`, {
-    fix: fixFor(problem.code),
-  });
+  const message = MESSAGES[problem.code] ?? lower(problem.message);
+  const code = problem.code === "TAG_RESOLVE_FAILED" ? "unknown-tag" : "yaml-syntax";
+  report.error(code, span, `this is not YAML: ${message}`, { fix: FIXES[problem.code] });
+}
+
+/**
+ * Reports that YAML took the leading character of the value on the line of `at` for itself; false
+ * when the line does not look like that.
+ */
+export function explainEaten(
+  at: { readonly file: number; readonly start: number },
+  text: string,
+  report: Report,
+): boolean {
+  return explainLine(lineAround(text, Math.max(0, at.start - 1)), at.file, report);
+}
+
+/** The same for an anchor that nothing refers to, at the start of a list item. */
+export function explainUnusedAnchor(
+  at: { readonly file: number; readonly start: number },
+  text: string,
+  report: Report,
+): void {
+  const line = lineAround(text, Math.max(0, at.start - 1));
+  if (/^\s*(?:- +)+&/.test(line.text)) explainLine(line, at.file, report);
 }
 
 /** A text as a single-quoted YAML scalar. */
@@ -75,26 +89,65 @@ export function quoteYaml(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-function fixFor(code: string): string | undefined {
-  if (code === "TAB_AS_INDENT") return "Indent with spaces.";
-  if (code === "BLOCK_AS_IMPLICIT_KEY" || code === "MULTILINE_IMPLICIT_KEY") {
-    return "Quote the text if it holds a colon followed by a space; else check the indentation.";
-  }
-  return undefined;
+interface Line {
+  readonly start: number;
+  readonly text: string;
 }
 
-/** Puts quotes around the words of a flow list that hold templates. */
-function quoteAroundTemplates(line: string): string {
-  return line.replace(
-    /[^\s,[\]{}"'][^,[\]{}"']*\$\{\{[^}]*\}\}[^,\]}"']*|\$\{\{[^}]*\}\}[^,\]}"']*/g,
-    (word) => `"${word.trimEnd()}"${word.slice(word.trimEnd().length)}`,
-  );
-}
-
-function lineAround(text: string, offset: number): { start: number; text: string } {
+function lineAround(text: string, offset: number): Line {
   const start = text.lastIndexOf("\n", offset - 1) + 1;
   const end = text.indexOf("\n", start);
   return { start, text: text.slice(start, end === -1 ? undefined : end) };
+}
+
+/** The line without its indentation, dashes and key, and what comes before. */
+function split(line: string): readonly [string, string] {
+  const item = /^(\s*(?:- +)*(?:[\w.-]+: +)?)(.*\S)\s*$/.exec(line);
+  return [item?.[1] ?? "", item?.[2] ?? ""];
+}
+
+function explainLine(line: Line, file: number, report: Report): boolean {
+  const [prefix, value] = split(line.text);
+  const message = LEADING[value.charAt(0)];
+  if (message === undefined) return false;
+  const start = line.start + prefix.length;
+  report.error("yaml-eats-shell", { file, start, end: start + value.length }, message, {
+    fix: `If it is text, quote it: ${prefix.trimStart()}${quoteYaml(value)}`,
+  });
+  return true;
+}
+
+function explainTemplate({ start, text }: Line, file: number, report: Report): boolean {
+  const at = text.indexOf("${{");
+  const before = text.slice(0, Math.max(0, at));
+  if (at === -1 || !/[[{]/.test(before.replaceAll(/"[^"]*"|'[^']*'/g, ""))) return false;
+  report.error(
+    "template-in-flow",
+    { file, start: start + at, end: start + at + 3 },
+    "inside `[ ]` and `{ }` YAML reads the braces of a template as a map",
+    { fix: `Quote the text that holds the template: ${quoteTemplates(text.trim())}` },
+  );
+  return true;
+}
+
+/** Quotes each word of a flow list or map that holds a template. */
+function quoteTemplates(line: string): string {
+  let result = "";
+  let end = 0;
+  for (const match of line.matchAll(/\$\{\{.*?\}\}/g)) {
+    if (match.index < end) continue;
+    let start = match.index;
+    while (start > end && !/[\s,[\]{}"']/.test(line.charAt(start - 1))) start -= 1;
+    let stop = match.index + match[0].length;
+    while (stop < line.length && !/[,\]}"']/.test(line.charAt(stop))) {
+      stop = line.startsWith("${{", stop) ? line.indexOf("}}", stop) + 2 : stop + 1;
+    }
+    const word = line.slice(start, stop);
+    const isQuoted = /["']/.test(line.charAt(start - 1));
+    result += line.slice(end, start) + (isQuoted ? word : `"${word.trimEnd()}"`);
+    end = start + (isQuoted ? word : word.trimEnd()).length;
+  }
+  return result + line.slice(end);
 }
 
 function lower(message: string): string {

@@ -7,7 +7,7 @@ import { Composer, isAlias, isMap, isPair, isScalar, Lexer, Parser } from "yaml"
 import type { Report } from "../../diagnostics/report.ts";
 import type { Span } from "../../model/task.ts";
 import type { ListNode, MapEntry, MapNode, Node, ScalarNode } from "./node.ts";
-import { explainYamlError } from "./yaml-error.ts";
+import { explainEaten, explainUnusedAnchor, explainYamlError } from "./yaml-error.ts";
 
 const OPTIONS = {
   version: "1.2",
@@ -32,7 +32,7 @@ export function readYaml(
 ): Node | undefined {
   const document = compose(text, file, maxDepth, report);
   if (document === undefined || document.contents === null) return undefined;
-  return new Converter(text, file, report).convert(document.contents);
+  return new Converter(text, file, report).document(document.contents);
 }
 
 function compose(
@@ -48,6 +48,7 @@ function compose(
   const limit = maxDepth + 1;
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) documents.push(...composer.next(token));
+    if (documents.length > 1) break;
     if (parser.stack.length > limit) {
       report.error(
         "too-deep",
@@ -58,8 +59,10 @@ function compose(
       return undefined;
     }
   }
-  for (const token of parser.end()) documents.push(...composer.next(token));
-  documents.push(...composer.end(true, text.length));
+  if (documents.length <= 1) {
+    for (const token of parser.end()) documents.push(...composer.next(token));
+    documents.push(...composer.end(true, text.length));
+  }
   const document = documents[0];
   return document !== undefined && isSound(document, documents[1], text, file, report)
     ? document
@@ -109,6 +112,7 @@ class Converter {
   readonly #report: Report;
   /** Anchors seen so far; undefined while the anchored node is being converted. */
   readonly #anchors = new Map<string, { node: Node; size: number } | undefined>();
+  readonly #unused = new Map<string, Node>();
   #nodes = 0;
   #aliasNodes = 0;
 
@@ -118,13 +122,22 @@ class Converter {
     this.#report = report;
   }
 
-  convert(node: ParsedNode): Node {
+  document(root: ParsedNode): Node {
+    const node = this.#convert(root);
+    // An anchor on a text that nothing refers to was meant as text.
+    for (const unused of this.#unused.values())
+      explainUnusedAnchor(unused, this.#text, this.#report);
+    return node;
+  }
+
+  #convert(node: ParsedNode): Node {
     const { anchor } = node as { anchor?: string };
     if (anchor === undefined) return this.#plain(node);
     this.#anchors.set(anchor, undefined);
     const before = this.#nodes;
     const converted = this.#plain(node);
     this.#anchors.set(anchor, { node: converted, size: this.#nodes - before });
+    if (converted.kind === "scalar") this.#unused.set(anchor, converted);
     return converted;
   }
 
@@ -135,7 +148,7 @@ class Converter {
     const [start, end] = node.range;
     if (isMap(node)) return this.#map(node, start, end);
     const items = node.items.map((item) =>
-      isPair<ParsedNode, ParsedNode | null>(item) ? this.#pairInList(item) : this.convert(item),
+      isPair<ParsedNode, ParsedNode | null>(item) ? this.#pairInList(item) : this.#convert(item),
     );
     return { kind: "list", items, file: this.#file, start, end } satisfies ListNode;
   }
@@ -150,10 +163,14 @@ class Converter {
   #scalar(node: {
     value: unknown;
     source?: string;
+    tag?: string;
     range?: readonly [number, number, number] | null;
   }): ScalarNode {
     const [start, end] = node.range ?? [0, 0];
     const { value } = node;
+    const place = { file: this.#file, start, end };
+    // `! text` is the text alone, and a negation would be lost.
+    if (node.tag === "!") explainEaten(place, this.#text, this.#report);
     const text = node.source ?? "";
     const scalar: ScalarNode = {
       kind: "scalar",
@@ -193,7 +210,7 @@ class Converter {
       const key = this.#scalar(
         isScalar(pair.key) ? pair.key : { value: "", range: pair.key.range },
       );
-      const value = pair.value === null ? nothing(key) : this.convert(pair.value);
+      const value = pair.value === null ? nothing(key) : this.#convert(pair.value);
       if (this.#isUsable(key, entries)) entries.set(key.text, { key, value });
     }
     return { kind: "map", entries, file: this.#file, start, end };
@@ -221,6 +238,7 @@ class Converter {
   #alias(alias: Alias.Parsed): Node {
     const [start, end] = alias.range;
     const target = this.#anchors.get(alias.source);
+    this.#unused.delete(alias.source);
     if (target !== undefined) {
       this.#aliasNodes += target.size;
       // Counted as what it stands for, so that an anchor around it knows its full size.

@@ -6,8 +6,8 @@ import type { Report } from "../../diagnostics/report.ts";
 import { nearest } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../model/task.ts";
 import type { MapNode, Node } from "../document/node.ts";
-import { child, describe, entriesOf, spanOf, toValue } from "../document/node.ts";
-import { quoteYaml } from "../document/yaml-error.ts";
+import { child, describe, entriesOf, isEmpty, spanOf, toValue } from "../document/node.ts";
+import { explainEaten, quoteYaml } from "../document/yaml-error.ts";
 import { fileSchema } from "./file-schema.ts";
 import { keysAt } from "./known-keys.ts";
 import { taskSchema } from "./task-schema.ts";
@@ -59,8 +59,11 @@ function explain(issue: Issue, prefix: Path, context: Context): void {
 function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, context: Context): void {
   const fitting = issue.errors.filter((branch) => !branch.some(isWrongType));
   if (fitting.length === 0) {
-    const expected = [...new Set(issue.errors.flatMap((branch) => branch.flatMap(expectations)))];
-    wrongType(expected, path, context);
+    wrongType(
+      issue.errors.flatMap((branch) => branch.flatMap(expectations)),
+      path,
+      context,
+    );
     return;
   }
   const best = fitting.reduce((a, b) => (weigh(b) < weigh(a) ? b : a));
@@ -81,19 +84,18 @@ function expectations(issue: Issue): readonly string[] {
   return issue.code === "invalid_type" ? [typeName(issue.expected)] : [];
 }
 
-function typeName(type: string): string {
-  const names: Readonly<Record<string, string>> = {
-    string: "text",
-    number: "a number",
-    int: "a whole number",
-    boolean: "`true` or `false`",
-    array: "a list",
-    object: "a map",
-    record: "a map",
-    null: "nothing",
-  };
-  return names[type] ?? type;
-}
+const TYPE_NAMES = new Map([
+  ["string", "text"],
+  ["int", "a whole number"],
+  ["number", "a number"],
+  ["boolean", "`true` or `false`"],
+  ["array", "a list"],
+  ["object", "a map"],
+  ["record", "a map"],
+  ["null", "nothing"],
+]);
+
+const typeName = (type: string): string => TYPE_NAMES.get(type) ?? type;
 
 function explainKeys(keys: readonly string[], path: Path, context: Context): void {
   const node = locate(context.root, path);
@@ -107,7 +109,9 @@ function explainKeys(keys: readonly string[], path: Path, context: Context): voi
     context.report.error(
       "action-is-map",
       spanOf(node),
-      "YAML reads this command as a map, because of the colon followed by a space",
+      context.text.charAt(node.start) === "{"
+        ? "YAML reads this command as a map, because of the leading `{`"
+        : "YAML reads this command as a map, because of the colon followed by a space",
       { fix: `Quote the whole command: - ${quoteYaml(line)}` },
     );
     return;
@@ -155,7 +159,7 @@ function explainValue(issue: Issue, path: Path, context: Context): void {
   } else if (issue.code === "invalid_value") {
     const values = issue.values.map((value) => `\`${String(value)}\``);
     const text = node?.kind === "scalar" ? node.text : "";
-    const near = nearest(text, issue.values.map(String));
+    const near = text.length < 2 ? undefined : nearest(text, issue.values.map(String));
     badValue(`must be ${orList(values)}`, node, path, context, near && `Did you mean \`${near}\`?`);
   } else if (issue.code === "too_small") {
     const least = issue.inclusive === false ? `more than` : `at least`;
@@ -178,8 +182,12 @@ function badValue(
   context.report.error("bad-value", node && spanOf(node), `${show(path)} ${rule}${found}`, { fix });
 }
 
-function wrongType(expected: readonly string[], path: Path, context: Context): void {
+function wrongType(types: readonly string[], path: Path, context: Context): void {
   const node = locate(context.root, path);
+  if (node !== undefined && isEmpty(node) && explainEaten(node, context.text, context.report))
+    return;
+  // In the order of the table, however the schema tries them.
+  const expected = [...new Set(TYPE_NAMES.values())].filter((name) => types.includes(name));
   const found = node === undefined ? "nothing" : describe(node);
   context.report.error(
     "wrong-type",
@@ -202,6 +210,10 @@ function fixType(expected: readonly string[], node: Node | undefined): string | 
   if (node.value === null) return "Give it a value, or remove the key.";
   if (expected.includes("text") && typeof node.value !== "string")
     return `Quote it: "${node.text}"`;
+  if (expected.includes("`true` or `false`") && /^(?:yes|no|on|off)$/i.test(node.text)) {
+    const meant = /^(?:yes|on)$/i.test(node.text) ? "true" : "false";
+    return `YAML 1.2 reads that as text; write ${meant}.`;
+  }
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 // First pass over the tasks: names, matrices, members and their targets, so that the second pass can
 // refer to any of them.
 
+import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { TaskId, TaskKey } from "../../model/ids.ts";
 import type { Target } from "../../model/task.ts";
 import type { MapEntry, MapNode, ScalarNode } from "../document/node.ts";
@@ -166,7 +167,12 @@ class MatrixReader {
     const tasks = child(this.#source.map, "tasks");
     const entry = tasks?.kind === "map" ? tasks.entries.get(name) : undefined;
     if (entry === undefined) {
-      report.error("unknown-task", spanOf(each), `there is no task \`${name}\` in this file`);
+      report.error("unknown-task", spanOf(each), `there is no task \`${name}\` in this file`, {
+        fix: didYouMean(
+          name,
+          [...entriesOf(tasks)].map(([known]) => known),
+        ),
+      });
     } else if (via.includes(name)) {
       report.error(
         "cycle",

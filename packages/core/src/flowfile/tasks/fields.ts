@@ -114,13 +114,17 @@ export class FieldReader {
 
   /** Thousandths of an amount such as 2 or 0.5. */
   milli(node: Node | undefined): number | undefined {
-    const value = this.number(node, "an amount", (number) => number >= 0);
+    const value = this.number(node, "a number from 0", (number) => number >= 0);
     return value === undefined ? undefined : Math.round(value * 1_000);
   }
 
   /** A whole number from zero. */
   count(node: Node | undefined): number | undefined {
-    return this.number(node, "a whole number", (number) => Number.isInteger(number) && number >= 0);
+    return this.number(
+      node,
+      "a whole number from 0",
+      (number) => Number.isInteger(number) && number >= 0,
+    );
   }
 
   number(

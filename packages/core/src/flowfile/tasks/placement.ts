@@ -49,7 +49,7 @@ export function readPools(reader: FieldReader, loading: Loading): PoolRequest {
   const pools: Record<string, number> = {};
   if (node.kind === "map") {
     for (const [name, value] of reader.merged("pools")) {
-      const amount = reader.number(value, "an amount", (number) => number >= 0);
+      const amount = reader.number(value, "a number from 0", (number) => number >= 0);
       if (amount !== undefined && isPool(name, amount, value, loading)) pools[name] = amount;
     }
     return pools;
