@@ -1,50 +1,56 @@
-// `when:` and `require:` as things are when the task is ready: parameters, axes, environment, values
-// other tasks saved.
+// `when:` and `require:` as things are when the task is ready, the values it uses read from their files.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConditionVerdict } from "../engine/services.ts";
-import { evaluate, type Value } from "../flowfile/expression/evaluate.ts";
-import { parseExpression } from "../flowfile/expression/parse.ts";
+import { holds } from "../flowfile/expression/condition.ts";
 import type { Plan } from "../graph/plan.ts";
+import type { TaskId } from "../model/ids.ts";
 import type { Condition, Task } from "../model/task.ts";
 
-/** For one plan and environment; what it reads, it reads when it is asked. */
+/** For one plan and environment. */
 export function evaluateCondition(
   plan: Plan,
   env: Readonly<Record<string, string | undefined>>,
 ): (condition: Condition, task: Task) => ConditionVerdict {
-  const { params } = plan.project;
-  return (condition, task) => {
-    const parsed = parseExpression(condition.expression);
-    if (!parsed.ok) return { problem: parsed.error.message };
-    const scope = (name: string): Value | undefined => {
-      const [head, ...rest] = name.split(".");
-      const key = rest.join(".");
-      if (head === "params") return task.params[key] ?? params[key] ?? task.axes[key];
-      if (head === "matrix") return task.axes[key];
-      if (head === "env") return env[key];
-      if (head === "uses") return usedValue(plan, task, key);
-      if (head === "task") return { id: task.id, name: task.template, slug: task.slug }[key];
+  const valuesFiles = new Map(plan.tasks.map(({ id, values }) => [id, values]));
+  const readValues = (task: TaskId): unknown => {
+    const file = valuesFiles.get(task);
+    if (file === undefined) return undefined;
+    try {
+      return JSON.parse(readFileSync(join(plan.project.root, file), "utf8"));
+    } catch {
       return undefined;
-    };
-    return { holds: evaluate(parsed.value, scope) };
+    }
+  };
+  return ({ expression }, task) => {
+    const verdict = holds(expression, task, { env, uses: usedValues(task, readValues) });
+    return verdict.ok ? { holds: verdict.value } : { problem: verdict.error };
   };
 }
 
-/** A value another task saved, by the name this task uses it under; undefined when there is none yet. */
-function usedValue(plan: Plan, task: Task, name: string): Value | undefined {
-  const use = task.uses.find((one) => name === one.name || name.startsWith(`${one.name}.`));
-  const [from] = use?.from ?? [];
-  const file = plan.tasks.find(({ id }) => id === from)?.values;
-  if (use === undefined || file === undefined) return undefined;
-  try {
-    let value: unknown = JSON.parse(readFileSync(join(plan.project.root, file), "utf8"));
-    const inner = name.slice(use.name.length + 1);
-    const path = [...(use.key?.split(".") ?? []), ...(inner === "" ? [] : inner.split("."))];
-    for (const part of path) value = (value as Record<string, unknown>)[part];
-    return typeof value === "object" ? JSON.stringify(value) : (value as Value);
-  } catch {
-    return undefined;
-  }
+/** What the task uses, by name; values that are not there yet are left out. */
+function usedValues(
+  task: Task,
+  readValues: (task: TaskId) => unknown,
+): Readonly<Record<string, unknown>> {
+  const entries = task.uses.map(({ name, from, gathered, key }) => {
+    const values = from.map((id) => [id, pick(readValues(id), key)] as const);
+    return [name, gathered ? Object.fromEntries(values) : values[0]?.[1]] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The part of a values file that a dotted key names; all of it without a key. */
+function pick(values: unknown, key: string | undefined): unknown {
+  if (key === undefined) return values;
+  return key
+    .split(".")
+    .reduce<unknown>(
+      (part, name) =>
+        typeof part === "object" && part !== null
+          ? (part as Record<string, unknown>)[name]
+          : undefined,
+      values,
+    );
 }

@@ -1,11 +1,11 @@
 // From a plan to its result on this machine: traces, inspector and run put together.
 
-import { layout as layoutOf, type Layout } from "../engine/layout.ts";
+import type { Backend } from "../backend/backend.ts";
+import { type Layout, layout as layoutOf } from "../engine/layout.ts";
 import { type DamagedJournal, openTraces } from "../engine/open-traces.ts";
 import type { RunListener } from "../engine/recorder.ts";
 import { Run } from "../engine/run.ts";
 import type { RunRequest } from "../engine/services.ts";
-import type { Backend } from "../backend/backend.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { RunId } from "../model/ids.ts";
 import type { Task } from "../model/task.ts";

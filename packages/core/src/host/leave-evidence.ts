@@ -2,9 +2,10 @@
 // signatures alone.
 
 import type { Plan } from "../graph/plan.ts";
-import type { Inspector } from "../trace/inspect.ts";
-import { cacheName, type PlanInputs } from "../trace/plan-cache.ts";
 import { nodeFileSystem } from "../ports/node/file-system.ts";
+import { cacheName } from "../trace/cache-name.ts";
+import type { Inspector } from "../trace/inspect.ts";
+import type { PlanInputs } from "../trace/plan-cache.ts";
 import { recordEvidence } from "../trace/record-evidence.ts";
 import type { ProjectState } from "./execute.ts";
 

@@ -7,42 +7,17 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import type { SourceFile } from "../diagnostics/source.ts";
 import { layout as layoutOf } from "../engine/layout.ts";
-import { complete, type Frozen, type Plan, type PlanOptions } from "../graph/plan.ts";
-import type { BackendChecks } from "../flowfile/load.ts";
 import type { TaskGraph } from "../graph/build.ts";
+import { complete, type Frozen, type Plan } from "../graph/plan.ts";
 import type { Project } from "../model/project.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { nodeClock } from "../ports/node/clock.ts";
 import { nodeFileSystem } from "../ports/node/file-system.ts";
 import { loadPlan, type PlanInputs, savePlan } from "../trace/plan-cache.ts";
+import { type PlanRequest, type ProjectRequest, requestText } from "./plan-request.ts";
 
-/** What names a project and its parameters. */
-export interface ProjectRequest {
-  /** Where the person stands; absolute. */
-  readonly directory: string;
-  /** Absolute; absent: looked for. */
-  readonly file: string | undefined;
-  readonly params: readonly { readonly name: string; readonly raw: string }[];
-  /** Absolute; absent: none. */
-  readonly paramsFile: string | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /**
-   * Loads the plug-ins of these types and packages, for a flow file at this path, to check the parts
-   * that are a backend's own. Absent: those parts are not checked.
-   */
-  readonly loadChecks?:
-    | ((uses: readonly string[], file: string) => Promise<BackendChecks>)
-    | undefined;
-}
-
-export interface PlanRequest extends ProjectRequest {
-  readonly selectors: readonly string[];
-  /** Leave out what the selected tasks depend on. */
-  readonly only: boolean;
-  readonly options: PlanOptions;
-  /** flow's version; a plan made by another one is made anew. */
-  readonly version: string;
-}
+export type { PlanRequest, ProjectRequest } from "./plan-request.ts";
+export { requestText } from "./plan-request.ts";
 
 /** Why there is no plan, with the sources its diagnostics point into. */
 export interface LoadFailure {
@@ -68,14 +43,6 @@ export interface OpenedPlan {
   readonly secretValues: Readonly<Record<string, string>>;
   /** Keeps the plan for the next time; a no-op for one that came from there. Writes. */
   keep(): void;
-}
-
-/** Everything asked, as one text: the key of what is cached for it. */
-export function requestText(request: PlanRequest): string {
-  const { directory, file, params, paramsFile, selectors, only, options, version } = request;
-  const where = file ?? directory;
-  const { backend } = options;
-  return JSON.stringify([1, version, where, params, paramsFile, selectors, only, backend]);
 }
 
 /** Reads the flow file and builds its graph. Never writes. */
