@@ -82,4 +82,4 @@ export { nodeClock } from "./ports/node/clock.ts";
 export { nodeFileSystem } from "./ports/node/file-system.ts";
 export { lastAttempt } from "./record/attempt-record.ts";
 export { checkEvidence } from "./trace/evidence.ts";
-export { cacheName } from "./trace/plan-cache.ts";
+export { cacheName } from "./trace/cache-name.ts";

@@ -1,7 +1,7 @@
 // `flow run`: what changed is run. When a note of the last run proves that nothing has changed, this
 // module is all that is loaded.
 
-import { cacheName, checkEvidence, layout, requestText } from "@flow/core";
+import { cacheName, checkEvidence, layout, requestText } from "@flow/core/fresh";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";

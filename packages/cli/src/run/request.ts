@@ -1,7 +1,8 @@
 // What an invocation asks of a project, shared by every verb that reads one.
 
 import { dirname, resolve } from "node:path";
-import { findFlowFile, nodeFileSystem, type PlanRequest, type ProjectRequest } from "@flow/core";
+import type { PlanRequest, ProjectRequest } from "@flow/core";
+import { findFlowFile, nodeFileSystem } from "@flow/core/fresh";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { VERSION } from "../version.ts";

@@ -4,6 +4,7 @@
 import type { Frozen } from "../graph/plan.ts";
 import { decodePlan, encodePlan } from "../graph/plan.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { cacheName } from "./cache-name.ts";
 import { sha256 } from "./fingerprint.ts";
 
 /** What a plan was made from. */
@@ -32,10 +33,6 @@ interface Header {
 }
 
 const keptFiles = 24;
-
-/** File name (without directory) under which the answer to a request is kept. */
-export const cacheName = (kind: "plan" | "fresh", request: string): string =>
-  `${kind}-${sha256(request).slice(0, 16)}${kind === "plan" ? ".json" : ""}`;
 
 /**
  * The plan kept for this request when everything it was made from is the same and every file it
