@@ -89,6 +89,8 @@ export class TaskNews {
         break;
       }
       case "cancelled":
+        // Without an outcome it was never started; it counts as neither done nor cancelled.
+        if (state.outcome === undefined) break;
         this.#counts.cancelled += 1;
         recorder.emit({ type: "task/cancelled", ...name, reason: this.#stopReason });
         break;

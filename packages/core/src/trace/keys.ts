@@ -49,6 +49,6 @@ export function lookUp(document: unknown, key: string): unknown {
 
 async function parseDocument(path: string, text: string): Promise<unknown> {
   if (path.endsWith(".json")) return JSON.parse(text) as unknown;
-  const { parse } = await import("yaml");
-  return parse(text, { maxAliasCount: 100 }) as unknown;
+  const { parseYaml } = await import("./parse-yaml.ts");
+  return parseYaml(text);
 }

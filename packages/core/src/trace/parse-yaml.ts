@@ -1,0 +1,7 @@
+// The YAML parser behind one name, so that it can be loaded when it is needed. A CommonJS package that
+// is imported dynamically loses its named exports in a bundle; one imported statically here does not.
+
+import { parse } from "yaml";
+
+/** The document as plain data. Throws what the parser throws. */
+export const parseYaml = (text: string): unknown => parse(text, { maxAliasCount: 100 }) as unknown;
