@@ -138,7 +138,7 @@ const RUN_ROWS: readonly CommandRow[] = [
     positionals: "[RUN]",
     arity: [0, 1],
     options: [
-      ...PROJECT.filter(({ name }) => name === "file" || name === "dir"),
+      ...PROJECT,
       ...RUNNING.filter(({ name }) => ["output", "verbose", "quiet"].includes(name)),
     ],
     details:
@@ -242,7 +242,7 @@ const LOOK_ROWS: readonly CommandRow[] = [
     summary: "running tasks of this project",
     positionals: "",
     arity: [0, 0],
-    options: [...PROJECT.filter(({ name }) => name === "file" || name === "dir"), JSON_OPTION],
+    options: [...PROJECT, JSON_OPTION],
   },
   {
     name: "history",

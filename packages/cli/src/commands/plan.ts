@@ -1,17 +1,27 @@
-// `flow plan`: what a run would do, why, in which order. Writes nothing.
+// `flow plan`: what a run would do, why, in which order and for how long. Writes nothing.
 
+import { availableParallelism } from "node:os";
 import {
-  describeReason,
+  evaluateCondition,
   forecast,
+  formatDuration,
   type OpenedPlan,
   openInspector,
   openPlan,
   openState,
+  type Task,
 } from "@flow/core";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
+import { type PlannedTask, type PlanReport, planReport } from "../plan/forecast-report.ts";
 import { printDiagnostics } from "../project.ts";
+import { type Paint, paintFor } from "../report/color.ts";
+import { sanitizeLine } from "../report/sanitize.ts";
+import { STATE_SIGNS } from "../report/state-signs.ts";
+import { tasks as counted } from "../report/summary.ts";
+import { type Cell, table } from "../report/table.ts";
+import { failedTasks } from "../run/failed-tasks.ts";
 import { cacheRoot, planRequestOf } from "../run/request.ts";
 
 export const command: Command = async (invocation, io) => {
@@ -20,7 +30,12 @@ export const command: Command = async (invocation, io) => {
     io.stderr.write(`flow: ${asked.problem}\n`);
     return EXIT.usage;
   }
-  const opened = await openPlan(asked.request, cacheRoot(asked.request));
+  const request = invocation.has("failed") ? await failedTasks(asked.request) : asked.request;
+  if (request === undefined) {
+    io.stderr.write("= nothing to do: no task has failed or was stopped\n");
+    return EXIT.ok;
+  }
+  const opened = await openPlan(request, cacheRoot(request));
   if (!opened.ok) {
     printDiagnostics(opened.error, invocation, io);
     return EXIT.usage;
@@ -30,28 +45,126 @@ export const command: Command = async (invocation, io) => {
 
 /** Also what `flow run --dry-run` shows. */
 export async function showPlan(
-  { plan }: OpenedPlan,
+  { plan, secretValues }: OpenedPlan,
   invocation: Invocation,
   io: Io,
 ): Promise<ExitCode> {
+  const jobs = invocation.value("jobs");
+  if (jobs !== undefined && !/^[1-9]\d*$/.test(jobs)) {
+    io.stderr.write(`flow: -n takes a whole number above 0, not \`${jobs}\`\n`);
+    return EXIT.usage;
+  }
+  const env = { ...io.env, ...secretValues };
   const state = openState(plan.project.root);
   const asked = new Set(plan.asked.map((index) => plan.tasks[index]?.key));
   const inspector = openInspector(plan, state, {
-    env: io.env,
+    env,
     isForced: (task) => invocation.has("force") && asked.has(task.key),
     rebuildModified: invocation.has("rebuild-modified"),
     strict: invocation.has("strict"),
   });
-  const prospects = await forecast(plan, inspector);
-  let stale = 0;
-  prospects.forEach(({ verdict, reasons, problems }, index) => {
-    if (verdict === "fresh") return;
-    stale += 1;
-    const why = [...reasons.map(describeReason), ...problems.map(({ message }) => message)];
-    io.stdout.write(
-      `${plan.tasks[index]?.id ?? ""}\n${why.map((line) => `    ${line}\n`).join("")}`,
-    );
-  });
-  io.stderr.write(`${stale} of ${plan.tasks.length} tasks would run\n`);
-  return stale > 0 && invocation.verb === "plan" && invocation.has("check") ? EXIT.stale : EXIT.ok;
+  const evaluate = evaluateCondition(plan, env);
+  const isLeftOut = (task: Task): boolean => {
+    const verdict = task.when === undefined ? { holds: true } : evaluate(task.when, task);
+    return "holds" in verdict && !verdict.holds;
+  };
+  const places = jobs === undefined ? (plan.project.jobs ?? availableParallelism()) : Number(jobs);
+  const report = planReport(plan, await forecast(plan, inspector), state, places, isLeftOut);
+  const isJson = invocation.verb === "plan" && invocation.has("json");
+  if (isJson) io.stdout.write(`${JSON.stringify(reportJson(report), null, 2)}\n`);
+  else printPlan(report, invocation, io);
+  const hasWork = report.tasks.some(
+    ({ verdict }) => verdict === "stale" || verdict === "impossible",
+  );
+  const isCheck = invocation.verb === "plan" && invocation.has("check");
+  return isCheck && hasWork ? EXIT.stale : EXIT.ok;
 }
+
+function printPlan(report: PlanReport, invocation: Invocation, io: Io): void {
+  const paint = paintFor(io.stdout, invocation.value("color"), io.env);
+  const shown = report.tasks.filter(({ verdict }) => verdict !== "fresh");
+  const rows = groups(shown).map((group) => cells(group, paint));
+  io.stdout.write(table(rows, io.stdout.columns));
+  io.stdout.write(`${totals(report)}\n`);
+  if (report.criticalPath.length > 1 && report.estimateMs !== undefined) {
+    const path = report.criticalPath.map(sanitizeLine).join(" → ");
+    io.stdout.write(`${paint("dim", "longest chain")}  ${path}\n`);
+  }
+}
+
+/** `12 of 21 tasks would run, 3 more may; 1m20s to 2m05s; 1.5 GPU hours` */
+function totals({ tasks, estimateMs, gpuHours }: PlanReport): string {
+  const count = (verdict: PlannedTask["verdict"]): number =>
+    tasks.filter((one) => one.verdict === verdict).length;
+  const [stale, pending, impossible] = [count("stale"), count("pending"), count("impossible")];
+  if (stale + pending + impossible === 0) return `nothing to do: ${counted(tasks.length)} fresh`;
+  const facts = [
+    `${stale} of ${counted(tasks.length)} would run`,
+    pending > 0 ? `${pending} more may` : "",
+    impossible > 0 ? `${impossible} cannot` : "",
+    count("skipped") > 0 ? `${count("skipped")} left out` : "",
+  ];
+  const time =
+    estimateMs === undefined
+      ? "no history to tell how long"
+      : estimateMs[0] === estimateMs[1]
+        ? `about ${formatDuration(estimateMs[0])}`
+        : `${formatDuration(estimateMs[0])} to ${formatDuration(estimateMs[1])}`;
+  const gpus = gpuHours === undefined || gpuHours === 0 ? "" : `; ${gpuHours.toFixed(1)} GPU hours`;
+  return `${facts.filter((fact) => fact !== "").join(", ")}; ${time}${gpus}`;
+}
+
+/** Members of a template with the same verdict and reasons make one line. */
+function groups(tasks: readonly PlannedTask[]): readonly (readonly PlannedTask[])[] {
+  const found = new Map<string, PlannedTask[]>();
+  for (const one of tasks) {
+    // What only differs in the members' own names is the same reason.
+    const own = one.reasons.map((reason) => withoutAxes(reason, one.task));
+    const key = JSON.stringify([one.task.template, one.verdict, own]);
+    const group = found.get(key);
+    if (group === undefined) found.set(key, [one]);
+    else group.push(one);
+  }
+  return [...found.values()];
+}
+
+/** A reason with the member's own axis values replaced, where they stand as whole words. */
+function withoutAxes(reason: string, { axes }: Task): string {
+  return Object.values(axes).reduce((text, value) => {
+    const literal = value.replaceAll(/[^A-Za-z0-9]/g, "\\$&");
+    return text.replaceAll(new RegExp(`(?<![\\w.])${literal}(?![\\w.])`, "g"), "…");
+  }, reason);
+}
+
+function cells(group: readonly PlannedTask[], paint: Paint): readonly Cell[] {
+  const [first] = group;
+  if (first === undefined) return [];
+  const { sign, word, style } = STATE_SIGNS[first.verdict];
+  const label = first.verdict === "stale" ? "run" : word;
+  const isOne = group.length === 1;
+  const [reason = "", ...more] = first.reasons.map((text) =>
+    isOne ? text : withoutAxes(text, first.task),
+  );
+  const rest = more.length > 0 ? ` and ${more.length} more` : "";
+  const time = group.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
+  return [
+    { text: `${sign} ${label}`, paint: (text) => paint(style, text) },
+    { text: sanitizeLine(isOne ? first.task.id : `${first.task.template} ×${group.length}`) },
+    { text: time === 0 ? "" : formatDuration(time), right: true },
+    { text: sanitizeLine(reason) + rest, paint: (text) => paint("dim", text) },
+  ];
+}
+
+const reportJson = ({ tasks, estimateMs, criticalPath, gpuHours }: PlanReport): object => ({
+  tasks: tasks.map(({ task, verdict, reasons, durationMs }) => ({
+    task: task.id,
+    template: task.template,
+    verdict,
+    reasons,
+    durationMs,
+    backend: task.backend,
+  })),
+  estimateMs,
+  criticalPath,
+  gpuHours,
+});

@@ -1,7 +1,7 @@
 // Opens plan, state and backends, runs, shows, and leaves a note when nothing was to do.
 
 import { openSync, writeSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import {
   runId as asRunId,
   evaluateCondition,
@@ -23,6 +23,7 @@ import {
   requestText,
   type Task,
 } from "@flow/core";
+import { flowTaskPath } from "@flow/task-py";
 import { closeBackends, openBackends } from "../backends.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
@@ -113,6 +114,7 @@ async function execute(
     rebuildModified: invocation.has("rebuild-modified"),
     strict: invocation.has("strict"),
     backends: backends.value,
+    helperFolder: dirname(flowTaskPath),
     slots: numbers.jobs ?? project.jobs,
     keepGoing: invocation.has("keep-going"),
     failFast: invocation.has("fail-fast"),

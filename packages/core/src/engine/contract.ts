@@ -44,6 +44,7 @@ export interface ContractFacts {
   readonly compat: readonly string[];
   readonly workspace: string | undefined;
   readonly experiment: string | undefined;
+  readonly pythonPath: string | undefined;
 }
 
 export interface CheckpointFacts {
@@ -110,6 +111,7 @@ function places(facts: ContractFacts): Variables {
     FLOW_EVENTS: facts.events,
     FLOW_STOP_FILE: facts.stopFile,
   };
+  if (facts.pythonPath !== undefined) variables["PYTHONPATH"] = facts.pythonPath;
   for (const [name, path] of Object.entries(facts.outputs)) {
     variables[`FLOW_OUTPUT_${variableSuffix(name)}`] = path;
   }

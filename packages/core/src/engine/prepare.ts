@@ -34,6 +34,7 @@ export interface AttemptPlan {
   readonly secrets: readonly string[];
   readonly workspace: string | undefined;
   readonly experiment: string | undefined;
+  readonly pythonPath: string | undefined;
   /** Unix milliseconds. */
   readonly wall: number;
 }
@@ -211,6 +212,7 @@ function makeJob(
     compat: plan.compat,
     workspace: plan.workspace,
     experiment: plan.experiment,
+    pythonPath: plan.pythonPath,
   });
   const action = (item: Action): JobAction => jobAction(item, task, paths.root, inputs);
   return {

@@ -40,6 +40,8 @@ export interface RunRequest {
   readonly slots: number | undefined;
   readonly keepGoing: boolean;
   readonly failFast: boolean;
+  /** PYTHONPATH for programs: the folder of the script-side helper, then what flow itself was given. Absent: unset. */
+  readonly pythonPath: string | undefined;
   /** flow's version, for the journal. */
   readonly version: string;
   /** Flow file relative to the root, for display. */

@@ -77,6 +77,7 @@ export class Starter {
         secrets: project.secrets,
         workspace: project.workspace,
         experiment: project.experiment,
+        pythonPath: request.pythonPath,
         wall: clock.wall(),
       },
       layout,

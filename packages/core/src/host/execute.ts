@@ -30,6 +30,8 @@ export interface ExecuteOptions extends FreshnessOptions {
   readonly run?: RunId | undefined;
   readonly backends: ReadonlyMap<string, Backend>;
   readonly slots: number | undefined;
+  /** Folder that holds `flow_task.py` and nothing else; put on PYTHONPATH. Absent: programs do without. */
+  readonly helperFolder?: string | undefined;
   readonly keepGoing: boolean;
   readonly failFast: boolean;
   readonly version: string;
@@ -98,6 +100,7 @@ export function prepareRun(plan: Plan, state: ProjectState, options: ExecuteOpti
     slots,
     keepGoing,
     failFast,
+    pythonPath: pythonPath(options),
     version,
     file,
     evaluate,
@@ -105,4 +108,11 @@ export function prepareRun(plan: Plan, state: ProjectState, options: ExecuteOpti
     listeners,
   });
   return { run, inspector };
+}
+
+function pythonPath({ helperFolder, env }: ExecuteOptions): string | undefined {
+  const paths = [helperFolder, env["PYTHONPATH"]].filter(
+    (path) => path !== undefined && path !== "",
+  );
+  return helperFolder === undefined ? undefined : paths.join(":");
 }
