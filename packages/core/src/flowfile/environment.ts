@@ -7,6 +7,7 @@ import type { ParamTable } from "./params.ts";
 import type { FileReader, ReadFile } from "./read-files.ts";
 import type { Loading } from "./tasks/scope.ts";
 import { fileLookup } from "./tasks/scope.ts";
+import { refuseSecret } from "./tasks/work.ts";
 import { fillText } from "./template/template.ts";
 
 export interface FileEnvironment {
@@ -35,19 +36,9 @@ export function readFileEnv(
       (loading.secrets.has(name) ? secretValues : env)[name] = value;
     }
   }
-  for (const [name, { key, value }] of entriesOf(child(source.map, "env"))) {
+  for (const [name, { value }] of entriesOf(child(source.map, "env"))) {
     if (name.startsWith("x-") || value.kind !== "scalar") continue;
-    if (loading.secrets.has(name)) {
-      report.error(
-        "conflict",
-        spanOf(key),
-        `\`${name}\` is a secret, so its value cannot be in the file`,
-        {
-          fix: "Set it in the environment of flow, or in a dotenv file that is not committed.",
-        },
-      );
-      continue;
-    }
+    if (refuseSecret(name, value, loading)) continue;
     env[name] = fillText(value, { lookup: fileLookup(params, env, loading), report, sources });
   }
   return { env, secretValues };

@@ -123,6 +123,11 @@ class Loader {
     const templates = sources.flatMap((source) => declareTasks(source, loading));
     const index = new TaskIndex(templates, this.#report);
     const tasks = templates.flatMap((template) => completeTasks(template, index, loading));
+    if (tasks.length === 0 && this.#report.errors === 0) {
+      this.#report.error("empty-file", undefined, `\`${file}\` has no tasks`, {
+        fix: "Write `tasks:` with at least one task.",
+      });
+    }
     return this.#project(read, sources, tasks, loading);
   }
 

@@ -43,6 +43,8 @@ export interface Exit {
   readonly usage: Usage | undefined;
   /** True when processes of the attempt were left behind after it succeeded. */
   readonly leaky: boolean;
+  /** How often the system restarted the attempt by itself before this end; absent: never. */
+  readonly restarts?: number;
   /** A sentence from the backend when it has more to say. */
   readonly detail: string | undefined;
 }

@@ -19,7 +19,7 @@ export interface Project {
   readonly root: string;
   /** The top flow file, absolute. */
   readonly file: string;
-  /** Paths (relative to the root) of all source files; spans index this list. */
+  /** Paths (relative to the root) of all source files, and `command line`; spans index this list. */
   readonly sources: readonly string[];
   readonly workspace: string | undefined;
   readonly experiment: string | undefined;

@@ -19,7 +19,13 @@ export interface Span {
  */
 export type Text = string | readonly (string | DepReference)[];
 
-/** Stands for the paths of the dependency `dep` (its name), inserted when the task is ready. */
+/** Stands for all dependencies in a {@link DepReference}. */
+export const EVERY_DEP = "*";
+
+/**
+ * Stands for the paths of the dependencies with the name `dep`, or of all ({@link EVERY_DEP}),
+ * inserted when the task is ready.
+ */
 export interface DepReference {
   readonly dep: string;
   /** `shell`: each path quoted, separated by spaces; `argv`: one argument each; `raw`: joined by spaces. */
@@ -250,7 +256,7 @@ export interface Task {
   /** A failing member stops the other members of the template. */
   readonly failFast: boolean;
   readonly backend: string;
-  /** The backend's own keys, already checked by its schema. */
+  /** Blocks of backends' own keys (`slurm: {…}`) by block name, already checked by their schemas. */
   readonly backendOptions: Readonly<Record<string, unknown>>;
   readonly container: string | undefined;
   /** Mount name → source, as the backend understands it. */

@@ -3,6 +3,7 @@
 
 import type { TaskId } from "../model/ids.ts";
 import type { Dep, Shell, Task, ValueUse } from "../model/task.ts";
+import { EVERY_DEP } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import type { Digester, Known } from "./digest.ts";
 import { expandGlob } from "./expand.ts";
@@ -51,6 +52,7 @@ export async function readDeps(
 }> {
   const deps: DepState[] = [];
   const expansions: Record<string, readonly string[]> = {};
+  const hasGlob = task.deps.some(({ kind }) => kind === "glob");
   const problems: InputProblem[] = [];
   for (const dep of task.deps) {
     const paths = pathsOf(dep, sources);
@@ -65,7 +67,10 @@ export async function readDeps(
         if (state.digest !== absent) there.push(path);
       }
     }
-    if (dep.name !== undefined) expansions[dep.name] = there;
+    // Several deps may share a name: all members of a task, or a list.
+    for (const name of [dep.name, hasGlob ? EVERY_DEP : undefined]) {
+      if (name !== undefined) expansions[name] = [...(expansions[name] ?? []), ...there];
+    }
   }
   return { deps, expansions, problems };
 }

@@ -113,7 +113,7 @@ function options(node: MapNode, reader: FieldReader, source: FlowSource, loading
 export function readEnv(node: Node, reader: FieldReader): Readonly<Record<string, string>> {
   const env: Record<string, string> = {};
   for (const [name, { value }] of entriesOf(node)) {
-    if (!name.startsWith("x-")) env[name] = reader.text(value) ?? "";
+    if (!name.startsWith("x-")) env[name] = reader.variable(value);
   }
   return env;
 }

@@ -79,7 +79,7 @@ class Completer {
       protect: reader.flag("protect"),
       actions: readActions(reader.node("actions"), reader, source, loading),
       finally: readActions(reader.node("finally"), reader, source, loading),
-      env: taskEnv(reader, source),
+      env: taskEnv(reader, source, loading),
       cwd: this.#path(reader, "cwd") ?? (source.folder || "."),
       interactive: reader.flag("interactive"),
       params: hasValues ? { ...this.#params, ...fromEntries(combination.values) } : this.#params,

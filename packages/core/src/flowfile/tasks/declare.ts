@@ -11,7 +11,7 @@ import { expandMatrix, noMatrix } from "../matrix.ts";
 import { keyOf, memberId, slugOf, TASK_NAME } from "../names.ts";
 import type { Lookup } from "../template/template.ts";
 import type { Fields } from "./fields.ts";
-import { FieldReader, fieldOf } from "./fields.ts";
+import { FieldReader } from "./fields.ts";
 import type { FlowSource, Loading } from "./scope.ts";
 import { fileLookup, MemberScope } from "./scope.ts";
 import { readTargets } from "./targets.ts";
@@ -132,12 +132,11 @@ class MatrixReader {
   ): { matrix: Matrix; node: MapNode | undefined } {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    const fields: Fields = {
-      own: entry.value.kind === "map" ? entry.value : undefined,
-      defaults: undefined,
-    };
-    const node = fieldOf(fields, "matrix");
-    const each = fieldOf(fields, "each");
+    const own = entry.value;
+    const hasOwn = child(own, "matrix") !== undefined || child(own, "each") !== undefined;
+    const map = hasOwn ? own : child(this.#source.map, "defaults");
+    const node = child(map, "matrix");
+    const each = child(map, "each");
     let result: { matrix: Matrix; node: MapNode | undefined } = {
       matrix: noMatrix,
       node: undefined,

@@ -72,6 +72,29 @@ export class FieldReader {
     );
   }
 
+  /** The value of an environment variable, which is part of the fingerprint. */
+  variable(node: Node): string {
+    const { lookup, report } = this.#filling;
+    if (node.kind !== "scalar") return "";
+    return fillText(node, {
+      ...this.#filling,
+      lookup: (name) => {
+        const value = lookup(name);
+        if (value.kind === "text" && value.placeholder !== undefined) {
+          report.error(
+            "conflict",
+            spanOf(node),
+            `\`${name}\` is a budget, but variables are part of the fingerprint`,
+            {
+              fix: "Pass it in an action, or let the program read it from $FLOW_PARAM_….",
+            },
+          );
+        }
+        return value;
+      },
+    });
+  }
+
   /** A shell command that is complete when the file is loaded. */
   command(node: Node): string {
     if (node.kind !== "scalar") return "";

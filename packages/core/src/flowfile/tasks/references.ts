@@ -4,6 +4,7 @@
 import type { Report } from "../../diagnostics/report.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../model/task.ts";
+import { spanOf } from "../document/node.ts";
 import { encodeValue } from "../names.ts";
 import type { Member, TaskTemplate } from "./declare.ts";
 
@@ -30,6 +31,7 @@ export class TaskIndex {
   constructor(templates: readonly TaskTemplate[], report: Report) {
     this.#report = report;
     for (const template of templates) this.#templates.set(template.name, template);
+    for (const template of templates) this.#addAliases(template);
   }
 
   /** The template a name means in a namespace: one's own file first, then the whole project. */
@@ -37,8 +39,20 @@ export class TaskIndex {
     return this.#templates.get(namespace + name) ?? this.#templates.get(name);
   }
 
-  get names(): Iterable<string> {
-    return this.#templates.keys();
+  #addAliases(template: TaskTemplate): void {
+    const reader = template.members[0]?.reader;
+    const node = reader?.node("alias");
+    if (reader === undefined || node === undefined) return;
+    for (const alias of reader.texts(node)) {
+      const name = template.source.namespace + alias;
+      const other = this.#templates.get(name);
+      if (other === undefined) this.#templates.set(name, template);
+      else if (other !== template) {
+        this.#report.error("duplicate-task", spanOf(node), `\`${alias}\` already names a task`, {
+          related: [{ span: spanOf(other.nameNode), message: "here" }],
+        });
+      }
+    }
   }
 
   /** Resolves a reference; undefined after it has said why it cannot. */

@@ -4,6 +4,7 @@ import type { Report } from "../../diagnostics/report.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { TaskId } from "../../model/ids.ts";
 import type { Shell } from "../../model/task.ts";
+import { EVERY_DEP } from "../../model/task.ts";
 import type { BackendChecks } from "../backends.ts";
 import type { MapNode } from "../document/node.ts";
 import type { Combination } from "../matrix.ts";
@@ -219,7 +220,7 @@ function pathsValue(kind: string, rest: string, paths: NamedPaths | undefined): 
   if (paths === undefined) return notHere(kind);
   if (rest === "") {
     return paths.isLate
-      ? { kind: "late", dep: "*" }
+      ? { kind: "late", dep: EVERY_DEP }
       : { kind: "list", items: paths.all.map(asArgument) };
   }
   const value = paths.named.get(rest);

@@ -1,6 +1,7 @@
 // The smaller parts of a task's work: environment, tracked things, budget, cleaning up.
 
 import type { Action, Task, Track } from "../../model/task.ts";
+import type { Node } from "../document/node.ts";
 import { asList, child, spanOf, textOf } from "../document/node.ts";
 import { readActions } from "./actions.ts";
 import type { Member } from "./declare.ts";
@@ -21,14 +22,31 @@ export function readTrack(reader: FieldReader, source: FlowSource): readonly Tra
 }
 
 /** The file's variables with the task's own over them. */
-export function taskEnv(reader: FieldReader, source: FlowSource): Readonly<Record<string, string>> {
+export function taskEnv(
+  reader: FieldReader,
+  source: FlowSource,
+  loading: Loading,
+): Readonly<Record<string, string>> {
   const own = reader.merged("env");
   if (own.size === 0) return source.env;
   const env: Record<string, string> = { ...source.env };
   for (const [name, value] of own) {
-    if (!name.startsWith("x-")) env[name] = reader.text(value) ?? "";
+    if (name.startsWith("x-") || refuseSecret(name, value, loading)) continue;
+    env[name] = reader.variable(value);
   }
   return env;
+}
+
+/** Reports a secret that is given a value in the file. */
+export function refuseSecret(name: string, node: Node, { secrets, report }: Loading): boolean {
+  if (!secrets.has(name)) return false;
+  report.error(
+    "conflict",
+    spanOf(node),
+    `\`${name}\` is a secret, so its value cannot be in the file`,
+    { fix: "Set it in the environment of flow, or in a dotenv file that is not committed." },
+  );
+  return true;
 }
 
 const NO_VALUES: Readonly<Record<string, string>> = {};
