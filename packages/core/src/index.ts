@@ -29,11 +29,16 @@ export type { Position, SourceFile } from "./diagnostics/source.ts";
 export { positionOf } from "./diagnostics/source.ts";
 // For hosts that show a run.
 export { didYouMean } from "./diagnostics/suggest.ts";
+// For hosts that show what is on record.
+export { Claims } from "./engine/claims.ts";
 export type { Layout } from "./engine/layout.ts";
-export { layout } from "./engine/layout.ts";
+export { ATTEMPT_FILES, layout } from "./engine/layout.ts";
+export { foldTraces } from "./engine/open-traces.ts";
 export type { RunListener } from "./engine/recorder.ts";
 export type { Run, RunResult } from "./engine/run.ts";
+export { makeState } from "./engine/run-directory.ts";
 export type { RunCounts, RunEvent, RunEventBody, TaskRef } from "./engine/run-event.ts";
+export type { ConditionVerdict } from "./engine/services.ts";
 export type { BackendChecks } from "./flowfile/backends.ts";
 export { findFlowFile } from "./flowfile/find.ts";
 export { jsonSchema } from "./flowfile/schema/file-schema.ts";
@@ -41,12 +46,11 @@ export type { Adjacency } from "./graph/adjacency.ts";
 export { neighbours } from "./graph/adjacency.ts";
 export type { TaskGraph } from "./graph/build.ts";
 export type { Plan, PlanOptions, PlanProject } from "./graph/plan.ts";
+export { guessDurations } from "./graph/rank.ts";
 export type { Selection } from "./graph/select.ts";
 export { select } from "./graph/select.ts";
 export { evaluateCondition } from "./host/conditions.ts";
 export type { ExecuteOptions, PreparedRun, ProjectState } from "./host/execute.ts";
-export { forecast } from "./trace/forecast.ts";
-export { describeReason } from "./trace/explain.ts";
 export { openInspector, openState, prepareRun } from "./host/execute.ts";
 export { leaveEvidence } from "./host/leave-evidence.ts";
 export type {
@@ -57,8 +61,10 @@ export type {
   ProjectRequest,
 } from "./host/open-plan.ts";
 export { openGraph, openPlan, positionIn, requestText } from "./host/open-plan.ts";
-export { newRunId } from "./host/run-id.ts";
 export { overridePlan } from "./host/override-plan.ts";
+export { newRunId } from "./host/run-id.ts";
+export { decodeJournal, readJournal } from "./journal/read-journal.ts";
+export type { JournalRecord } from "./journal/record.ts";
 export type { AttemptKey, BackendName, Instant, RunId, TaskId, TaskKey } from "./model/ids.ts";
 export { attemptKey, backendName, parseAttemptKey, runId, taskKey } from "./model/ids.ts";
 export type {
@@ -76,10 +82,24 @@ export { err, ok } from "./model/result.ts";
 export type { Action, Dep, Span, Target, Task, Text } from "./model/task.ts";
 export { formatBytes, formatDuration, parseBytes, parseDuration } from "./model/units.ts";
 export type { Clock } from "./ports/clock.ts";
+export type { FileSystem } from "./ports/file-system.ts";
 export type { Log } from "./ports/log.ts";
 export { silentLog } from "./ports/log.ts";
 export { nodeClock } from "./ports/node/clock.ts";
 export { nodeFileSystem } from "./ports/node/file-system.ts";
-export { lastAttempt } from "./record/attempt-record.ts";
-export { checkEvidence } from "./trace/evidence.ts";
+export { nodeLocks } from "./ports/node/locks.ts";
+export type { AttemptRecord, AttemptResult, StoredAttempt } from "./record/attempt-record.ts";
+export { attemptSerials, lastAttempt, readAttempt } from "./record/attempt-record.ts";
 export { cacheName } from "./trace/cache-name.ts";
+export { checkEvidence } from "./trace/evidence.ts";
+export { describeParams, describeReason } from "./trace/explain.ts";
+export type { Prospect } from "./trace/forecast.ts";
+export { forecast } from "./trace/forecast.ts";
+export type { Inspector } from "./trace/inspect.ts";
+export type { Reason, Trace } from "./trace/trace.ts";
+
+// For programs that build their graph themselves.
+export { flow, FlowError } from "./library/flow.ts";
+export type { Flow, FlowOptions, RunOptions } from "./library/flow.ts";
+export type { TaskDefinition } from "./library/define-task.ts";
+export type { FunctionContext, TaskFunction } from "./library/function-backend.ts";
