@@ -8,16 +8,24 @@ import type { Io } from "./io.ts";
 
 /** The module of each verb; the keys are the rows of the command table. */
 export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
+  accept: () => import("./commands/accept.ts"),
+  attach: () => import("./commands/attach.ts"),
   check: () => import("./commands/check.ts"),
+  forget: () => import("./commands/forget.ts"),
   graph: () => import("./commands/graph.ts"),
   help: () => import("./commands/help.ts"),
+  history: () => import("./commands/history.ts"),
   init: () => import("./commands/init.ts"),
   list: () => import("./commands/list.ts"),
+  logs: () => import("./commands/logs.ts"),
   plan: () => import("./commands/plan.ts"),
+  ps: () => import("./commands/ps.ts"),
   run: () => import("./commands/run.ts"),
   schema: () => import("./commands/schema.ts"),
   show: () => import("./commands/show.ts"),
+  status: () => import("./commands/status.ts"),
   version: () => import("./commands/version.ts"),
+  why: () => import("./commands/why.ts"),
 };
 
 /** What people type instead of a verb. */

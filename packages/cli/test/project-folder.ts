@@ -34,7 +34,8 @@ export function projectFolder(
     path,
     write,
     flow: async (...args) => {
-      const io = fakeIo({ ...options, cwd: path });
+      const env = { PATH: process.env["PATH"] ?? "", ...options.env };
+      const io = fakeIo({ ...options, env, cwd: path });
       const code = await commandLine(args, io);
       return { code, stdout: io.stdout.text, stderr: io.stderr.text };
     },

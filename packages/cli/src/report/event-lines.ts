@@ -95,7 +95,8 @@ function failed(
   { displayPath }: LineContext,
 ): string {
   const after = event.durationMs === undefined ? "" : ` after ${formatDuration(event.durationMs)}`;
-  const log = event.stderr ?? event.stdout;
+  // What never ran has written nothing.
+  const log = event.durationMs === undefined ? undefined : (event.stderr ?? event.stdout);
   const facts = [
     `${describeOutcome(event.outcome)}${after}`,
     event.blocks.length === 0 ? "" : `blocks ${event.blocks.length}`,

@@ -84,8 +84,7 @@ export function failureBlock(group: FailureGroup, context: FailureContext): read
   if (first.blocks.length > 0) field("blocks", listed(first.blocks));
   const again = ["flow", "run", ...context.projectArguments, first.task].map(shellWord).join(" ");
   field("rerun", again);
-  const log = tail?.path ?? first.stderr;
-  if (log !== undefined) field("log", context.displayPath(log));
+  if (tail !== undefined) field("log", context.displayPath(tail.path));
   return lines;
 }
 

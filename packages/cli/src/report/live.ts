@@ -38,6 +38,8 @@ const SIGNS: Readonly<Record<LineKind, Sign>> = {
 
 export interface LiveOptions extends FailureContext, LineContext {
   readonly version: string;
+  /** Milliseconds since an event happened, for a screen that gets events late. */
+  readonly lagMs: (event: RunEvent) => number;
 }
 
 export class LiveScreen implements Screen {
@@ -64,7 +66,7 @@ export class LiveScreen implements Screen {
 
   event(event: RunEvent): void {
     this.#view.apply(event);
-    this.#eventAt = this.#now();
+    this.#eventAt = this.#now() - this.#options.lagMs(event);
     this.#isChanged = true;
     if (event.type === "run/started") this.#pending.push(header(event, this.#options.version));
     const line = eventLine(event, this.#view, this.#options);

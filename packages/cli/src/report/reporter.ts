@@ -37,6 +37,8 @@ export interface ReporterOptions {
   readonly secrets: readonly string[];
   /** The arguments that lead to the same project, as `["-f", "mnist.flow.yaml"]`, for "how to rerun". */
   readonly projectArguments: readonly string[];
+  /** Milliseconds since an event happened, where events come late. @default none have passed */
+  readonly lagMs?: (event: RunEvent) => number;
   /** Absolute path of a file that gets the events as JSON lines; absent: none. */
   readonly reportFile?: string | undefined;
 }
@@ -130,7 +132,8 @@ function openScreen(options: ReporterOptions, io: Io): Screen {
   const { verbose } = options;
   if (options.mode === "quiet") return new QuietScreen(io.stderr, context);
   if (options.mode === "live") {
-    return new LiveScreen(io.stderr, { ...context, verbose, version: VERSION }, now);
+    const lagMs = options.lagMs ?? (() => 0);
+    return new LiveScreen(io.stderr, { ...context, verbose, version: VERSION, lagMs }, now);
   }
   const github = gitHub(io);
   return new PlainScreen(io.stderr, { ...context, verbose, version: VERSION, github }, now);

@@ -41,6 +41,7 @@ function stage(columns: number, rows: number, logs: Readonly<Record<string, stri
       displayPath: (path) => path.replace("/project/", ""),
       verbose: false,
       version: "0.1.0",
+      lagMs: () => 0,
     },
     () => now,
   );
