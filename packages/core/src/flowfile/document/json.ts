@@ -101,7 +101,9 @@ class JsonReader {
     if (text === undefined) return undefined;
     const start = this.#at;
     this.#at += text.length;
-    return { kind: "scalar", value: Number(text), text, file: this.#file, start, end: this.#at };
+    const value = Number(text);
+    if (/^-?\d{16,}$/.test(text) && !Number.isSafeInteger(value)) return undefined;
+    return { kind: "scalar", value, text, file: this.#file, start, end: this.#at };
   }
 
   #word(text: string, value: boolean | null): ScalarNode | undefined {
