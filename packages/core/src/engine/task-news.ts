@@ -30,6 +30,8 @@ export class TaskNews {
     skipped: 0,
     pruned: 0,
   };
+  /** Tasks that came to anything but fresh or skipped. */
+  readonly #moved = new Set<number>();
   #stopReason: StopReason = "user";
 
   constructor(services: Services, attendant: Attendant, machine: Machine) {
@@ -68,7 +70,10 @@ export class TaskNews {
     const { recorder, tasks } = this.#services;
     const task = tasks[index] as Task;
     const name = nameOf(task);
-    switch (state.at) {
+    const end =
+      state.at === "done" && this.#groupsNothingNew(index) ? { at: "fresh" as const } : state;
+    if (end.at !== "fresh" && end.at !== "skipped") this.#moved.add(index);
+    switch (end.at) {
       case "fresh":
         this.#counts.fresh += 1;
         recorder.emit({ type: "task/fresh", ...name });
@@ -80,17 +85,17 @@ export class TaskNews {
         this.#done(index, task);
         break;
       case "failed":
-        this.#failed(index, task, state);
+        this.#failed(index, task, end);
         break;
       case "blocked": {
         this.#counts.blocked += 1;
-        const by = tasks[state.by] as Task;
+        const by = tasks[end.by] as Task;
         recorder.emit({ type: "task/blocked", ...name, by: by.id });
         break;
       }
       case "cancelled":
         // Without an outcome it was never started; it counts as neither done nor cancelled.
-        if (state.outcome === undefined) break;
+        if (end.outcome === undefined) break;
         this.#counts.cancelled += 1;
         recorder.emit({ type: "task/cancelled", ...name, reason: this.#stopReason });
         break;
@@ -121,6 +126,13 @@ export class TaskNews {
       total: this.#services.tasks.length,
       unknown: this.#machine.counts().unknown,
     };
+  }
+
+  /** A task that only groups is as fresh as what it groups. */
+  #groupsNothingNew(index: number): boolean {
+    const { machine, dependencies } = this.#services.request.plan;
+    if (machine.tasks[index]?.grouping !== true) return false;
+    return neighbours(dependencies, index).every((dependency) => !this.#moved.has(dependency));
   }
 
   #done(index: number, task: Task): void {
