@@ -17,7 +17,7 @@ const endToEnd: readonly string[] = ["test/e2e/**/*.test.ts"];
 function project(
   name: string,
   include: readonly string[],
-  options: { exclude?: readonly string[]; testTimeout?: number } = {},
+  options: { exclude?: readonly string[]; testTimeout?: number; globalSetup?: string } = {},
 ) {
   return {
     extends: true as const,
@@ -27,6 +27,7 @@ function project(
       exclude: ["**/node_modules/**", "**/dist/**", ...(options.exclude ?? [])],
       testTimeout: options.testTimeout ?? 10_000,
       hookTimeout: 60_000,
+      ...(options.globalSetup === undefined ? {} : { globalSetup: options.globalSetup }),
     },
   };
 }
@@ -43,7 +44,7 @@ export default defineConfig({
       project("unit", unit, { exclude: property }),
       project("property", property, { testTimeout: 120_000 }),
       project("conformance", conformance, { testTimeout: 60_000 }),
-      project("e2e", endToEnd, { testTimeout: 120_000 }),
+      project("e2e", endToEnd, { testTimeout: 120_000, globalSetup: "test/rig/set-up.ts" }),
     ],
   },
 });
