@@ -12,6 +12,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   attach: () => import("./commands/attach.ts"),
   check: () => import("./commands/check.ts"),
   forget: () => import("./commands/forget.ts"),
+  exec: () => import("./commands/exec.ts"),
   graph: () => import("./commands/graph.ts"),
   help: () => import("./commands/help.ts"),
   history: () => import("./commands/history.ts"),

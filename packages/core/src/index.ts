@@ -61,6 +61,7 @@ export type {
   ProjectRequest,
 } from "./host/open-plan.ts";
 export { openGraph, openPlan, positionIn, requestText } from "./host/open-plan.ts";
+export { planSingleTask } from "./host/single-task.ts";
 export { overridePlan } from "./host/override-plan.ts";
 export { newRunId } from "./host/run-id.ts";
 export { decodeJournal, readJournal } from "./journal/read-journal.ts";

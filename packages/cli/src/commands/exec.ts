@@ -1,0 +1,79 @@
+// `flow exec -- COMMAND`: one command as a task of its own, with record, log, checkpoint and all.
+
+import { spawn } from "node:child_process";
+import { basename, resolve } from "node:path";
+import { planSingleTask } from "@flow/core";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Command, Invocation } from "../invocation.ts";
+import type { Io } from "../io.ts";
+import { outputMode } from "../report/reporter.ts";
+import { detach } from "../run/detach.ts";
+import { executePlan } from "../run/execute-plan.ts";
+import { workingDirectory } from "../run/request.ts";
+import { readLimits } from "../run/run-plan.ts";
+
+export const command: Command = async (invocation, io) => {
+  const root = workingDirectory(invocation, io);
+  const argv = invocation.positionals;
+  if (invocation.has("direct")) return runDirectly(argv, root, io);
+  const limits = readLimits(invocation);
+  const name = invocation.value("name") ?? nameOf(argv);
+  if ("problem" in limits || !/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) {
+    const problem =
+      "problem" in limits
+        ? limits.problem
+        : `--name takes letters, digits and _.-, beginning with a letter or _, not \`${name}\``;
+    io.stderr.write(`flow: ${problem}\n`);
+    return EXIT.usage;
+  }
+  if (invocation.has("detach")) return detach(root, io);
+  const plan = planSingleTask(root, name, argv, invocation.value("backend") ?? "local");
+  return executePlan(plan, settingsOf(invocation, io, limits), io);
+};
+
+const settingsOf = (
+  invocation: Invocation,
+  io: Io,
+  limits: { readonly retries: number | undefined; readonly timeoutMs: number | undefined },
+): Parameters<typeof executePlan>[1] => ({
+  ...limits,
+  slots: 1,
+  keepGoing: false,
+  failFast: false,
+  force: false,
+  rebuildModified: false,
+  strict: false,
+  mode: outputMode(invocation.value("output"), invocation.has("quiet"), io),
+  verbose: invocation.has("verbose"),
+  color: invocation.value("color"),
+  reportFile: invocation.value("report-json"),
+  projectArguments: [],
+  planOptions: {},
+  request: undefined,
+});
+
+/** `python train.py --lr 1` is `train`; `make` is `make`. */
+function nameOf(argv: readonly string[]): string {
+  const script = argv.slice(1).find((argument) => /^[^-].*\.\w+$/.test(argument)) ?? argv[0] ?? "";
+  const stem = basename(script).replace(/\.\w+$/, "");
+  const name = stem.replaceAll(/[^A-Za-z0-9_.-]/g, "-");
+  return /^[A-Za-z_]/.test(name) ? name : `task-${name}`;
+}
+
+/** Without the contract: the command has the terminal, its exit code is ours. */
+function runDirectly(argv: readonly string[], root: string, io: Io): Promise<ExitCode> {
+  const [program = "", ...args] = argv;
+  return new Promise((done) => {
+    const child = spawn(program, args, { cwd: resolve(root), stdio: "inherit", env: io.env });
+    const release = io.onSignal((signal) => child.kill(signal));
+    child.once("error", (error) => {
+      release();
+      io.stderr.write(`flow: \`${program}\` cannot be started: ${error.message}\n`);
+      done(EXIT.outside);
+    });
+    child.once("exit", (code, signal) => {
+      release();
+      done((code ?? (signal === "SIGINT" ? EXIT.interrupted : EXIT.failed)) as ExitCode);
+    });
+  });
+}

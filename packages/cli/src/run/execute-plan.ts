@@ -1,0 +1,146 @@
+// Opens state and backends, runs a plan, shows it, and leaves a note when nothing was to do.
+
+import { openSync, writeSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import {
+  runId as asRunId,
+  evaluateCondition,
+  type Log,
+  leaveEvidence,
+  type OpenedPlan,
+  openState,
+  overridePlan,
+  type PlanOptions,
+  type ProjectState,
+  positionIn,
+  prepareRun,
+  type RunEvent,
+  type RunId,
+  type RunListener,
+  type RunResult,
+} from "@flow/core";
+import { flowTaskPath } from "@flow/task-py";
+import { closeBackends, openBackends } from "../backends.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
+import { openReporter, type OutputMode } from "../report/reporter.ts";
+import { VERSION } from "../version.ts";
+import { DETACHED_RUN } from "./detach.ts";
+import { handleSignals } from "./signals.ts";
+
+/** How a plan is run, whatever the verb. */
+export interface ExecutionSettings {
+  readonly slots: number | undefined;
+  /** For tasks that say nothing themselves. */
+  readonly retries: number | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly keepGoing: boolean;
+  readonly failFast: boolean;
+  /** Run what was asked for even if it is fresh. */
+  readonly force: boolean;
+  readonly rebuildModified: boolean;
+  readonly strict: boolean;
+  readonly mode: OutputMode;
+  readonly verbose: boolean;
+  readonly color: string | undefined;
+  /** Also write events to this file, relative to where the person stands. */
+  readonly reportFile: string | undefined;
+  readonly projectArguments: readonly string[];
+  readonly planOptions: PlanOptions;
+  /** What was asked, as one text; absent: no note is left. */
+  readonly request: string | undefined;
+}
+
+export async function executePlan(
+  opened: OpenedPlan,
+  settings: ExecutionSettings,
+  io: Io,
+): Promise<ExitCode> {
+  const state = openState(opened.plan.project.root);
+  warnOfDamage(state, io);
+  const durationMs: PlanOptions["durationMs"] = (task) => state.traces.durationMs(task);
+  const plan = overridePlan(opened.plan, settings, { ...settings.planOptions, durationMs });
+  const { project } = plan;
+  const env = { ...io.env, ...opened.secretValues };
+  const backends = await openBackends(plan.backends, project, logTo(io, settings.verbose), env);
+  if (!backends.ok) {
+    io.stderr.write(`flow: ${backends.error}\n`);
+    return EXIT.outside;
+  }
+  const { mode, verbose, color, projectArguments } = settings;
+  const { secrets } = project;
+  const reporter = openReporter(
+    { mode, verbose, color, secrets, projectArguments },
+    { ...io, env },
+  );
+  const asked = new Set(plan.asked.map((index) => plan.tasks[index]?.key));
+  const { run, inspector } = prepareRun(plan, state, {
+    run: announcedRun(io),
+    env,
+    isForced: (task) => settings.force && asked.has(task.key),
+    rebuildModified: settings.rebuildModified,
+    strict: settings.strict,
+    backends: backends.value,
+    helperFolder: dirname(flowTaskPath),
+    slots: settings.slots ?? project.jobs,
+    keepGoing: settings.keepGoing,
+    failFast: settings.failFast,
+    version: VERSION,
+    file: relative(project.root, project.file),
+    evaluate: evaluateCondition(plan, env),
+    position: (task, action) => positionIn(plan, task.actions[action ?? -1]?.span ?? task.span),
+    listeners: listeners(reporter.event, settings.reportFile, io),
+  });
+  const release = handleSignals(run, io);
+  let result: RunResult;
+  try {
+    result = await run.execute();
+  } finally {
+    release();
+    reporter.close();
+    await closeBackends(backends.value);
+  }
+  if (result.recorded) opened.keep();
+  const { request } = settings;
+  if (request !== undefined && result.counts.fresh === plan.tasks.length && !settings.force) {
+    const { inputs } = opened;
+    const summary = { tasks: plan.tasks.length };
+    leaveEvidence({ plan, inputs, inspector, state, env, request, summary });
+  }
+  return result.exitCode as ExitCode;
+}
+
+/** The run a `--detach` has announced; undefined: a new one. */
+function announcedRun(io: Io): RunId | undefined {
+  const announced = io.env[DETACHED_RUN];
+  return announced === undefined ? undefined : asRunId(announced);
+}
+
+/** The reporter, and a file of JSON lines when one was asked for. */
+function listeners(
+  show: (event: RunEvent) => void,
+  reportFile: string | undefined,
+  io: Io,
+): readonly RunListener[] {
+  if (reportFile === undefined) return [show];
+  const descriptor = openSync(resolve(io.cwd, reportFile), "w");
+  return [show, (event) => void writeSync(descriptor, `${JSON.stringify({ v: 1, ...event })}\n`)];
+}
+
+function warnOfDamage({ damaged, traces }: ProjectState, io: Io): void {
+  for (const { path, bytes } of damaged) {
+    io.stderr.write(
+      `flow: ${bytes} bytes of ${path} are damaged and were left out; what they recorded runs again\n`,
+    );
+  }
+  if (traces.damaged > 0) {
+    io.stderr.write(
+      `flow: ${traces.damaged} records of past successes are damaged; those tasks run again\n`,
+    );
+  }
+}
+
+function logTo(io: Io, verbose: boolean): Log {
+  const say = (message: string): void => void io.stderr.write(`flow: ${message}\n`);
+  return { debug: () => {}, info: verbose ? say : () => {}, warn: say };
+}
