@@ -1,7 +1,7 @@
 // The attempts of one project on this machine: started, adopted, watched, stopped and read. What
 // runs here outlives flow; everything needed to find it again lies in its directory.
 
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import {
   type AttemptKey,
@@ -19,7 +19,7 @@ import {
 } from "@flow/core";
 import { adopt, findLeader, handleOf, isClaimYoung, parseHandle } from "./adopt.ts";
 import { type Attempt, exitOf, NEVER_STARTED, readExit } from "./attempt.ts";
-import { attemptFiles, parseExit, readText } from "./files.ts";
+import { type AttemptFiles, attemptFiles, parseExit } from "./files.ts";
 import { deadlineOf, mayShare, policyOf, type StartExtra, variablesOf } from "./job.ts";
 import {
   type LeaderExit,
@@ -54,6 +54,9 @@ const SWEEP_MS = 1000;
 /** Wait before an attempt that the full machine could not start is started again. */
 const RESTART_MS = 250;
 
+/** Ended attempts that are remembered; older ones are read from their files when asked about. */
+const MAX_OVER = 1000;
+
 type Listener = (keys: readonly AttemptKey[]) => void;
 
 export class Attempts implements AsyncDisposable {
@@ -64,6 +67,8 @@ export class Attempts implements AsyncDisposable {
   readonly #runners: Runners;
   readonly #host: string = hostname();
   readonly #umask: string = process.umask().toString(8).padStart(4, "0");
+  /** Attempts that have ended, oldest first. */
+  readonly #over: AttemptKey[] = [];
   #changed: AttemptKey[] = [];
   #ended = new Set<string>();
   #cancelSweep: (() => void) | undefined;
@@ -77,9 +82,10 @@ export class Attempts implements AsyncDisposable {
 
   /** Starts an attempt. A key seen before, here or by another flow, is not started again. */
   async start(job: Job, extra: StartExtra = {}): Promise<Result<Handle, BackendFailure>> {
-    const handle = handleOf(job.key, attemptFiles(job.paths.attempt));
+    const files = attemptFiles(job.paths.attempt);
+    const handle = handleOf(job.key, files);
     if (this.#attempts.has(job.key)) return ok(handle);
-    if (readText(attemptFiles(job.paths.attempt).started) !== undefined) {
+    if (existsSync(files.started)) {
       if (this.#adopt(job.key, job.paths.attempt) !== undefined) return ok(handle);
       const message = `Attempt ${job.key} was given up before it started and cannot start any more.`;
       return err({ type: "rejected", message });
@@ -89,7 +95,7 @@ export class Attempts implements AsyncDisposable {
       const message = `The shell \`${shell}\` of task ${job.task} was not found on PATH; install it or choose another \`shell:\`.`;
       return err({ type: "misconfigured", message });
     }
-    const attempt = this.#create(job);
+    const attempt = this.#create(job, files);
     this.#attempts.set(job.key, attempt);
     const failure = await this.#launch(attempt, job, extra);
     if (failure === undefined) {
@@ -164,12 +170,12 @@ export class Attempts implements AsyncDisposable {
     this.#sweep();
   }
 
-  #create(job: Job): Attempt {
+  #create(job: Job, files: AttemptFiles): Attempt {
     const { clock, table } = this.#options;
     const since = clock.wall();
     return {
       key: job.key,
-      files: attemptFiles(job.paths.attempt),
+      files,
       policy: policyOf(job),
       observation: { type: "running", since, node: this.#host },
       leader: undefined,
@@ -221,7 +227,7 @@ export class Attempts implements AsyncDisposable {
   #restart(attempt: Attempt, job: Job, extra: StartExtra, exit: LeaderExit): boolean {
     if (this.#closed || attempt.stop !== undefined || exit.signal !== undefined) return false;
     const record = exit.result === undefined ? readExit(attempt) : parseExit(exit.result);
-    const unclaimed = record === undefined && readText(attempt.files.started) === undefined;
+    const unclaimed = record === undefined && !existsSync(attempt.files.started);
     const torn = record === undefined && exit.code === TORN_CLAIM;
     if (!unclaimed && !torn && (record?.error !== "system" || record.action > 1)) return false;
     this.#sampler.remove(attempt);
@@ -348,6 +354,9 @@ export class Attempts implements AsyncDisposable {
     });
     attempt.observation = { type: "ended", exit };
     this.#announce(attempt.key);
+    this.#over.push(attempt.key);
+    if (this.#over.length > MAX_OVER)
+      for (const key of this.#over.splice(0, MAX_OVER / 2)) this.#attempts.delete(key);
   }
 
   /** Kills what short attempts have left outside their sessions. */

@@ -4,7 +4,6 @@
 
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
 import type { StopReason } from "@flow/core";
 
 /** Absolute paths of the files in one attempt's directory. */
@@ -20,12 +19,12 @@ export interface AttemptFiles {
 
 export const attemptFiles = (directory: string): AttemptFiles => ({
   directory,
-  started: join(directory, "started"),
-  stdout: join(directory, "stdout"),
-  stderr: join(directory, "stderr"),
-  exit: join(directory, "exit"),
-  stop: join(directory, "stop"),
-  usage: join(directory, "usage.jsonl"),
+  started: `${directory}/started`,
+  stdout: `${directory}/stdout`,
+  stderr: `${directory}/stderr`,
+  exit: `${directory}/exit`,
+  stop: `${directory}/stop`,
+  usage: `${directory}/usage.jsonl`,
 });
 
 /** Who runs an attempt and under which rules, as its claim says. */
@@ -220,12 +219,12 @@ export function readText(path: string): string | undefined {
   }
 }
 
+const SIGNAL_NAMES: ReadonlyMap<number, NodeJS.Signals> = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+);
+
 /** `SIGKILL` for 9; undefined for 0 and numbers that are no signal. */
-export function signalName(number: number): NodeJS.Signals | undefined {
-  for (const [name, value] of Object.entries(constants.signals))
-    if (value === number) return name as NodeJS.Signals;
-  return undefined;
-}
+export const signalName = (number: number): NodeJS.Signals | undefined => SIGNAL_NAMES.get(number);
 
 /** Splits `a=1 b=-` into its words; `-` and the empty text mean "not known". */
 function words(line: string): (name: string) => string | undefined {

@@ -107,7 +107,7 @@ export function psTable(): ProcessTable {
     boot: (
       attempt(() => execFileSync("sysctl", ["-n", "kern.boottime"], { encoding: "utf8" })) ?? ""
     ).replace(/[^0-9]+/g, "-"),
-    uptime,
+    uptime: uptimeSeconds,
     read: (pid) =>
       parsePs(
         attempt(() =>
@@ -136,6 +136,15 @@ export function psTable(): ProcessTable {
     },
     handles: () => false,
   };
+}
+
+let uptimeBase = { at: Number.NEGATIVE_INFINITY, seconds: 0 };
+
+/** Asks the system once a second: in between, and only there, time passes as for this process. */
+function uptimeSeconds(): number {
+  const now = performance.now();
+  if (now - uptimeBase.at > 1000) uptimeBase = { at: now, seconds: uptime() };
+  return uptimeBase.seconds + (now - uptimeBase.at) / 1000;
 }
 
 /** Processes come and go while they are looked at: what cannot be read is not there. */

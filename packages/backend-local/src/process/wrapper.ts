@@ -150,8 +150,17 @@ export function isForRunner(job: Pick<Job, "actions" | "finally">): boolean {
 }
 
 /** Whether a variable can be exported by a shell without changing how the shell works. */
-export const isHarmless = (name: string): boolean =>
-  isIdentifier(name) && !name.startsWith("_flow_") && !SHELL_VARIABLES.has(name);
+export function isHarmless(name: string): boolean {
+  let known = harmless.get(name);
+  if (known === undefined) {
+    known = isIdentifier(name) && !name.startsWith("_flow_") && !SHELL_VARIABLES.has(name);
+    harmless.set(name, known);
+  }
+  return known;
+}
+
+/** Names repeat from job to job. */
+const harmless = new Map<string, boolean>();
 
 const SHELL_VARIABLES: ReadonlySet<string> = new Set(
   "IFS PATH PPID PWD OLDPWD CDPATH ENV HOME LANG LC_ALL LC_CTYPE OPTIND OPTARG PS1 PS2 PS4 UID EUID SHELLOPTS BASHOPTS BASH_ENV POSIXLY_CORRECT".split(
