@@ -16,7 +16,11 @@ function layeredTasks(count) {
     const deps =
       layer === 0
         ? ["source"]
-        : [...new Set([index, index * 7 + 1, index * 13 + 5].map((n) => `out/${before + (n % width)}`))];
+        : [
+            ...new Set(
+              [index, index * 7 + 1, index * 13 + 5].map((n) => `out/${before + (n % width)}`),
+            ),
+          ];
     return { name: `t${index}`, deps, target: `out/${index}` };
   });
 }
@@ -25,13 +29,14 @@ function write(folder, count) {
   const tasks = layeredTasks(count);
   mkdirSync(join(folder, "out"), { recursive: true });
   writeFileSync(join(folder, "source"), "source\n");
-  const flow = Object.fromEntries(
-    tasks.map(({ name, deps, target }) => [
-      name,
-      { deps, targets: [target], actions: [`: > ${target}`] },
-    ]),
-  );
-  writeFileSync(join(folder, "flow.yaml"), JSON.stringify({ version: 1, tasks: flow }));
+  const flow = {
+    version: 1,
+    defaults: { actions: [": > ${{ target }}"] },
+    tasks: Object.fromEntries(
+      tasks.map(({ name, deps, target }) => [name, { deps, targets: [target] }]),
+    ),
+  };
+  writeFileSync(join(folder, "flow.yaml"), JSON.stringify(flow));
   writeFileSync(
     join(folder, "build.ninja"),
     `rule touch\n  command = : > $out\n${tasks.map(({ deps, target }) => `build ${target}: touch ${deps.join(" ")}\n`).join("")}`,
