@@ -49,6 +49,10 @@ export type MachineEvent = { readonly now: number } & (
       readonly idle: number;
     }
   | { readonly type: "attempt/submitted"; readonly task: number; readonly serial: number }
+  /**
+   * `rejected` and `misconfigured` say that the attempt does not exist: where an earlier submit of it
+   * was `unavailable`, which may have had an effect all the same, that has been made sure of.
+   */
   | {
       readonly type: "attempt/refused";
       readonly task: number;

@@ -123,9 +123,9 @@ export class Ledger {
     this.#add(hold.shape, hold.cpus, -1);
   }
 
+  /** Of everything but slots, for which {@link isOutOfSlots} answers. */
   fits(shape: Shape): boolean {
     if (shape.local) {
-      if (this.#freeSlots() < 1) return false;
       const cpus = this.#cpus(shape);
       if (cpus > 0 && cpus > this.#freeCpus()) return false;
       if (shape.memoryBytes > 0 && shape.memoryBytes > this.#freeMemory()) return false;

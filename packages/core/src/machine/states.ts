@@ -1,16 +1,18 @@
 // The states a task can be in, and which event may find it in which.
 //
-//   waiting ──► checking ──► ready ──► starting ──► submitting ──► queued ──► running ──► (end)
-//      │            │          ▲          │ │           │  ▲          │  ▲        │
-//      │            │          │          │ ▼           ▼  │          ▼  │        ▼
-//      │            │          │          │ held     deferred ──►     unknown ◄───┘
-//      │            │          │          │  │ └► checking
-//      │            ▼          │          ▼  ▼
-//      │     fresh skipped     │       adopted: queued
-//      │       failed          │
-//      │                       │       (end) ──► done failed cancelled pruned
-//      └──► blocked            └─ backoff ◄─┘ └► blocked, or waiting / checking once more (adopted)
-//      done when it only groups
+//   waiting ─► checking | queued (an earlier run's attempt) | done (only groups)
+//   checking ─► ready (stale) | fresh | skipped | done (adopted, and still good)
+//   ready ─► starting
+//   starting ─► submitting | held (by another run) | queued (that run's attempt)
+//   held ─► checking | queued (that run's attempt)
+//   submitting ─► queued | running | unknown | deferred
+//   deferred ─► submitting | queued | running | unknown
+//   queued ─► running | unknown | backoff | done | checking (adopted)
+//   running ─► unknown | backoff | done | checking (adopted)
+//   unknown ─► queued | running | deferred | backoff | done
+//   backoff ─► ready | checking (adopted) | waiting (adopted)
+//
+// and from any that is not final to failed, blocked, cancelled and pruned.
 //
 // An attempt is live from `starting` to its end; a live attempt holds resources. Whatever is not
 // final becomes `cancelled` when the run is told to start nothing more and nothing is live.

@@ -35,6 +35,8 @@ export class Safety {
   readonly #stopSent = new Set<number>();
   /** Tasks whose backend refused as one that refuses everything. */
   readonly #closers = new Set<number>();
+  /** Tasks that somebody wanted stopped for good. */
+  readonly #unwanted = new Set<number>();
   readonly #retries = new Map<number, number>();
   #limits: Limits = UNBOUNDED;
   #foreign: Limits = UNBOUNDED;
@@ -77,10 +79,7 @@ export class Safety {
         this.#halted = true;
         break;
       case "stop/requested":
-        if (event.tasks === undefined) {
-          this.#halted = true;
-          this.#stopping = true;
-        }
+        this.#stopRequested(event);
         break;
       case "task/held":
         this.#live.delete(event.task);
@@ -89,6 +88,7 @@ export class Safety {
         this.#serials.set(event.task, event.serial);
         break;
       case "attempt/adopted":
+        if (this.finals.has(event.task)) break;
         if (!this.#live.has(event.task)) this.#live.set(event.task, this.#demand(event.task));
         this.#serials.set(event.task, event.serial);
         break;
@@ -103,6 +103,15 @@ export class Safety {
         break;
       default:
     }
+  }
+
+  #stopRequested(event: Extract<MachineEvent, { type: "stop/requested" }>): void {
+    if (event.tasks === undefined) {
+      this.#halted = true;
+      this.#stopping = true;
+    }
+    if (event.reason !== "user" && event.reason !== "pruned") return;
+    for (const task of event.tasks ?? []) this.#unwanted.add(task);
   }
 
   after(effects: readonly Effect[], event: MachineEvent): void {
@@ -169,6 +178,7 @@ export class Safety {
     if (!this.#opened) throw new Violation(`start of ${task} before the run is open`);
     if (this.#halted) throw new Violation(`start of ${task} after nothing new may start`);
     if (this.#live.has(task)) throw new Violation(`start of ${task}, which may be alive`);
+    if (this.#unwanted.has(task)) throw new Violation(`start of ${task}, which was to stop`);
     this.#checkDeps(task, "started");
     const policy = this.#plan.tasks[task];
     if (retry > (policy?.retries.max ?? 0)) throw new Violation(`${task}: ${retry} retries`);

@@ -11,6 +11,7 @@ import { Life, type Posted } from "./life.ts";
 import { planOf } from "./plan-of.ts";
 import { Violation } from "./safety.ts";
 import type { Intervention, Scenario, ScenarioTask } from "./scenario.ts";
+import { Crash, SimulatedDisk } from "./simulated-disk.ts";
 import { SimulatedWorld } from "./simulated-world.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -30,17 +31,6 @@ const EVENT_LIMIT = 20_000;
 
 const POLL_MS = 4;
 
-class Crash extends Error {}
-
-/** What is on disk: survives the death of flow. */
-interface Disk {
-  readonly done: Set<number>;
-  /** The attempt that is claimed and has no result on record. */
-  readonly claims: Map<number, { serial: number; requeues: number; idle: number }>;
-  readonly serials: Map<number, number>;
-  records: number;
-}
-
 /**
  * Runs a scenario to its end and checks safety at every step, and that it comes to an end at all.
  * Throws a {@link Violation} with what was wrong.
@@ -58,9 +48,8 @@ class Simulation {
   readonly #plan: MachinePlan;
   readonly #clock = new VirtualClock();
   readonly #world: SimulatedWorld;
-  readonly #disk: Disk = { done: new Set(), claims: new Map(), serials: new Map(), records: 0 };
+  readonly #disk: SimulatedDisk;
   readonly #edges = new Set<string>();
-  readonly #crashes: Set<number>;
   #drawn = 0;
   #events = 0;
   #life: Life;
@@ -70,7 +59,7 @@ class Simulation {
     this.#scenario = scenario;
     this.#create = create;
     this.#plan = planOf(scenario.tasks, scenario.backends);
-    this.#crashes = new Set(scenario.crashes);
+    this.#disk = new SimulatedDisk(scenario.crashes);
     this.#world = new SimulatedWorld(this.#clock, (task, nth) => {
       const { fates, manners, ms } = this.#task(task);
       return { fate: fates?.[nth] ?? "success", manners: manners ?? "obeys", ms: ms ?? 5 };
@@ -94,8 +83,9 @@ class Simulation {
     const finals = this.#scenario.tasks.map(
       (_, task) => this.#life.safety.finals.get(task) as FinalState,
     );
+    const attempts = [...this.#world.attempts.values()].filter(({ state }) => state !== "fenced");
     const ran = this.#scenario.tasks.map(
-      (_, task) => [...this.#world.attempts.values()].filter((each) => each.task === task).length,
+      (_, task) => attempts.filter((each) => each.task === task).length,
     );
     return { finals, events: this.#events, lives: this.#lives, edges: this.#edges, ran };
   }
@@ -201,21 +191,16 @@ class Simulation {
 
   #start(effect: Extract<Effect, { type: "start" }>): void {
     const { task, requeue } = effect;
-    if (this.#world.liveOf(task) !== undefined) {
+    const other = this.#disk.elsewhere.has(task);
+    if (this.#world.liveOf(task) !== undefined && !other) {
       throw new Violation(`start of ${task}, which is alive`);
     }
-    if (this.#draw(12) === 11) {
-      this.#later(() => {
-        this.#post({ type: "task/held", task });
-        this.#later(() => {
-          if (this.#draw(2) === 1) this.#disk.done.add(task);
-          this.#post({ type: "task/released", task });
-        });
-      });
+    if (other || this.#draw(12) === 11) {
+      this.#heldElsewhere(task);
       return;
     }
-    const serial = (this.#disk.serials.get(task) ?? 0) + 1;
-    this.#record(() => {
+    const serial = this.#disk.nextSerial(task);
+    this.#disk.record(() => {
       this.#disk.serials.set(task, serial);
       this.#disk.claims.set(task, { serial, requeues: requeue, idle: 0 });
     });
@@ -223,23 +208,66 @@ class Simulation {
     this.#submit(task, serial);
   }
 
+  /** Another run is at the task: it finishes it, or dies and leaves its attempt to us. */
+  #heldElsewhere(task: number): void {
+    const { elsewhere, serials } = this.#disk;
+    let serial = elsewhere.get(task);
+    if (serial === undefined) {
+      serial = this.#disk.nextSerial(task);
+      serials.set(task, serial);
+      elsewhere.set(task, serial);
+      this.#world.accept(`${task}-${serial}`, task);
+    }
+    if (this.#draw(3) === 2) this.#inherit(task, serial);
+    else {
+      this.#post({ type: "task/held", task });
+      this.#waitFor(task, serial);
+    }
+  }
+
+  #waitFor(task: number, serial: number): void {
+    this.#clock.after(
+      POLL_MS,
+      this.#alive(() => {
+        const outcome = this.#world.attempts.get(`${task}-${serial}`)?.outcome;
+        if (outcome !== undefined) {
+          if (outcome.type === "success") this.#disk.done.add(task);
+          this.#disk.elsewhere.delete(task);
+          this.#post({ type: "task/released", task });
+        } else if (this.#draw(4) === 3) this.#inherit(task, serial);
+        else this.#waitFor(task, serial);
+      }),
+    );
+  }
+
+  /** The run that made the attempt is dead. */
+  #inherit(task: number, serial: number): void {
+    this.#disk.elsewhere.delete(task);
+    this.#disk.claims.set(task, { serial, requeues: 0, idle: 0 });
+    this.#post({ type: "attempt/adopted", task, serial, requeues: 0, idle: 0 });
+    this.#watch(task, serial);
+  }
+
   #submit(task: number, serial: number): void {
     const key = `${task}-${serial}`;
     this.#life.submitting.add(key);
     this.#later(() => {
-      const fault = this.#draw(10);
-      const unavailable = fault === 9 || fault === 8;
-      const refused = unavailable || fault === 7 || fault === 6;
-      if (!refused || fault === 8) this.#world.accept(key, task);
+      const answer = SUBMIT_ANSWERS[this.#draw(20)] ?? "accepted";
+      if (answer === "accepted" || answer === "ambiguous") {
+        this.#world.accept(key, task);
+        if (this.#draw(3) === 2) this.#watch(task, serial);
+      }
       this.#later(() => {
         this.#life.submitting.delete(key);
-        if (!refused) this.#post({ type: "attempt/submitted", task, serial });
-        else
-          this.#refuse(task, serial, unavailable ? "unavailable" : (REFUSALS[fault] ?? "rejected"));
-        if (!refused) this.#watch(task, serial);
-        else if (unavailable) this.#stopPending(task, serial);
+        if (answer === "ambiguous" || answer === "unavailable") {
+          this.#refuse(task, serial, "unavailable");
+        } else if (answer === "accepted" || this.#world.attempts.has(key)) {
+          // A refusal for good is only passed on when no earlier submit had an effect.
+          this.#post({ type: "attempt/submitted", task, serial });
+          this.#watch(task, serial);
+        } else this.#refuse(task, serial, answer);
+        if (answer !== "rejected" && answer !== "misconfigured") this.#stopPending(task, serial);
       });
-      if (!refused) this.#stopPending(task, serial);
     });
   }
 
@@ -299,7 +327,7 @@ class Simulation {
     const attempt = this.#world.attempts.get(`${task}-${serial}`);
     const outcome = attempt?.outcome;
     if (attempt === undefined || outcome === undefined) return;
-    this.#record(() => {
+    this.#disk.record(() => {
       this.#disk.claims.delete(task);
       if (outcome.type === "success") this.#disk.done.add(task);
     });
@@ -309,15 +337,6 @@ class Simulation {
     const late = this.#draw(5);
     if (late === 4) this.#later(() => this.#post(event));
     if (late === 3) this.#later(() => this.#post({ type: "attempt/started", task, serial }));
-  }
-
-  /** A record of the journal: flow may die just before or just after it is written. */
-  #record(write: () => void): void {
-    this.#disk.records += 1;
-    const dies = this.#crashes.has(this.#disk.records);
-    if (dies && this.#disk.records % 2 === 0) throw new Crash();
-    write();
-    if (dies) throw new Crash();
   }
 
   #intervene(each: Intervention): void {
@@ -365,4 +384,14 @@ class Simulation {
   }
 }
 
-const REFUSALS: Readonly<Record<number, "rejected" | "misconfigured">> = { 6: "misconfigured" };
+/** By what is drawn. `ambiguous`: accepted, but the answer says `unavailable`. */
+const SUBMIT_ANSWERS: Readonly<
+  Record<number, "rejected" | "misconfigured" | "unavailable" | "ambiguous">
+> = {
+  19: "unavailable",
+  18: "ambiguous",
+  17: "unavailable",
+  16: "ambiguous",
+  15: "rejected",
+  14: "misconfigured",
+};

@@ -62,11 +62,11 @@ const task = fc.record({
   failFast: rarely(6),
   grouping: rarely(8),
   exclusive: rarely(10),
-  fates: fc.array(fate, { maxLength: 4 }),
+  fates: fc.array(fate, { maxLength: 4, size: "max" }),
   manners,
   ms: fc.nat({ max: 20 }),
   verdict: fc.constantFrom(
-    ...Array.from({ length: 16 }, () => "stale" as const),
+    ...Array.from({ length: 24 }, () => "stale" as const),
     "skip" as const,
     "failed" as const,
   ),
@@ -74,7 +74,7 @@ const task = fc.record({
 
 /** Tasks in an order in which they could run one by one. */
 export const tasks = (most: number): fc.Arbitrary<ScenarioTask[]> =>
-  fc.array(task, { minLength: 1, maxLength: most }).map((drawn) =>
+  fc.array(task, { minLength: 1, maxLength: most, size: "max" }).map((drawn) =>
     drawn.map(({ deps, ...rest }, index) => ({
       ...rest,
       deps: deps.map((back) => index - 1 - back).filter((dep) => dep >= 0),
@@ -123,24 +123,27 @@ const intervention: fc.Arbitrary<Intervention> = fc.oneof(
   }),
 );
 
-const choices = fc.array(fc.nat({ max: 119 }), { maxLength: 80 });
+const choices = fc.array(fc.nat({ max: 119 }), { maxLength: 150, size: "max" });
 
 /** Everything at once: faults, crashes, interventions. */
 export const scenario: fc.Arbitrary<Scenario> = fc.record({
-  tasks: tasks(7),
+  tasks: tasks(8),
   backends: fc.constantFrom(
     [{ local: true }, { local: true }],
     [{ local: true }, { local: false }],
   ),
   limits,
-  options: fc.record({ keepGoing: fc.boolean(), failFast: rarely(5) }),
+  options: fc.record({ keepGoing: fc.constantFrom(true, true, false), failFast: rarely(5) }),
   interventions: fc.oneof(
     { weight: 2, arbitrary: fc.constant<readonly Intervention[]>([]) },
     { weight: 1, arbitrary: fc.array(intervention, { maxLength: 3 }) },
   ),
   crashes: fc.oneof(
     { weight: 2, arbitrary: fc.constant<readonly number[]>([]) },
-    { weight: 1, arbitrary: fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 4 }) },
+    {
+      weight: 1,
+      arbitrary: fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 4, size: "max" }),
+    },
   ),
   choices: fc.oneof(
     { weight: 1, arbitrary: fc.constant<readonly number[]>([]) },

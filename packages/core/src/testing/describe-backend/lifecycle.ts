@@ -7,7 +7,10 @@ const hold: Program = { name: "hold", does: "hold" };
 const succeed: Program = { name: "succeed", does: "exit", code: 0 };
 
 export function describeLifecycle(api: TestApi, subject: BackendUnderTest): void {
-  api.describe("lifecycle", () => describeRuns(api, subject));
+  api.describe("lifecycle", () => {
+    describeRuns(api, subject);
+    describePushes(api, subject);
+  });
   api.describe("logs", () => describeLogs(api, subject));
   api.describe("limits", () => describeLimits(api, subject));
   api.describe("faults", () => describeFaults(api, subject));
@@ -61,6 +64,17 @@ function describeRuns({ it, expect }: TestApi, subject: BackendUnderTest): void 
       }
     }));
 
+  it("a submit that is aborted starts nothing it does not answer for", () =>
+    Bench.use(subject, async (bench) => {
+      const job = bench.fixture.job([succeed]);
+      const answers = await bench.backend.submit([job], AbortSignal.abort());
+      const answer = answers.get(job.key);
+      if (answer?.ok === true) await bench.ended(job, answer.value);
+      expect(bench.fixture.witness(job).length).toBe(answer?.ok === true ? 1 : 0);
+    }));
+}
+
+function describePushes({ it }: TestApi, subject: BackendUnderTest): void {
   const pushes = subject.capabilities.pushes ? it : it.skip;
   pushes("the end of a job is pushed", () =>
     Bench.use(subject, async (bench) => {
@@ -77,15 +91,6 @@ function describeRuns({ it, expect }: TestApi, subject: BackendUnderTest): void 
       }
     }),
   );
-
-  it("a submit that is aborted starts nothing it does not answer for", () =>
-    Bench.use(subject, async (bench) => {
-      const job = bench.fixture.job([succeed]);
-      const answers = await bench.backend.submit([job], AbortSignal.abort());
-      const answer = answers.get(job.key);
-      if (answer?.ok === true) await bench.ended(job, answer.value);
-      expect(bench.fixture.witness(job).length).toBe(answer?.ok === true ? 1 : 0);
-    }));
 }
 
 function describeLogs({ it, expect }: TestApi, subject: BackendUnderTest): void {
