@@ -11,6 +11,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   accept: () => import("./commands/accept.ts"),
   attach: () => import("./commands/attach.ts"),
   check: () => import("./commands/check.ts"),
+  clean: () => import("./commands/clean.ts"),
   forget: () => import("./commands/forget.ts"),
   exec: () => import("./commands/exec.ts"),
   graph: () => import("./commands/graph.ts"),

@@ -268,17 +268,19 @@ const CHANGE_ROWS: readonly CommandRow[] = [
     options: [
       ...PROJECT,
       { name: "deps", help: "also what the selected tasks depend on" },
-      { name: "all", help: "all tasks of the file, with checkpoints and partial outputs" },
-      { name: "stale", help: "only targets of tasks that are no longer in the file" },
+      { name: "all", help: "all tasks, those no longer in the file, records of runs and caches" },
+      { name: "stale", help: "only tasks that are no longer in the file" },
       DRY_RUN,
       YES,
-      { name: "force", help: "protected targets and files changed since too" },
+      { name: "force", help: "also what is protected or has changed since it was made" },
       { name: "keep-records", help: "keep logs and records of attempts" },
       JSON_OPTION,
     ],
     details:
-      "Removes only files that flow recorded as its own products and that lie inside the project. " +
-      "Unknown files in a target directory are listed and kept.",
+      "Without a selector: all tasks of the file. Removes only files that flow recorded as made by " +
+      "it, that are still as they were made, and that lie inside the project; unknown files in a " +
+      "target directory are listed and stay. The tasks are forgotten, so they would run again.",
+    examples: ["flow clean --dry-run", "flow clean -y train", "flow clean --stale"],
   },
   {
     name: "forget",

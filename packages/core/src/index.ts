@@ -61,11 +61,16 @@ export type {
   ProjectRequest,
 } from "./host/open-plan.ts";
 export { openGraph, openPlan, positionIn, requestText } from "./host/open-plan.ts";
-export { planSingleTask } from "./host/single-task.ts";
 export { overridePlan } from "./host/override-plan.ts";
 export { newRunId } from "./host/run-id.ts";
+export { planSingleTask } from "./host/single-task.ts";
 export { decodeJournal, readJournal } from "./journal/read-journal.ts";
 export type { JournalRecord } from "./journal/record.ts";
+export type { TaskDefinition } from "./library/define-task.ts";
+export type { Flow, FlowOptions, RunOptions } from "./library/flow.ts";
+// For programs that build their graph themselves.
+export { FlowError, flow } from "./library/flow.ts";
+export type { FunctionContext, TaskFunction } from "./library/function-backend.ts";
 export type { AttemptKey, BackendName, Instant, RunId, TaskId, TaskKey } from "./model/ids.ts";
 export { attemptKey, backendName, parseAttemptKey, runId, taskKey } from "./model/ids.ts";
 export type {
@@ -91,16 +96,12 @@ export { nodeFileSystem } from "./ports/node/file-system.ts";
 export { nodeLocks } from "./ports/node/locks.ts";
 export type { AttemptRecord, AttemptResult, StoredAttempt } from "./record/attempt-record.ts";
 export { attemptSerials, lastAttempt, readAttempt } from "./record/attempt-record.ts";
+export type { FoundFile, MadeFile, MadeFiles } from "./record/made-files.ts";
+export { listFiles, ownDirectories, readMade, recordMade } from "./record/made-files.ts";
 export { cacheName } from "./trace/cache-name.ts";
 export { checkEvidence } from "./trace/evidence.ts";
 export { describeParams, describeReason } from "./trace/explain.ts";
 export type { Prospect } from "./trace/forecast.ts";
 export { forecast } from "./trace/forecast.ts";
 export type { Inspector } from "./trace/inspect.ts";
-export type { Reason, Trace } from "./trace/trace.ts";
-
-// For programs that build their graph themselves.
-export { flow, FlowError } from "./library/flow.ts";
-export type { Flow, FlowOptions, RunOptions } from "./library/flow.ts";
-export type { TaskDefinition } from "./library/define-task.ts";
-export type { FunctionContext, TaskFunction } from "./library/function-backend.ts";
+export type { Reason, TargetState, Trace } from "./trace/trace.ts";

@@ -23,7 +23,7 @@ import { flowTaskPath } from "@flow/task-py";
 import { closeBackends, openBackends } from "../backends.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
-import { openReporter, type OutputMode } from "../report/reporter.ts";
+import { type OutputMode, openReporter } from "../report/reporter.ts";
 import { VERSION } from "../version.ts";
 import { DETACHED_RUN } from "./detach.ts";
 import { handleSignals } from "./signals.ts";

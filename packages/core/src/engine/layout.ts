@@ -81,4 +81,5 @@ export const ATTEMPT_FILES = {
   params: "params.json",
   aside: "aside",
   scratch: "tmp",
+  made: "made.json",
 } as const;

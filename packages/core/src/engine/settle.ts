@@ -10,6 +10,7 @@ import {
   type MetricSummary,
   RECORD_FORMAT,
 } from "../record/attempt-record.ts";
+import { recordMade } from "../record/made-files.ts";
 import { type ScriptEvent, ScriptEvents, summarise } from "../record/script-events.ts";
 import type { Inspector } from "../trace/inspect.ts";
 import type { Trace } from "../trace/trace.ts";
@@ -112,6 +113,7 @@ export async function settle(
   const progressed = story.progressed || checkpointChanged(record, files);
   const result = resultOf(request, outcome, trace, progressed);
   putAway(record, directory, outcome, layout, files);
+  recordMade(record, layout, files);
   return { result, warnings };
 }
 
