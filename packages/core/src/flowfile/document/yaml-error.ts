@@ -46,7 +46,7 @@ export function explainYamlError(
   const start = Math.min(problem.pos[0], Math.max(0, text.length - 1));
   const line = lineAround(text, start);
   if (explainTemplate(line, file, report)) return;
-  if (problem.code !== "TAB_AS_INDENT" && explainLine(line, file, report)) return;
+  if (isLeading(problem, line) && explainLine(line, file, report)) return;
   const quote = /closing ["'](?=quote)/.exec(problem.message)?.[0].at(-1);
   if (quote !== undefined) {
     const opening = text.lastIndexOf(quote, start - 1);
@@ -60,6 +60,15 @@ export function explainYamlError(
   const message = MESSAGES[problem.code] ?? lower(problem.message);
   const code = problem.code === "TAG_RESOLVE_FAILED" ? "unknown-tag" : "yaml-syntax";
   report.error(code, span, `this is not YAML: ${message}`, { fix: FIXES[problem.code] });
+}
+
+/**
+ * Was the leading character the reason? Lists and maps are often meant; only what follows a closed
+ * one, as in `- [ -f x ] && make`, shows that it was not.
+ */
+function isLeading(problem: YamlProblem, line: Line): boolean {
+  if (problem.code === "TAB_AS_INDENT") return false;
+  return !/^[[{]/.test(split(line.text)[1]) || problem.message.endsWith("at node end");
 }
 
 /**
