@@ -1,6 +1,5 @@
 // Opens state and backends, runs a plan, shows it, and leaves a note when nothing was to do.
 
-import { openSync, writeSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import {
   runId as asRunId,
@@ -14,9 +13,7 @@ import {
   type ProjectState,
   positionIn,
   prepareRun,
-  type RunEvent,
   type RunId,
-  type RunListener,
   type RunResult,
 } from "@flow/core";
 import { flowTaskPath } from "@flow/task-py";
@@ -69,8 +66,9 @@ export async function executePlan(
   }
   const { mode, verbose, color, projectArguments } = settings;
   const { secrets } = project;
+  const reportFile = settings.reportFile && resolve(io.cwd, settings.reportFile);
   const reporter = openReporter(
-    { mode, verbose, color, secrets, projectArguments },
+    { mode, verbose, color, secrets, projectArguments, reportFile },
     { ...io, env },
   );
   const asked = new Set(plan.asked.map((index) => plan.tasks[index]?.key));
@@ -89,7 +87,7 @@ export async function executePlan(
     file: relative(project.root, project.file),
     evaluate: evaluateCondition(plan, env),
     position: (task, action) => positionIn(plan, task.actions[action ?? -1]?.span ?? task.span),
-    listeners: listeners(reporter.event, settings.reportFile, io),
+    listeners: [reporter.event],
   });
   const release = handleSignals(run, io);
   let result: RunResult;
@@ -100,7 +98,7 @@ export async function executePlan(
     reporter.close();
     await closeBackends(backends.value);
   }
-  if (result.recorded) opened.keep();
+  opened.keep();
   const { request } = settings;
   if (request !== undefined && result.counts.fresh === plan.tasks.length && !settings.force) {
     const { inputs } = opened;
@@ -114,17 +112,6 @@ export async function executePlan(
 function announcedRun(io: Io): RunId | undefined {
   const announced = io.env[DETACHED_RUN];
   return announced === undefined ? undefined : asRunId(announced);
-}
-
-/** The reporter, and a file of JSON lines when one was asked for. */
-function listeners(
-  show: (event: RunEvent) => void,
-  reportFile: string | undefined,
-  io: Io,
-): readonly RunListener[] {
-  if (reportFile === undefined) return [show];
-  const descriptor = openSync(resolve(io.cwd, reportFile), "w");
-  return [show, (event) => void writeSync(descriptor, `${JSON.stringify({ v: 1, ...event })}\n`)];
 }
 
 function warnOfDamage({ damaged, traces }: ProjectState, io: Io): void {

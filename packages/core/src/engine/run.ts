@@ -15,9 +15,10 @@ import { Checker } from "./checker.ts";
 import { Claims } from "./claims.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Neighbours } from "./neighbours.ts";
+import { foldTraces } from "./open-traces.ts";
 import { Recorder } from "./recorder.ts";
 import { followRequests, type RunRequestLine } from "./requests.ts";
-import { openRun, type OpenRun } from "./run-directory.ts";
+import { type OpenRun, openRun } from "./run-directory.ts";
 import type { RunCounts } from "./run-event.ts";
 import type { Fact, RunRequest, Services } from "./services.ts";
 import { TaskNews } from "./task-news.ts";
@@ -285,7 +286,19 @@ export class Run {
     const exitCode = this.#exitCode(counts);
     this.#services.recorder.emit({ type: "run/ended", counts, exitCode });
     await this.#opened?.close(this.#afterFlush.splice(0));
+    if (this.#opened === undefined) await this.#keepSignatures();
     return { run: this.#request.run, counts, exitCode, recorded: this.#opened !== undefined };
+  }
+
+  /** Newer signatures of what was found unchanged spare reading it next time, though nothing ran. */
+  async #keepSignatures(): Promise<void> {
+    const { traces, layout, ports } = this.#request;
+    if (!traces.isChanged) return;
+    try {
+      await foldTraces(traces, layout, ports);
+    } catch {
+      // A project that cannot be written to is read again next time.
+    }
   }
 
   #exitCode(counts: RunCounts): number {

@@ -26,15 +26,20 @@ export function leaveEvidence(fresh: FreshRun): boolean {
   const { plan, inputs, inspector, state, request, summary, env } = fresh;
   const { cache, traces } = state.layout;
   if (nodeFileSystem.stat(cache) === undefined) return false;
-  return recordEvidence({
-    file: `${cache}/${cacheName("fresh", request)}`,
-    request,
-    summary,
-    tasks: plan.tasks,
-    inputs,
-    env,
-    looked: inspector.looked,
-    traces: { path: traces, signature: state.traces.signature },
-    fileSystem: nodeFileSystem,
-  });
+  try {
+    return recordEvidence({
+      file: `${cache}/${cacheName("fresh", request)}`,
+      request,
+      summary,
+      tasks: plan.tasks,
+      inputs,
+      env,
+      looked: inspector.looked,
+      traces: { path: traces, signature: state.traces.signature },
+      fileSystem: nodeFileSystem,
+    });
+  } catch {
+    // A note that cannot be written is no failure: the next run looks at everything again.
+    return false;
+  }
 }

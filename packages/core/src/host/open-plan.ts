@@ -130,7 +130,13 @@ function keepPlan(
   const { cache } = layoutOf(root);
   if (nodeFileSystem.stat(cache) === undefined) return;
   const sources = needed.map((path) => join(root, path));
-  savePlan(cache, key, { plan, inputs, warnings }, sources, nodeFileSystem, () => nodeClock.wall());
+  try {
+    savePlan(cache, key, { plan, inputs, warnings }, sources, nodeFileSystem, () =>
+      nodeClock.wall(),
+    );
+  } catch {
+    // A cache that cannot be written is no failure: the next run reads the flow file again.
+  }
 }
 
 /** `mnist.flow.yaml:31`; the file is read when somebody asks. */
