@@ -49,6 +49,16 @@ const OVERTAKEN: Outcome = {
   message: "stopped because the flow file has changed since it started",
 };
 
+/**
+ * A stop because the file has changed is no wish of the person, and what vanished together with the
+ * run that started it is no failure of this run: the task runs again.
+ */
+function meaningOfAdopted({ outdated }: LiveAttempt, outcome: Outcome): Outcome {
+  if (outdated && outcome.type === "cancelled") return OVERTAKEN;
+  const isLost = outcome.type === "interrupted" && outcome.cause === "lost";
+  return isLost ? { ...outcome, resumable: true } : outcome;
+}
+
 export class Attendant {
   readonly #services: Services;
   readonly #live = new Map<number, LiveAttempt>();
@@ -238,8 +248,7 @@ export class Attendant {
   #report(live: LiveAttempt, outcome: Outcome, progressed: boolean): void {
     const { index, record } = live;
     const { serial } = record;
-    // A stop because the file has changed is no wish of the person: the task runs again.
-    const meaning = live.outdated && outcome.type === "cancelled" ? OVERTAKEN : outcome;
+    const meaning = live.adopted ? meaningOfAdopted(live, outcome) : outcome;
     this.#services.post({
       type: "attempt/ended",
       task: index,
