@@ -1,7 +1,6 @@
 /** Backends of later versions: their names are known, opening one says what to do instead. */
 import { backend as azure } from "@flow/backend-azure";
 import { backend as gpu } from "@flow/backend-gpu";
-import { backend as slurm } from "@flow/backend-slurm";
 import type { BackendContext } from "@flow/core";
 import { describe, expect, it } from "vitest";
 
@@ -12,12 +11,6 @@ describe("a backend of a later version", () => {
       type: "gpu",
       message:
         "The `gpu` backend is not available in this version of flow. Use `type: local` and limit how many tasks run at once with `-n` or a pool; they see the GPUs that CUDA_VISIBLE_DEVICES names.",
-    },
-    {
-      plugin: slurm,
-      type: "slurm",
-      message:
-        "The `slurm` backend is not available in this version of flow. Run flow with `--backend local` inside an allocation (`salloc`, or a batch script that calls `flow run`).",
     },
     {
       plugin: azure,

@@ -80,6 +80,11 @@ export interface Job {
   readonly timeoutMs: number | undefined;
   /** Exit codes that mean requeue. */
   readonly requeueCodes: readonly number[];
+  /**
+   * The system may restart it by itself under the same key, when it asks for that or was taken away:
+   * so often at most, or any number of times. Absent: never. Only for backends with `requeues`.
+   */
+  readonly restarts?: { readonly max: number | undefined };
   /** Inherits the terminal and runs alone. */
   readonly interactive: boolean;
   /** Paths (relative to the root) it reads and makes, for backends without the shared file system. */

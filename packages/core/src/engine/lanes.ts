@@ -13,6 +13,13 @@ import { Watcher } from "./watcher.ts";
 const LOCAL_CALLS = 32;
 const REMOTE_CALLS = 4;
 
+/**
+ * Far away, jobs that become ready one after another are worth waiting for: they are submitted
+ * together once none has come for the shorter time, or when the longer one has passed.
+ */
+const GATHER_MS = 50;
+const GATHER_MOST_MS = 1000;
+
 /** What a lane reports. */
 export interface LaneListener {
   submitted(key: AttemptKey, handle: Handle): void;
@@ -32,6 +39,10 @@ export class Lane {
   /** Stops asked for before the submit's answer came. */
   readonly #pendingStops = new Map<AttemptKey, readonly ["graceful" | "forced", StopReason]>();
   #batch: Job[] = [];
+  /** Jobs of the batch that the running timer knows of. */
+  #gathered = 0;
+  #gatheredSince: number | undefined;
+  #cancelGather: (() => void) | undefined;
 
   constructor(backend: Backend, clock: Clock, listener: LaneListener) {
     this.backend = backend;
@@ -49,8 +60,26 @@ export class Lane {
     this.#batch.push(job);
   }
 
-  /** Submits what was collected, in pieces the backend takes. */
+  /** Submits what was collected, or soon will be, in pieces the backend takes. */
   send(): void {
+    const { local, maxBatch } = this.backend.capabilities;
+    if (local || maxBatch <= 1) this.#sendNow();
+    else if (this.#batch.length > this.#gathered) this.#gather();
+  }
+
+  #gather(): void {
+    const now = this.#clock.now();
+    this.#gathered = this.#batch.length;
+    this.#gatheredSince ??= now;
+    this.#cancelGather?.();
+    const left = Math.max(0, this.#gatheredSince + GATHER_MOST_MS - now);
+    this.#cancelGather = this.#clock.after(Math.min(GATHER_MS, left), () => this.#sendNow());
+  }
+
+  #sendNow(): void {
+    this.#gathered = 0;
+    this.#gatheredSince = undefined;
+    this.#cancelGather = undefined;
     const jobs = this.#batch;
     if (jobs.length === 0) return;
     this.#batch = [];
@@ -108,6 +137,7 @@ export class Lane {
   /** Stops asking and submitting; attempts go on running. */
   close(): void {
     this.#abort.abort();
+    this.#cancelGather?.();
     this.#watcher.close();
     this.#queue.clear();
   }

@@ -118,6 +118,7 @@ function makeRecord(
   const continues =
     before?.fingerprint === fingerprint && previous?.result?.outcome.type !== "success";
   const requeued = previous?.result?.outcome.type === "requeue";
+  const restarts = previous?.result?.exit?.restarts ?? 0;
   const checkpoint = checkpointDirectory(task, layout);
   if (checkpoint !== undefined) {
     readyCheckpoint(checkpoint, before === undefined || continues || plan.promoted, fileSystem);
@@ -127,10 +128,10 @@ function makeRecord(
     key,
     run: plan.run,
     serial: plan.serial,
-    attempt: continues ? before.attempt + 1 : 1,
+    attempt: continues ? before.attempt + restarts + 1 : 1,
     reason: restartReason(plan, continues),
     fingerprint,
-    requeues: continues ? before.requeues + (requeued ? 1 : 0) : 0,
+    requeues: continues ? before.requeues + restarts + (requeued ? 1 : 0) : 0,
     idle: continues && requeued && !previous.result.progressed ? before.idle + 1 : 0,
     wall: plan.wall,
     task,
@@ -229,6 +230,7 @@ function makeJob(
     stop: task.stop,
     timeoutMs: task.timeoutMs,
     requeueCodes: [...REQUEUE_CODES, ...task.requeue.codes],
+    ...restartsOf(task, record),
     interactive: task.interactive,
     inputs: dependencies,
     outputs: task.targets.map(({ path }) => path),
@@ -236,6 +238,17 @@ function makeJob(
     container: task.container,
     options: task.backendOptions,
   };
+}
+
+/** A system may restart by itself what flow would requeue: the task says so, or there is a checkpoint. */
+function restartsOf(
+  { requeue }: Task,
+  { checkpoint, requeues }: AttemptRecord,
+): Pick<Job, "restarts"> {
+  const { mode, max } = requeue;
+  if (mode === "never" || (mode === "auto" && checkpoint === undefined)) return {};
+  if (max === undefined) return { restarts: { max: undefined } };
+  return max > requeues ? { restarts: { max: max - requeues } } : {};
 }
 
 /**

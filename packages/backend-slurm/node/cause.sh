@@ -1,0 +1,20 @@
+#!/bin/sh
+# Says why this job is being stopped: `REASON [KILL_AT]`, or nothing when that is not known. What flow asked for stands in a
+# file; otherwise the scheduler is asked once. Many jobs can be stopped in one moment, so the questions are spread over a second
+# and only so many are asked at a time; who gets no turn goes by the signal. Started in the incarnation's directory.
+
+here=${0%/*}
+if read -r line 2>/dev/null <../stop; then
+  reason=${line#*'"reason":"'}
+  [ ! -e ../kill ] || now=' 0'
+  printf '%s%s\n' "${reason%%'"'*}" "${now:-}"
+  exit 0
+fi
+. "$here/scheduler.sh"
+sleep "0.$(($$ % 10))"
+turn=$here/asking.$(($$ % 8))
+if ! mkdir "$turn" 2>/dev/null; then
+  [ -n "$(find "$turn" -prune -mmin +1 2>/dev/null)" ] || exit 0
+fi
+job_why_stopped
+rmdir "$turn" 2>/dev/null

@@ -1,0 +1,46 @@
+# The specification that the runner reads in a batch job: that of the attempt, and what only the node knows. It is sourced in
+# the incarnation's directory. Names: flow_* belongs to the runner, job_* to the scheduler's script and to the attempt's
+# specification.
+
+. ../spec.sh
+. "$FLOW_NODE_SCRIPTS/scheduler.sh"
+unset FLOW_NODE_SCRIPTS
+
+# Why the incarnation before this one ended, from what it left behind.
+job_why_restarted() {
+  job_before=../${PWD##*/}
+  job_before=${job_before%.*}.$((job_restart - 1))
+  job_line=
+  read -r job_line <"$job_before/exit" || {
+    [ -e "$job_before/started" ] && echo host-lost || echo preempt
+    return
+  }
+  case $job_line in
+    *stopped=deadline*) echo deadline ;;
+    *stopped=-*) echo requeue ;;
+    *) echo preempt ;;
+  esac
+} 2>/dev/null
+
+FLOW_ATTEMPT=$((job_attempt + job_restart))
+FLOW_RESTART_COUNT=$((FLOW_ATTEMPT - 1))
+FLOW_RESTART_REASON=$job_reason
+[ "$job_restart" -eq 0 ] || FLOW_RESTART_REASON=$(job_why_restarted)
+FLOW_JOB_ID=$job_id
+export FLOW_ATTEMPT FLOW_RESTART_COUNT FLOW_RESTART_REASON FLOW_JOB_ID
+job_export_grants
+
+# The sooner of the scheduler's limit and the task's own; the grace of the latter comes after its time.
+job_now=
+for job_rest in $job_seconds $job_timeout; do
+  job_now=${job_now:-$(date +%s)}
+  job_rest=$((job_now + job_rest))
+  [ -n "$job_end" ] && [ "$job_end" -le "$job_rest" ] || job_end=$job_rest
+done
+flow_deadline=$job_end
+
+flow_tmp_dir=${TMPDIR:-/tmp}/flow.$job_id.$job_restart
+mkdir -p -- "$flow_tmp_dir" 2>/dev/null || {
+  flow_tmp_dir=/tmp/flow.$job_id.$job_restart
+  mkdir -p -- "$flow_tmp_dir"
+}

@@ -1,0 +1,209 @@
+// What lies in an attempt's directory beside the engine's own files: which submissions it was part of,
+// what its incarnations left there, and how flow asks it to stop. All of it can be read by a later
+// flow, and none of it needs the scheduler.
+
+import { linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { type AttemptKey, type Handle, parseAttemptKey, type StopReason } from "@flow/core";
+import { type ExitRecord, parseExit, parseStarted, type StartedRecord } from "@flow/task-py";
+
+const HANDLE_VERSION = 1;
+
+/** The name of an attempt that survives a restart of flow: everything else is on disk. */
+export const handleOf = (key: AttemptKey, attempt: string): Handle => ({
+  version: HANDLE_VERSION,
+  key,
+  attempt,
+});
+
+/** The attempt's directory; undefined for what is no handle of this version. */
+export function parseHandle(
+  handle: Handle,
+): { readonly key: AttemptKey; readonly attempt: string } | undefined {
+  if (typeof handle !== "object" || handle === null || Array.isArray(handle)) return undefined;
+  const { version, key, attempt } = handle as Record<string, unknown>;
+  if (version !== HANDLE_VERSION || typeof attempt !== "string" || !attempt.startsWith("/"))
+    return undefined;
+  return typeof key === "string" && parseAttemptKey(key) !== undefined
+    ? { key: key as AttemptKey, attempt }
+    : undefined;
+}
+
+/** An attempt's place in a submission, written before that is handed over. */
+export interface Membership {
+  /** The submission key. */
+  readonly name: string;
+  readonly index: number;
+  /** 0, 1, …: how often the attempt was handed over before, because nothing had come of it. */
+  readonly generation: number;
+}
+
+const membershipFile = (attempt: string, generation: number): string =>
+  `${attempt}/submission.${generation}`;
+
+/** Takes the attempt for a submission. False when somebody has done so for this generation. */
+export function enlist(attempt: string, { name, index, generation }: Membership): boolean {
+  return createFile(membershipFile(attempt, generation), `${name} ${index}\n`);
+}
+
+/** Takes back what {@link enlist} did for a submission that certainly does not exist. */
+export const discharge = (attempt: string, generation: number): void =>
+  unlinkSync(membershipFile(attempt, generation));
+
+/** The latest submission the attempt is part of; undefined when it never was. */
+export function readMembership(attempt: string): Membership | undefined {
+  let found: Membership | undefined;
+  for (let generation = 0; ; generation++) {
+    const line = readText(membershipFile(attempt, generation));
+    if (line === undefined) return found;
+    const [, name, index] = /^(\S+) (\d+)\n$/.exec(line) ?? [];
+    if (name !== undefined) found = { name, index: Number(index), generation };
+  }
+}
+
+const closedFile = (attempt: string): string => `${attempt}/closed`;
+
+/** Gives an attempt up for good: nobody will submit it any more. */
+export const close = (attempt: string): boolean => createFile(closedFile(attempt), "");
+
+export const isClosed = (attempt: string): boolean => exists(closedFile(attempt));
+
+/** One life of an attempt: the first, or one that the scheduler gave it by restarting it. */
+export interface Incarnation {
+  /** 0: the first. */
+  readonly restart: number;
+  /** Its claim; absent when it has not started. */
+  readonly started: StartedRecord | undefined;
+  /** flow has taken its claim: it will never start. */
+  readonly fenced: boolean;
+  /** Unix milliseconds. */
+  readonly startedAt: number | undefined;
+  readonly exit: ExitRecord | undefined;
+  /** It has asked the scheduler to restart it, so its result is not the attempt's. */
+  readonly requeued: boolean;
+  /** It has taken notice of a stop request. */
+  readonly stopping: boolean;
+}
+
+const incarnationDirectory = (attempt: string, generation: number, restart: number): string =>
+  `${attempt}/${generation}.${restart}`;
+
+/**
+ * The incarnation that counts: the one after so many restarts, as the scheduler counts them; without
+ * its word the last that has started. One that flow has fenced gives way to the one before it.
+ */
+export function readIncarnation(
+  attempt: string,
+  generation: number,
+  restarts: number | undefined,
+): Incarnation {
+  const last = restarts ?? lastRestart(attempt, generation);
+  const found = readOne(attempt, generation, last);
+  return found.fenced && last > 0 ? readOne(attempt, generation, last - 1) : found;
+}
+
+function lastRestart(attempt: string, generation: number): number {
+  let restart = 0;
+  while (exists(`${incarnationDirectory(attempt, generation, restart + 1)}/started`)) restart++;
+  return restart;
+}
+
+function readOne(attempt: string, generation: number, restart: number): Incarnation {
+  const directory = incarnationDirectory(attempt, generation, restart);
+  const claim = readText(`${directory}/started`);
+  const started = claim === undefined ? undefined : parseStarted(claim);
+  if (started === undefined) {
+    const nothing = { started, startedAt: undefined, exit: undefined };
+    const fenced = claim?.startsWith(FENCE) === true;
+    return { restart, ...nothing, fenced, requeued: false, stopping: false };
+  }
+  const exit = readText(`${directory}/exit`);
+  return {
+    restart,
+    started,
+    fenced: false,
+    startedAt: Math.round(statSync(`${directory}/started`).mtimeMs),
+    exit: exit === undefined ? undefined : parseExit(exit),
+    requeued: exists(`${directory}/requeue`),
+    stopping: exists(`${directory}/stop`),
+  };
+}
+
+/** A claim of nobody. */
+const FENCE = "pid=- ";
+
+/** Takes the claim of an incarnation so that it can never start. False when it has. */
+export function fence(attempt: string, generation: number, restart: number): boolean {
+  const directory = incarnationDirectory(attempt, generation, restart);
+  mkdirSync(directory, { recursive: true });
+  if (createFile(`${directory}/started`, `${FENCE}runner=fence\n`)) return true;
+  return readOne(attempt, generation, restart).fenced;
+}
+
+const STOP_REASONS: ReadonlySet<string> = new Set<StopReason>([
+  "deadline",
+  "preempt",
+  "user",
+  "pruned",
+  "hung",
+  "shutdown",
+]);
+
+/** What a runner's word for a stop means to flow: a task's own time limit is a deadline too. */
+export function stopReason(word: string | undefined): StopReason | undefined {
+  if (word === undefined) return undefined;
+  if (word === "timeout") return "deadline";
+  return STOP_REASONS.has(word) ? (word as StopReason) : "user";
+}
+
+/** Writes flow's stop request, whole; one that is there stays, because the first one counts. */
+export function askToStop(attempt: string, reason: StopReason, wall: number): void {
+  const text = JSON.stringify({ reason, at: Math.round(wall / 1000) });
+  const draft = `${attempt}/stop.${process.pid}`;
+  writeFileSync(draft, `${text}\n`);
+  try {
+    linkSync(draft, `${attempt}/stop`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    unlinkSync(draft);
+  }
+}
+
+/** Lets the stop be without grace. */
+export const askToKill = (attempt: string): boolean => createFile(`${attempt}/kill`, "");
+
+/** The reason of flow's own stop request; undefined when there is none. */
+export function readStop(attempt: string): StopReason | undefined {
+  const text = readText(`${attempt}/stop`);
+  if (text === undefined) return undefined;
+  return stopReason(/"reason":"(\w+)"/.exec(text)?.[1]) ?? "user";
+}
+
+/** The last line of a text that holds one, for messages. */
+export const lastLine = (path: string): string | undefined =>
+  readText(path)
+    ?.split("\n")
+    .filter((line) => line.trim() !== "")
+    .at(-1);
+
+function createFile(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,194 @@
+// What is known of an attempt, from its files and from what the scheduler lists. The exit file of the
+// present incarnation is the result; the scheduler only says whether there is still a job that may
+// write one. Pure.
+
+import { constants } from "node:os";
+import type { Exit, ExternalCause, Observation, StopReason } from "@flow/core";
+import type { ExitRecord } from "@flow/task-py";
+import type { Row } from "../schedulers/scheduler.ts";
+import { type Incarnation, stopReason } from "./files.ts";
+
+/** A shared file system may show a file this much later than the scheduler knows of the job's end. */
+export const SETTLE_MS = 5000;
+
+/** Wait for the scheduler's verdict on a program that somebody killed. */
+const VERDICT_MS = 10_000;
+
+export interface Evidence {
+  /** The job as listed; undefined: not listed; `unreachable`: the scheduler did not answer. */
+  readonly row: Row | undefined | "unreachable";
+  /** The incarnation that counts: the one the scheduler speaks of, or the last that started. */
+  readonly incarnation: Incarnation;
+  /** flow's own stop request. */
+  readonly stop: StopReason | undefined;
+  /** Milliseconds since the evidence was first as it is. */
+  readonly unchangedMs: number;
+  /** Why the scheduler cannot be asked, for people. */
+  readonly trouble: string;
+}
+
+export type Verdict =
+  | Exclude<Observation, { readonly type: "ended" }>
+  | { readonly type: "ended"; readonly exit: Exit }
+  /** There is no job any more and nothing of a start: it must be fenced before that is believed. */
+  | { readonly type: "vanished" };
+
+export function judge(evidence: Evidence): Verdict {
+  const { row, incarnation } = evidence;
+  if (row === "unreachable") {
+    const { exit, requeued } = incarnation;
+    return exit !== undefined && !requeued
+      ? ended(evidence, exit, undefined)
+      : { type: "unknown", why: evidence.trouble };
+  }
+  if (row === undefined) return judgeUnlisted(evidence);
+  if (row.phase === "ended") return judgeEnded(evidence, row);
+  return judgeListed(evidence, row);
+}
+
+function judgeListed(evidence: Evidence, row: Row): Verdict {
+  const { incarnation } = evidence;
+  const { exit, requeued } = incarnation;
+  if (exit !== undefined && !requeued && !(wantsVerdict(exit) && evidence.unchangedMs < VERDICT_MS))
+    return ended(evidence, exit, undefined);
+  if (row.phase === "waiting" || (requeued && row.phase === "ending"))
+    return { type: "queued", why: waitingFor(row, requeued) };
+  return { type: "running", since: incarnation.startedAt, node: row.node };
+}
+
+function waitingFor({ why, stuck, state }: Row, requeued: boolean): string | undefined {
+  if (stuck) return `it will not start by itself: ${why ?? state}`;
+  if (requeued || why === "BeginTime") return "it is being requeued";
+  return why;
+}
+
+function judgeEnded(evidence: Evidence, row: Row): Verdict {
+  const { incarnation, unchangedMs, stop } = evidence;
+  if (incarnation.exit !== undefined) return ended(evidence, incarnation.exit, row);
+  const neverStarted = incarnation.started === undefined && row.cancelled;
+  if (unchangedMs < SETTLE_MS && !neverStarted)
+    return { type: "running", since: incarnation.startedAt, node: row.node };
+  const cause: ExternalCause | undefined = row.cause ?? (row.cancelled ? undefined : "lost");
+  return {
+    type: "ended",
+    exit: {
+      ...BLANK,
+      signal: row.cancelled && incarnation.started !== undefined ? "SIGKILL" : undefined,
+      stopped: row.cancelled ? (stop ?? "user") : stop,
+      cause: stop === undefined || row.cause !== undefined ? cause : undefined,
+      startedAt: incarnation.startedAt,
+      node: row.node,
+      ...restarts(incarnation),
+      detail: explain(row, incarnation),
+    },
+  };
+}
+
+function judgeUnlisted(evidence: Evidence): Verdict {
+  const { incarnation, unchangedMs, stop } = evidence;
+  if (incarnation.exit !== undefined) return ended(evidence, incarnation.exit, undefined);
+  if (unchangedMs < SETTLE_MS)
+    return { type: "unknown", why: "the scheduler does not list its job" };
+  if (incarnation.started === undefined) return { type: "vanished" };
+  return {
+    type: "ended",
+    exit: {
+      ...BLANK,
+      signal: stop === undefined ? undefined : "SIGKILL",
+      stopped: stop,
+      cause: stop === undefined ? "lost" : undefined,
+      startedAt: incarnation.startedAt,
+      node: incarnation.started.host,
+      ...restarts(incarnation),
+      detail: "its job is gone and left no result",
+    },
+  };
+}
+
+/** Killed by somebody, perhaps for want of memory: the scheduler knows. */
+const wantsVerdict = ({ signal, code, stopped }: ExitRecord): boolean =>
+  stopped === undefined && (signal === 9 || code === 137);
+
+function explain(row: Row, { started }: Incarnation): string {
+  if (row.cause === "node-failed") return `its node failed (${row.state})`;
+  if (row.cause === "preempted") return "preempted by the scheduler";
+  if (row.cause === "time-limit") return `reached the scheduler's time limit (${row.state})`;
+  if (row.cause === "out-of-memory") return "ran out of the memory it was granted (OUT_OF_MEMORY)";
+  if (row.cancelled) return "its job was cancelled";
+  return started === undefined
+    ? `its job ended (${row.state}) before the program could start`
+    : `its job ended (${row.state}) without a result`;
+}
+
+function ended(evidence: Evidence, record: ExitRecord, row: Row | undefined): Verdict {
+  const { incarnation } = evidence;
+  const stopped = stopReason(record.stopped);
+  const memory = row?.cause === "out-of-memory" && record.code !== 0;
+  return {
+    type: "ended",
+    exit: {
+      code: record.code,
+      signal: signalName(record.signal),
+      action: record.action === 0 || record.code === 0 ? undefined : record.action - 1,
+      stopped,
+      cause: memory ? "out-of-memory" : undefined,
+      startedAt: incarnation.startedAt,
+      endedAt: endOf(incarnation, record),
+      durationMs: record.wallSeconds === undefined ? undefined : record.wallSeconds * 1000,
+      node: incarnation.started?.host,
+      usage: usageOf(record),
+      leaky: record.leaky > 0 && stopped === undefined && record.code === 0,
+      ...restarts(incarnation),
+      detail: record.error === undefined ? undefined : (ERRORS[record.error] ?? ERRORS["system"]),
+    },
+  };
+}
+
+const endOf = ({ startedAt }: Incarnation, { wallSeconds }: ExitRecord): number | undefined =>
+  startedAt === undefined || wallSeconds === undefined
+    ? undefined
+    : Math.round(startedAt + wallSeconds * 1000);
+
+const restarts = ({ restart }: Incarnation): Pick<Exit, "restarts"> =>
+  restart === 0 ? {} : { restarts: restart };
+
+function usageOf(record: ExitRecord): Exit["usage"] {
+  const { userSeconds, systemSeconds, maxRssKib } = record;
+  const cpuSeconds =
+    userSeconds === undefined || systemSeconds === undefined
+      ? undefined
+      : userSeconds + systemSeconds;
+  if (cpuSeconds === undefined && maxRssKib === undefined) return undefined;
+  return {
+    cpuSeconds,
+    peakMemoryBytes: maxRssKib === undefined ? undefined : maxRssKib * 1024,
+    gpuPeakMemoryBytes: undefined,
+  };
+}
+
+function signalName(number: number): string | undefined {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
+}
+
+const ERRORS: Readonly<Record<string, string>> = {
+  spec: "The runner could not read the attempt's specification on the node.",
+  cwd: "The working directory is missing or closed on the node.",
+  stdin: "The file for the standard input is missing or closed on the node.",
+  dirs: "A directory could not be made on the node.",
+  system: "The node could not start a process or write a file.",
+};
+
+export const BLANK: Exit = {
+  code: undefined,
+  signal: undefined,
+  action: undefined,
+  stopped: undefined,
+  cause: undefined,
+  startedAt: undefined,
+  endedAt: undefined,
+  durationMs: undefined,
+  node: undefined,
+  usage: undefined,
+  leaky: false,
+  detail: undefined,
+};

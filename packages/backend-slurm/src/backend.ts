@@ -1,0 +1,130 @@
+// A batch cluster as a backend: attempts are jobs of a scheduler, their files lie on a file system
+// that the nodes share.
+
+import {
+  type Backend,
+  type BackendContext,
+  type Capabilities,
+  err,
+  type Handle,
+  ok,
+  type StopReason,
+} from "@flow/core";
+import {
+  askToKill,
+  askToStop,
+  close,
+  fence,
+  handleOf,
+  parseHandle,
+  readIncarnation,
+  readMembership,
+} from "./attempt/files.ts";
+import { followFile } from "./logs.ts";
+import { Observer } from "./observer.ts";
+import { Queue } from "./queue.ts";
+import type { Scheduler } from "./schedulers/scheduler.ts";
+import { putScripts } from "./scripts.ts";
+import { Submitter } from "./submitter.ts";
+import type { Transport } from "./transport/transport.ts";
+
+const NO_LIMITS = { slots: undefined, cpusMilli: undefined, memoryBytes: undefined, pools: {} };
+
+const capabilitiesOf = (pollIntervalMs: number): Capabilities => ({
+  reattach: true,
+  idempotentSubmit: true,
+  requeues: true,
+  sharedFilesystem: true,
+  logs: "stream",
+  gpus: true,
+  local: false,
+  maxBatch: 10_000,
+  visibilityDelayMs: 5000,
+  pollIntervalMs,
+  pushes: false,
+});
+
+export interface ClusterOptions {
+  readonly scheduler: Scheduler;
+  readonly transport: Transport;
+  readonly pollMs: number;
+}
+
+/** Opens the backend. It writes under `<state>/backends/<name>` and in the attempts' directories. */
+export function openCluster(
+  context: Pick<BackendContext<unknown>, "name" | "stateDirectory" | "ports">,
+  { scheduler, transport, pollMs }: ClusterOptions,
+): Backend {
+  const { clock } = context.ports;
+  const folder = `${context.stateDirectory}/backends/${context.name}`;
+  const scripts = putScripts(folder, scheduler.nodeScript);
+  const queue = new Queue(scheduler, transport, clock);
+  const submitter = new Submitter({ scheduler, transport, queue, clock, folder, scripts });
+  const observer = new Observer(queue, clock, folder);
+  return {
+    name: context.name,
+    capabilities: capabilitiesOf(pollMs),
+    limits: () => NO_LIMITS,
+    submit: (jobs, signal) => submitter.submit(jobs, signal),
+    observe: async (handles) => ok(await observer.observe(handles)),
+    async cancel(handle, how, reason) {
+      const attempt = attemptToStop(handle);
+      if (attempt === undefined) return ok(undefined);
+      requestStop(attempt, how, reason, clock.wall());
+      const id = await observer.jobId(handle);
+      const trouble = id === undefined ? undefined : await queue.cancel(id, how);
+      return trouble === undefined
+        ? ok(undefined)
+        : err({ type: "unavailable", message: trouble, retryAfterMs: undefined });
+    },
+    async reattach(requests) {
+      const found = new Map<(typeof requests)[number]["key"], Handle>();
+      const wanted = requests.flatMap(({ key, attempt }) => {
+        const membership = readMembership(attempt);
+        return membership === undefined ? [] : [{ key, attempt, membership }];
+      });
+      const present = await submitter.search(wanted);
+      if (typeof present === "string")
+        return err({ type: "unavailable", message: present, retryAfterMs: undefined });
+      for (const { key, attempt, membership } of wanted) {
+        if (present.has(attempt) || !fence(attempt, membership.generation, 0))
+          found.set(key, handleOf(key, attempt));
+      }
+      for (const { key, attempt } of requests) if (!found.has(key)) close(attempt);
+      return ok(found);
+    },
+    logs(handle, stream, fromByte, signal) {
+      const parsed = parseHandle(handle);
+      if (parsed === undefined) return nothing();
+      const { key, attempt } = parsed;
+      const isOver = async (): Promise<boolean> => {
+        const answer = await observer.observe(new Map([[key, handle]]));
+        return answer.get(key)?.type === "ended";
+      };
+      return followFile(`${attempt}/${stream}`, fromByte, isOver, clock, signal);
+    },
+    collect: async () => ok([]),
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  };
+}
+
+/** The attempt's directory, unless there is nothing to stop any more. */
+function attemptToStop(handle: Handle): string | undefined {
+  const parsed = parseHandle(handle);
+  const membership = parsed && readMembership(parsed.attempt);
+  if (parsed === undefined || membership === undefined) return undefined;
+  const { exit, requeued } = readIncarnation(parsed.attempt, membership.generation, undefined);
+  return exit !== undefined && !requeued ? undefined : parsed.attempt;
+}
+
+function requestStop(
+  attempt: string,
+  how: "graceful" | "forced",
+  reason: StopReason,
+  wall: number,
+): void {
+  if (how === "forced") askToKill(attempt);
+  askToStop(attempt, reason, wall);
+}
+
+async function* nothing(): AsyncIterable<Uint8Array> {}

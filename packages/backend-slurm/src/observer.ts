@@ -1,0 +1,189 @@
+// Follows submitted attempts: one question to the scheduler for all of them, then each one's files.
+
+import { readFileSync } from "node:fs";
+import type { AttemptKey, Clock, Handle, Observation } from "@flow/core";
+import {
+  fence,
+  type Incarnation,
+  lastLine,
+  type Membership,
+  parseHandle,
+  readIncarnation,
+  readMembership,
+  readStop,
+} from "./attempt/files.ts";
+import { BLANK, type Evidence, judge, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
+import type { Listing, Queue } from "./queue.ts";
+import type { Row } from "./schedulers/scheduler.ts";
+
+interface Sighting {
+  readonly signs: string;
+  readonly since: number;
+}
+
+export class Observer {
+  readonly #queue: Queue;
+  readonly #clock: Clock;
+  readonly #folder: string;
+  readonly #ended = new Map<AttemptKey, Observation>();
+  readonly #sightings = new Map<AttemptKey, Sighting>();
+  /** Remembered by the scheduler although no longer listed. */
+  readonly #remembered = new Map<string, Row>();
+
+  constructor(queue: Queue, clock: Clock, folder: string) {
+    this.#queue = queue;
+    this.#clock = clock;
+    this.#folder = folder;
+  }
+
+  async observe(
+    handles: ReadonlyMap<AttemptKey, Handle>,
+  ): Promise<ReadonlyMap<AttemptKey, Observation>> {
+    const open = [...handles].filter(([key]) => !this.#ended.has(key));
+    const listing = open.length === 0 ? new Map() : await this.#queue.list();
+    await this.#recall(open, listing);
+    const found = new Map<AttemptKey, Observation>();
+    for (const [key, handle] of handles)
+      found.set(key, this.#ended.get(key) ?? this.#observe(key, handle, listing));
+    return found;
+  }
+
+  /** The job of an attempt, as its scheduler names it; undefined when it has none or that is unknown. */
+  async jobId(handle: Handle): Promise<string | undefined> {
+    const place = placeOf(handle);
+    if (place === undefined) return undefined;
+    const { name, index } = place.membership;
+    const listing = await this.#queue.list();
+    const row = typeof listing === "string" ? undefined : listing.get(name)?.get(index);
+    if (row !== undefined) return row.phase === "ended" ? undefined : row.id;
+    return typeof listing === "string" ? this.#recordedId(place.membership) : undefined;
+  }
+
+  #recordedId({ name, index }: Membership): string | undefined {
+    try {
+      const id = readFileSync(`${this.#folder}/${name}/job`, "utf8").trim();
+      const members = readFileSync(`${this.#folder}/${name}/index`, "utf8").split("\n").length - 1;
+      return members === 1 ? id : `${id}_${index}`;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #observe(key: AttemptKey, handle: Handle, listing: Listing): Observation {
+    const place = placeOf(handle);
+    if (place === undefined || place.key !== key)
+      return { type: "ended", exit: { ...BLANK, cause: "lost", detail: NO_SUCH_ATTEMPT } };
+    const verdict = this.#judge(key, place, listing);
+    if (verdict.type === "vanished") return this.#vanished(key, place);
+    if (verdict.type !== "ended") return verdict;
+    return this.#accept(key, place, listing, verdict);
+  }
+
+  /**
+   * Believes an end. While there may still be a job, its next start is fenced first, so that what is
+   * recorded as ended never runs again; a start that was faster makes this end that of an old copy.
+   */
+  #accept(
+    key: AttemptKey,
+    place: Place,
+    listing: Listing,
+    verdict: Verdict & { type: "ended" },
+  ): Observation {
+    const { attempt, membership } = place;
+    const row = rowOf(membership, listing);
+    const over = row !== "unreachable" && row?.phase === "ended";
+    const next = (verdict.exit.restarts ?? 0) + 1;
+    if (!over && !fence(attempt, membership.generation, next)) {
+      const { startedAt, started } = readIncarnation(attempt, membership.generation, next);
+      return { type: "running", since: startedAt, node: started?.host };
+    }
+    const unstarted = verdict.exit.cause === "lost" && verdict.exit.startedAt === undefined;
+    const said = unstarted ? lastLine(`${this.#folder}/${membership.name}/log`) : undefined;
+    const exit = said === undefined ? verdict.exit : { ...verdict.exit, detail: said };
+    const observation: Observation = { type: "ended", exit };
+    this.#ended.set(key, observation);
+    this.#sightings.delete(key);
+    return observation;
+  }
+
+  #judge(key: AttemptKey, { attempt, membership }: Place, listing: Listing): Verdict {
+    const row = rowOf(membership, listing) ?? this.#remembered.get(memberId(membership));
+    const restarts = row === undefined || row === "unreachable" ? undefined : row.restarts;
+    const { generation } = membership;
+    const remembered =
+      row !== undefined && row !== "unreachable" && this.#remembered.has(memberId(membership));
+    const incarnation = readIncarnation(attempt, generation, remembered ? undefined : restarts);
+    return judge({
+      row,
+      incarnation,
+      stop: readStop(attempt),
+      unchangedMs: this.#unchangedFor(key, row, incarnation),
+      trouble: typeof listing === "string" ? listing : "",
+    });
+  }
+
+  #unchangedFor(key: AttemptKey, row: Evidence["row"], incarnation: Incarnation): number {
+    const state = typeof row === "object" ? `${row.phase} ${row.restarts}` : (row ?? "unlisted");
+    const signs = `${state} ${incarnation.exit !== undefined}`;
+    const now = this.#clock.now();
+    const before = this.#sightings.get(key);
+    if (before?.signs === signs) return now - before.since;
+    this.#sightings.set(key, { signs, since: now });
+    return 0;
+  }
+
+  /** No job and no start: believed once nobody can start it any more. */
+  #vanished(key: AttemptKey, { attempt, membership }: Place): Observation {
+    const stopped = readStop(attempt);
+    if (!fence(attempt, membership.generation, 0))
+      return { type: "running", since: undefined, node: undefined };
+    const exit = {
+      ...BLANK,
+      stopped,
+      cause: stopped === undefined ? ("lost" as const) : undefined,
+      detail: "its job is gone from the scheduler and had not started",
+    };
+    const observation: Observation = { type: "ended", exit };
+    this.#ended.set(key, observation);
+    return observation;
+  }
+
+  /** Asks once what became of jobs that are no longer listed and left no result. */
+  async #recall(open: readonly (readonly [AttemptKey, Handle])[], listing: Listing): Promise<void> {
+    if (typeof listing === "string") return;
+    const names = new Set<string>();
+    for (const [key, handle] of open) {
+      const sighting = this.#sightings.get(key);
+      if (sighting?.signs !== "unlisted false") continue;
+      if (this.#clock.now() - sighting.since < SETTLE_MS / 2) continue;
+      const place = placeOf(handle);
+      if (place !== undefined && !this.#remembered.has(memberId(place.membership)))
+        names.add(place.membership.name);
+    }
+    if (names.size === 0) return;
+    for (const row of await this.#queue.history([...names])) {
+      if (row.phase === "ended") this.#remembered.set(memberId(row), row);
+    }
+  }
+}
+
+interface Place {
+  readonly key: AttemptKey;
+  readonly attempt: string;
+  readonly membership: Membership;
+}
+
+function placeOf(handle: Handle): Place | undefined {
+  const parsed = parseHandle(handle);
+  const membership = parsed && readMembership(parsed.attempt);
+  return parsed && membership && { ...parsed, membership };
+}
+
+function rowOf({ name, index }: Membership, listing: Listing): Evidence["row"] {
+  return typeof listing === "string" ? "unreachable" : listing.get(name)?.get(index);
+}
+
+const memberId = ({ name, index }: Pick<Membership, "name" | "index">): string =>
+  `${name} ${index}`;
+
+const NO_SUCH_ATTEMPT = "Its handle names no attempt that was submitted.";

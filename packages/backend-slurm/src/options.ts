@@ -1,0 +1,66 @@
+// The options of `backends.<name>` with `type: slurm`, and a task's own keys under `slurm:`.
+
+import { err, type OptionIssue, ok, parseDuration, type Result } from "@flow/core";
+import * as z from "zod";
+
+/** Where and how jobs are queued. */
+export interface SlurmTaskOptions {
+  readonly partition?: string | undefined;
+  readonly account?: string | undefined;
+  readonly qos?: string | undefined;
+  /** Options of `sbatch`, as they are; they come last and so win. */
+  readonly sbatch: readonly string[];
+}
+
+/** What the flow file may say of a cluster; a task may say otherwise of its own place. */
+export interface SlurmOptions extends SlurmTaskOptions {
+  /** Shortest pause between two questions to the scheduler, in milliseconds. */
+  readonly poll: number;
+}
+
+const duration: z.ZodType<number> = z
+  .union([z.string(), z.number()])
+  .transform((value, context): number => {
+    const milliseconds = parseDuration(String(value));
+    if (milliseconds !== undefined) return milliseconds;
+    context.addIssue({ code: "custom", message: "Expected a duration, such as `10s` or `2h`." });
+    return z.NEVER;
+  });
+
+const text: z.ZodString = z.string().min(1);
+const words: z.ZodType<readonly string[]> = z.array(text).default([]);
+
+const taskOptionsSchema: z.ZodType<SlurmTaskOptions> = z.strictObject({
+  partition: text.optional(),
+  account: text.optional(),
+  qos: text.optional(),
+  sbatch: words,
+});
+
+const optionsSchema: z.ZodType<SlurmOptions> = z.strictObject({
+  partition: text.optional(),
+  account: text.optional(),
+  qos: text.optional(),
+  sbatch: words,
+  poll: duration.default(2000),
+});
+
+export const parseOptions = (input: unknown): Result<SlurmOptions, readonly OptionIssue[]> =>
+  check(optionsSchema, input);
+
+export const parseTaskOptions = (
+  input: unknown,
+): Result<SlurmTaskOptions, readonly OptionIssue[]> => check(taskOptionsSchema, input);
+
+function check<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+): Result<z.output<Schema>, readonly OptionIssue[]> {
+  const parsed = schema.safeParse(input ?? {});
+  if (parsed.success) return ok(parsed.data);
+  const issues = parsed.error.issues.map(({ path, message }) => ({
+    path: path.map((part) => (typeof part === "number" ? part : String(part))),
+    message,
+  }));
+  return err(issues);
+}

@@ -1,0 +1,87 @@
+// What the backend needs to know of a scheduler: texts in, texts out, no processes and no files. A
+// second scheduler is a second descriptor.
+
+import type { ExternalCause, Job } from "@flow/core";
+import type { Result } from "@flow/core";
+import type { CommandResult } from "../transport/transport.ts";
+
+/** A command with its standard input. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly input: string;
+}
+
+/** What one submission asks for. Members differ only in their attempt. */
+export interface Submission {
+  /** The submission key; it is the job's name and stands for the submission in every search. */
+  readonly name: string;
+  /** For people: what the jobs are. */
+  readonly title: string;
+  /** Number of members; their indices are 0, 1, … */
+  readonly members: number;
+  /** Options of {@link Scheduler.request}. */
+  readonly request: readonly string[];
+  /** May be restarted by the scheduler. */
+  readonly restartable: boolean;
+  /** The command each member runs. */
+  readonly command: readonly string[];
+  /** File for what the scheduler and a script that cannot start have to say. */
+  readonly log: string;
+}
+
+/** Why a submission was not taken. `unclear`: it may have been. */
+export interface Refusal {
+  readonly type: "rejected" | "busy" | "unclear";
+  readonly message: string;
+}
+
+/** A job as its scheduler lists it. */
+export interface Row {
+  /** Name of the submission. */
+  readonly name: string;
+  readonly index: number;
+  /** What names it in commands. */
+  readonly id: string;
+  readonly phase: "waiting" | "running" | "ending" | "ended";
+  /** How often the scheduler has restarted it. */
+  readonly restarts: number;
+  /** Why it waits, for people. */
+  readonly why: string | undefined;
+  /** It will not start unless a person does something. */
+  readonly stuck: boolean;
+  readonly node: string | undefined;
+  /** The state in the scheduler's own word. */
+  readonly state: string;
+  /** What took it away, when it ended otherwise than by itself. */
+  readonly cause: ExternalCause | undefined;
+  /** Somebody ended it on purpose. */
+  readonly cancelled: boolean;
+}
+
+export interface Scheduler {
+  /** For people. */
+  readonly title: string;
+  /** The program whose absence means that there is no such scheduler here. */
+  readonly probe: readonly string[];
+  /** Absolute path of the shell text with what node-side scripts need of it. */
+  readonly nodeScript: string;
+  /** Variables that are the scheduler's own and are never set by flow. */
+  readonly ownVariable: RegExp;
+  /** The job's demands as options of its submit command; the problem when one cannot be met. */
+  request(job: Job): Result<readonly string[], string>;
+  submit(submission: Submission): Command;
+  /** The number of the submitted job. */
+  parseSubmitted(result: CommandResult): Result<string, Refusal>;
+  /** Asks after all jobs of this user, in one question. */
+  list(): Command;
+  /** Undefined when the scheduler did not answer. */
+  parseList(result: CommandResult): readonly Row[] | undefined;
+  /** Asks what has become of jobs it no longer lists; undefined where there is no such record. */
+  history(names: readonly string[]): Command;
+  parseHistory(result: CommandResult): readonly Row[];
+  /** Ends jobs: those that wait are dropped, those that run are told or, by force, killed. */
+  cancel(ids: readonly string[], how: "graceful" | "forced"): readonly Command[];
+  /** The most members of one submission, from the answer to `settings`. */
+  settings(): Command;
+  parseSettings(result: CommandResult): { readonly maxMembers: number };
+}

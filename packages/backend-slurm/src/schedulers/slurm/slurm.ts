@@ -1,0 +1,198 @@
+// SLURM as a scheduler: its options, its commands and what they print.
+
+import { fileURLToPath } from "node:url";
+import { err, type Job, ok, type ResourceRequest, type Result } from "@flow/core";
+import type { SlurmOptions, SlurmTaskOptions } from "../../options.ts";
+import { type CommandResult, complaint } from "../../transport/transport.ts";
+import type { Command, Refusal, Row, Scheduler, Submission } from "../scheduler.ts";
+import { meaningOf, neverStarts } from "./states.ts";
+
+/** Between the warning before the time limit and the kill, beside the task's grace. */
+const LEAD_SLACK_S = 10;
+
+/** SLURM may send a warning this much early. */
+const EARLY_S = 60;
+
+/** What SLURM allows when it does not say otherwise. */
+const MAX_ARRAY_SIZE = 1001;
+
+const QUEUE_FIELDS = [
+  "ArrayJobID",
+  "ArrayTaskID",
+  "RestartCnt",
+  "State",
+  "Reason",
+  "NodeList",
+  "Name",
+];
+
+/** The descriptor of a cluster with these options. */
+export function slurm(options: SlurmOptions): Scheduler {
+  return {
+    title: "SLURM",
+    probe: ["sbatch", "--version"],
+    nodeScript: fileURLToPath(new URL("../../../node/slurm.sh", import.meta.url)),
+    ownVariable: /^SLURM_/,
+    request: (job) => requestOf(job, options),
+    submit,
+    parseSubmitted,
+    list: () => ({
+      argv: ["squeue", "--me", "-h", "-r", "-t", "all", "-O", fields(QUEUE_FIELDS)],
+      input: "",
+    }),
+    parseList,
+    history: (names) => ({
+      argv: [
+        "sacct",
+        ...["-X", "-n", "-P", "-S", "now-30days", "-o", "JobID,State,NodeList,JobName"],
+        `--name=${names.join(",")}`,
+      ],
+      input: "",
+    }),
+    parseHistory,
+    cancel,
+    settings: () => ({ argv: ["scontrol", "show", "config"], input: "" }),
+    parseSettings: ({ stdout }) => {
+      const size = /^MaxArraySize\s*=\s*(\d+)/m.exec(stdout)?.[1];
+      return { maxMembers: Math.max(1, Number(size ?? MAX_ARRAY_SIZE) - 1) };
+    },
+  };
+}
+
+const fields = (names: readonly string[]): string => names.map((name) => `${name}:|`).join(",");
+
+function requestOf(job: Job, defaults: SlurmOptions): Result<readonly string[], string> {
+  const { resources } = job;
+  const own = job.options as Partial<SlurmTaskOptions>;
+  if (job.container !== undefined)
+    return err("`container` is not supported by this backend; start it in the action itself.");
+  if (job.interactive) return err("`interactive` needs a terminal, which a batch job has not.");
+  if (resources.gpusMilli !== undefined && resources.gpusMilli % 1000 !== 0)
+    return err("SLURM grants whole GPUs: `gpus` must be a whole number on this backend.");
+  const partition = own.partition ?? defaults.partition;
+  const account = own.account ?? defaults.account;
+  const qos = own.qos ?? defaults.qos;
+  const raw = [...defaults.sbatch, ...(own.sbatch ?? [])];
+  return ok([
+    ...(partition === undefined ? [] : [`--partition=${partition}`]),
+    ...(account === undefined ? [] : [`--account=${account}`]),
+    ...(qos === undefined ? [] : [`--qos=${qos}`]),
+    ...resourceOptions(resources),
+    ...warning(job),
+    ...raw,
+  ]);
+}
+
+function resourceOptions(resources: ResourceRequest): readonly string[] {
+  const { cpusMilli, memoryBytes, gpusMilli, gpuModel, diskBytes, timeMs } = resources;
+  const gpus = gpusMilli === undefined ? 0 : gpusMilli / 1000;
+  return [
+    `--nodes=${resources.nodes ?? 1}`,
+    ...(resources.mpiProcesses === undefined ? [] : [`--ntasks=${resources.mpiProcesses}`]),
+    ...(cpusMilli === undefined
+      ? []
+      : [`--cpus-per-task=${Math.max(1, Math.ceil(cpusMilli / 1000))}`]),
+    ...(memoryBytes === undefined ? [] : [`--mem=${Math.ceil(memoryBytes / 2 ** 20)}M`]),
+    ...(gpus === 0 ? [] : [`--gres=gpu:${gpuModel === undefined ? "" : `${gpuModel}:`}${gpus}`]),
+    ...(diskBytes === undefined ? [] : [`--tmp=${Math.ceil(diskBytes / 2 ** 20)}M`]),
+    ...(timeMs === undefined ? [] : [`--time=${limitMinutes(timeMs)}`]),
+  ];
+}
+
+/** SLURM counts in minutes. */
+const limitMinutes = (timeMs: number): number => Math.max(1, Math.ceil(timeMs / 60_000));
+
+/** A signal to the job's shell ahead of the limit, unless it could come with the start already. */
+function warning({ resources, stop }: Job): readonly string[] {
+  const lead = Math.ceil(stop.graceMs / 1000) + LEAD_SLACK_S;
+  const limit = resources.timeMs === undefined ? Infinity : limitMinutes(resources.timeMs) * 60;
+  return limit < lead + EARLY_S ? [] : [`--signal=B:USR2@${lead}`];
+}
+
+/** Text after which SLURM expects no pattern. */
+const literal = (path: string): string => path.replaceAll("%", "%%");
+
+function submit(submission: Submission): Command {
+  const { name, title, members, request, restartable, command, log } = submission;
+  const words = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  return {
+    argv: [
+      "sbatch",
+      "--parsable",
+      `--job-name=${name}`,
+      `--comment=${title}`,
+      ...(members === 1 ? [] : [`--array=0-${members - 1}`]),
+      restartable ? "--requeue" : "--no-requeue",
+      `--output=${literal(log)}`,
+      "--open-mode=append",
+      ...request,
+    ],
+    input: `#!/bin/sh\nexec ${words.join(" ")}\n`,
+  };
+}
+
+/** Refusals that pass when others' jobs, or one's own, have ended. */
+const BUSY =
+  /(Assoc|QOS)\w*(Max|Grp)\w*(Submit|Job)\w*Limit|MaxSubmitJobs|job submit limit|Slurm temporarily unable to accept job|Resource temporarily unavailable/i;
+
+/** No answer of the controller: nobody knows whether the job was taken. */
+const UNCLEAR =
+  /Unable to contact slurm controller|Socket timed out|Connection (refused|reset|timed out)|Zero Bytes were transmitted|Transport endpoint/i;
+
+function parseSubmitted(result: CommandResult): Result<string, Refusal> {
+  const id = /^(\d+)(;.*)?$/m.exec(result.stdout)?.[1];
+  if (result.code === 0 && id !== undefined) return ok(id);
+  const message = complaint(result).replace(/^sbatch: (error: )?/, "");
+  if (result.code === undefined || result.code === 0 || UNCLEAR.test(result.stderr))
+    return err({ type: "unclear", message });
+  return err({ type: BUSY.test(result.stderr) ? "busy" : "rejected", message });
+}
+
+function parseList({ code, stdout }: CommandResult): readonly Row[] | undefined {
+  if (code !== 0) return undefined;
+  return stdout.split("\n").flatMap((line) => {
+    const [id = "", task = "", restarts = "", state = "", reason = "", node = "", name] =
+      line.split("|");
+    if (name === undefined) return [];
+    const index = /^\d+$/.test(task) ? Number(task) : 0;
+    return [
+      {
+        ...row(name, index, state),
+        id: /^\d+$/.test(task) ? `${id}_${task}` : id,
+        restarts: Number(restarts) || 0,
+        why: reason === "None" || reason === "" ? undefined : reason,
+        stuck: meaningOf(state).stuck === true || neverStarts(reason),
+        node: node === "" || node === "(null)" ? undefined : node,
+      },
+    ];
+  });
+}
+
+/** `sacct` does not tell how often a job was restarted; the files do. */
+function parseHistory({ code, stdout }: CommandResult): readonly Row[] {
+  if (code !== 0) return [];
+  return stdout.split("\n").flatMap((line) => {
+    const [id = "", state = "", node = "", name] = line.split("|");
+    if (name === undefined) return [];
+    const index = Number(/_(\d+)$/.exec(id)?.[1] ?? 0);
+    return [{ ...row(name, index, state), id, restarts: 0, why: undefined, stuck: false, node }];
+  });
+}
+
+function row(
+  name: string,
+  index: number,
+  state: string,
+): Pick<Row, "name" | "index" | "phase" | "state" | "cause" | "cancelled"> {
+  const { phase, cause, cancelled } = meaningOf(state);
+  return { name, index, phase, state, cause, cancelled: cancelled === true };
+}
+
+/** `--batch` reaches the job's own shell, which knows how to stop a program. */
+function cancel(ids: readonly string[], how: "graceful" | "forced"): readonly Command[] {
+  if (how === "forced") return [{ argv: ["scancel", ...ids], input: "" }];
+  return [
+    { argv: ["scancel", "--state=PENDING", ...ids], input: "" },
+    { argv: ["scancel", "--batch", "--signal=TERM", ...ids], input: "" },
+  ];
+}

@@ -1,0 +1,25 @@
+// How commands reach the machine on which jobs are submitted.
+
+/** What became of a command. */
+export interface CommandResult {
+  /** Undefined when there was no answer: it may have done its work, part of it, or nothing. */
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Transport extends AsyncDisposable {
+  /** Never throws. `input` is the command's standard input. */
+  run(argv: readonly string[], input: string, signal?: AbortSignal): Promise<CommandResult>;
+}
+
+/** Longer than a dead controller takes to be given up by SLURM's own commands. */
+export const COMMAND_TIMEOUT_MS = 60_000;
+
+/** The first line a person should see of a command that failed. */
+export function complaint({ code, stderr, stdout }: CommandResult): string {
+  const line = `${stderr}\n${stdout}`.split("\n").find((text) => text.trim() !== "");
+  return (
+    line?.trim() ?? (code === undefined ? "there was no answer" : `it ended with code ${code}`)
+  );
+}

@@ -1,0 +1,44 @@
+/** The SLURM backend keeps what every backend promises, on a real cluster. */
+import { backend } from "@flow/backend-slurm";
+import { backendName, nodeClock, silentLog } from "@flow/core";
+import { describeBackend, shellFixture } from "@flow/core/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemSuite } from "../rig/system.ts";
+import { type Cluster, startCluster } from "../slurm/cluster.ts";
+
+systemSuite("slurm", "a real cluster", () => {
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await startCluster();
+  });
+  afterAll(() => cluster.stop());
+
+  describeBackend({ describe, it, expect }, "slurm", {
+    hasConnection: false,
+    capabilities: {
+      reattach: true,
+      idempotentSubmit: true,
+      requeues: true,
+      sharedFilesystem: true,
+      logs: "stream",
+      gpus: true,
+      local: false,
+      maxBatch: 10_000,
+      visibilityDelayMs: 5000,
+      pollIntervalMs: 500,
+      pushes: false,
+    },
+    make: () =>
+      shellFixture(async (root) => {
+        const opened = await backend.open({
+          name: backendName("cluster"),
+          options: { sbatch: [], poll: 500 },
+          root,
+          stateDirectory: root,
+          ports: { clock: nodeClock, log: silentLog, env: cluster.env },
+        });
+        if (!opened.ok) throw new Error(opened.error);
+        return opened.value;
+      }),
+  });
+});
