@@ -41,13 +41,16 @@ export class Adoption {
       const orphan = this.#unfinished(task);
       if (orphan === undefined) claims.release(task);
       else if (index === undefined) await this.#settleStray(orphan);
-      else await this.#adopt(index, orphan);
+      else await this.#adopt(index, orphan, "unannounced");
     }
   }
 
-  /** The same for one task whose dead run's claim was met when it was to start. */
-  adoptOne(index: number, orphan: Orphan): Promise<void> {
-    return this.#adopt(index, orphan);
+  /**
+   * The same for one task whose dead run's claim was met when it was to start. False when the attempt
+   * had never started, so that nothing was adopted and the task is free.
+   */
+  adoptOne(index: number, orphan: Orphan): Promise<boolean> {
+    return this.#adopt(index, orphan, "unannounced");
   }
 
   /** The task's attempt without a result. One that was settled but not released is taken as it is. */
@@ -58,31 +61,37 @@ export class Adoption {
     return unsettled(last);
   }
 
-  async #adopt(index: number, orphan: Orphan): Promise<void> {
+  /** `told`: whether the machine already counts the attempt as one that may live. */
+  async #adopt(index: number, orphan: Orphan, told: "announced" | "unannounced"): Promise<boolean> {
     const { post, warn, tasks } = this.#services;
     const { record, directory } = orphan;
     const lane = this.#lanes.get(record.backend);
     const task = tasks[index];
-    if (lane === undefined || task === undefined) return;
+    if (lane === undefined || task === undefined) return true;
     const request = { key: record.key, attempt: directory, handle: undefined };
     const found = await lane.backend.reattach([request], new AbortController().signal);
     if (!found.ok) {
       warn(`may still run from run ${record.run}: ${found.error.message}`, task);
       this.#later(index, orphan);
-      return;
+      return true;
+    }
+    const handle = found.value.get(record.key);
+    if (handle === undefined && told === "unannounced") {
+      await this.#attendant.settleStray(record, directory, NEVER_STARTED);
+      return false;
     }
     const outdated = isOutdated(record, task);
     const live = this.#attendant.admit(index, record, directory, { adopted: true, outdated });
     const { serial, requeues, idle } = record;
     post({ type: "attempt/adopted", task: index, serial, requeues, idle });
-    const handle = found.value.get(record.key);
     if (handle === undefined) {
       this.#attendant.end(live, NEVER_STARTED);
-      return;
+      return true;
     }
     live.handle = handle;
     lane.attach(record.key, handle);
     if (outdated) lane.stop(record.key, "graceful", "user");
+    return true;
   }
 
   /** Shown as unknown until its backend can be asked. */
@@ -91,7 +100,7 @@ export class Adoption {
     const { serial, requeues, idle } = orphan.record;
     post({ type: "attempt/adopted", task: index, serial, requeues, idle });
     post({ type: "attempt/unknown", task: index, serial, why: "its backend cannot be asked" });
-    clock.after(ASK_AGAIN_MS, () => void this.#adopt(index, orphan));
+    clock.after(ASK_AGAIN_MS, () => void this.#adopt(index, orphan, "announced"));
   }
 
   /** An attempt of a task that this run does not have: settled when it has ended, else left alone. */

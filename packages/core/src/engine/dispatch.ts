@@ -5,7 +5,7 @@ import type { BackendFailure, Handle, Job } from "../backend/backend.ts";
 import type { Effect } from "../machine/effect.ts";
 import type { AttemptKey } from "../model/ids.ts";
 import type { Task } from "../model/task.ts";
-import type { AttemptRecord } from "../record/attempt-record.ts";
+import type { AttemptRecord, StoredAttempt } from "../record/attempt-record.ts";
 import { Adoption } from "./adoption.ts";
 import type { Attendant, LiveAttempt } from "./attendant.ts";
 import type { Checker } from "./checker.ts";
@@ -52,7 +52,7 @@ export class Dispatch {
       const start = this.#starter.start(effect, checked);
       if (start.type === "prepared") this.#submit(effect.task, start.record, start.job);
       else if (start.type === "orphan") {
-        void this.adoption.adoptOne(effect.task, start.attempt);
+        void this.#adopt(effect.task, start.attempt);
       } else {
         post({ type: "task/held", task: effect.task });
         if (start.type === "held") this.#parts.neighbours.waitFor(effect.task, start.by);
@@ -66,6 +66,17 @@ export class Dispatch {
         type: "rejected",
         message: (error as Error).message,
       });
+    }
+  }
+
+  async #adopt(index: number, orphan: StoredAttempt & { record: AttemptRecord }): Promise<void> {
+    try {
+      if (await this.adoption.adoptOne(index, orphan)) return;
+      this.#services.post({ type: "task/held", task: index });
+      this.#parts.checker.refresh(index);
+    } catch (error) {
+      const message = `cannot take over run ${orphan.record.run}: ${(error as Error).message}`;
+      this.#services.outside(message, this.#task(index));
     }
   }
 

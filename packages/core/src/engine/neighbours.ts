@@ -9,24 +9,26 @@ import type { Services } from "./services.ts";
 /** Pause between two looks at what the others do. */
 const LOOK_MS = 200;
 
-/** Looks between two counts of what the others hold. */
-const COUNT_EVERY = 5;
+/** Pause between two counts of what the others hold. */
+const COUNT_MS = 1000;
+
+/** What is counted when there are no others. */
+const NOTHING = JSON.stringify([0, 0, {}]);
 
 export class Neighbours {
   readonly #services: Services;
   /** Tasks that wait for another run, and which. */
   readonly #waiting = new Map<number, RunId>();
   #cancel: (() => void) | undefined;
-  #looks = 0;
-  #counted = "";
+  #countedAt = 0;
+  #counted = NOTHING;
 
   constructor(services: Services) {
     this.#services = services;
   }
 
-  /** Counts what others hold, and goes on counting while there are any. */
+  /** Counts what others hold, and goes on counting: another run may begin at any time. */
   begin(): void {
-    if (this.#others().length === 0) return;
     this.#count();
     this.#lookLater();
   }
@@ -49,12 +51,12 @@ export class Neighbours {
   }
 
   #lookLater(): void {
-    this.#cancel ??= this.#services.clock.after(LOOK_MS, () => {
+    const { clock } = this.#services;
+    this.#cancel ??= clock.after(LOOK_MS, () => {
       this.#cancel = undefined;
-      this.#looks += 1;
       this.#look();
-      if (this.#looks % COUNT_EVERY === 0) this.#count();
-      if (this.#waiting.size > 0 || this.#others().length > 0) this.#lookLater();
+      if (clock.now() - this.#countedAt >= COUNT_MS) this.#count();
+      this.#lookLater();
     });
   }
 
@@ -76,12 +78,13 @@ export class Neighbours {
   }
 
   #count(): void {
-    const { claims, layout, files, post } = this.#services;
+    const { claims, clock, layout, files, post } = this.#services;
+    this.#countedAt = clock.now();
     const others = new Set(this.#others());
     let cpusMilli = 0;
     let memoryBytes = 0;
     const pools: Record<string, number> = {};
-    for (const { task, run } of claims.all()) {
+    for (const { task, run } of others.size === 0 ? [] : claims.all()) {
       const record = others.has(run) ? lastAttempt(layout, task, files)?.record : undefined;
       if (record === undefined) continue;
       cpusMilli += record.resources.cpusMilli ?? 0;

@@ -42,8 +42,7 @@ export class Starter {
       const previous = lastAttempt(layout, task.key, files);
       const orphan = unsettled(previous);
       if (orphan !== undefined) return { type: "orphan", attempt: orphan };
-      const run = previous?.record?.run;
-      if ((previous?.serial ?? 0) > lastSerial && run !== this.#services.request.run) {
+      if (previous !== undefined && this.#isOvertaken(task, previous, lastSerial)) {
         claims.release(task.key);
         return { type: "outdated" };
       }
@@ -52,6 +51,21 @@ export class Starter {
       claims.release(task.key);
       throw error;
     }
+  }
+
+  /** Whether another run has tried the task, or brought it to success, since it was looked at. */
+  #isOvertaken(task: Task, previous: StoredAttempt, lastSerial: number): boolean {
+    const { request, layout, files } = this.#services;
+    const by = previous.record?.run;
+    if (by === request.run) return false;
+    if (previous.serial > lastSerial) return true;
+    const success = previous.result?.trace?.serial ?? 0;
+    const isKnown = (): boolean => (request.traces.get(task.key)?.serial ?? 0) >= success;
+    if (by === undefined || isKnown()) return false;
+    if (files.stat(layout.runLock(by)) !== undefined) return true;
+    // That run is over. A success that is not among the traces it left has been forgotten on purpose.
+    request.traces.refresh();
+    return isKnown();
   }
 
   #prepare(

@@ -90,14 +90,18 @@ export class TraceStore {
     }
   }
 
+  /** Reads the file again if another run has saved it since. */
+  refresh(): void {
+    if (this.#fileSystem.stat(this.#path)?.signature !== this.#signature) this.#load();
+  }
+
   /**
    * Writes own changes over what the file holds now, so that another run's are kept. The caller
    * holds the lock that keeps two savers apart.
    */
   save(): void {
     if (this.#changes.size === 0) return;
-    const signature = this.#fileSystem.stat(this.#path)?.signature;
-    if (signature !== this.#signature) this.#load();
+    this.refresh();
     for (const [key, trace] of this.#changes) {
       if (trace === undefined) this.#lines.delete(key);
       else this.#lines.set(key, JSON.stringify(trace));
