@@ -68,7 +68,10 @@ export class Invocation {
 
   /** Adds a line to the events file of the script contract. */
   tell(kind: string, fields: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    return this.append(this.env["FLOW_EVENTS"] ?? "", `${JSON.stringify({ k: kind, ...fields })}\n`);
+    return this.append(
+      this.env["FLOW_EVENTS"] ?? "",
+      `${JSON.stringify({ k: kind, ...fields })}\n`,
+    );
   }
 
   /** Ends the program; resolves when it is gone. */

@@ -97,6 +97,11 @@ export class FlowProcess {
     return this.events.find(fits)!;
   }
 
+  /** Resolves once so many events have come. */
+  count(events: number): Promise<void> {
+    return this.#until(() => this.events.length >= events, `${events} events`);
+  }
+
   /** Names of the tasks with events of this type, in order. */
   tasks(type: RunEvent["type"]): readonly string[] {
     return this.events.flatMap((event) =>

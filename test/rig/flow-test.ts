@@ -20,7 +20,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "vitest";
 import { type Command, CommandServer } from "./commands.ts";
 import { type Ended, FlowProcess } from "./flow-process.ts";
-import { leftBehind, MARK } from "./processes.ts";
+import { leftBehind, MARK, processesOf } from "./processes.ts";
 import { Witness } from "./witness.ts";
 
 const rig = fileURLToPath(new URL(".", import.meta.url));
@@ -131,6 +131,11 @@ export class FlowProject {
   /** All that was said, for a failed test. */
   transcript(): string {
     return this.#started.map((flow) => flow.transcript()).join("\n\n");
+  }
+
+  /** Kills everything of this project at once, flow and tasks, as the end of the power does. */
+  powerOff(): void {
+    for (const { pid } of processesOf(this.env[MARK] ?? "")) process.kill(pid, "SIGKILL");
   }
 
   /** Ends what still runs. Returns what would not end. */
