@@ -68,7 +68,16 @@ export function explainYamlError(
  */
 function isLeading(problem: YamlProblem, line: Line): boolean {
   if (problem.code === "TAB_AS_INDENT") return false;
-  return !/^[[{]/.test(split(line.text)[1]) || problem.message.endsWith("at node end");
+  const [, value] = split(line.text);
+  const closing = { "[": "]", "{": "}" }[value.charAt(0)];
+  if (closing === undefined) return true;
+  let depth = 0;
+  for (const [at, character] of [...value].entries()) {
+    if (character === value.charAt(0)) depth += 1;
+    if (character === closing) depth -= 1;
+    if (depth === 0) return at < value.length - 1;
+  }
+  return false;
 }
 
 /**
@@ -89,8 +98,8 @@ export function explainUnusedAnchor(
   text: string,
   report: Report,
 ): void {
-  const line = lineAround(text, Math.max(0, at.start - 1));
-  if (/^\s*(?:- +)+&/.test(line.text)) explainLine(line, at.file, report);
+  const before = text.slice(Math.max(0, at.start - 200), at.start);
+  if (/(?:^|\n)\s*(?:- +)+&\S+\s*$/.test(before)) explainEaten(at, text, report);
 }
 
 /** A text as a single-quoted YAML scalar. */

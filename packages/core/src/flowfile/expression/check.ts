@@ -50,11 +50,12 @@ function checkOperands(
   expression: Extract<Expression, { kind: "compare" }>,
 ): readonly ExpressionProblem[] {
   const { operator, left, right } = expression;
-  if ((operator === "in" || operator === "not in") && right.kind === "literal") {
+  if (operator === "==" || operator === "!=") return [];
+  if (operator === "matches") return checkPattern(right);
+  if (operator === "in" || operator === "not in") {
+    if (right.kind !== "literal") return [];
     return [{ ...rangeOf(right), message: "`in` needs a list", fix: `Write [${right.text}].` }];
   }
-  if (operator === "matches") return checkPattern(right);
-  if (operator === "==" || operator === "!=") return [];
   for (const side of [left, right]) {
     const isOrderless =
       side.kind === "list" ||

@@ -54,8 +54,8 @@ export const fileSchema: z.ZodType<FlowFile> = z.strictObject({
     .describe("Patterns left out of the content of directories, beside the built-in ones."),
   code: z
     .strictObject({
-      include: oneOrMany(z.string()).optional(),
-      omit: oneOrMany(z.string()).optional(),
+      include: oneOrMany(z.string()).optional().describe("Patterns of files that belong to it."),
+      omit: oneOrMany(z.string()).optional().describe("Patterns of files that do not."),
     })
     .optional()
     .describe("What belongs to the captured code beside, and not, the tracked files."),

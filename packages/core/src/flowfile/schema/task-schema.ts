@@ -63,7 +63,7 @@ const dep = z.union([
 const target = z.union([
   z.string().describe("A path; a trailing `/` makes it a directory."),
   z.strictObject({
-    path: z.string(),
+    path: z.string().describe("The path; a trailing `/` makes it a directory."),
     nonempty: flag.optional().describe("An empty one is a failure."),
     sha256: z
       .string()
@@ -117,7 +117,10 @@ const resources = z.strictObject({
   disk: amount.optional().describe("Scratch space."),
   time: amount.optional().describe("The run time to ask of a scheduler."),
   nodes: amount.optional().describe("Number of nodes."),
-  mpi: z.strictObject({ processes: amount }).optional().describe("Processes over all nodes."),
+  mpi: z
+    .strictObject({ processes: amount.describe("Their number.") })
+    .optional()
+    .describe("Processes over all nodes."),
 });
 
 const block = z.record(z.string(), z.unknown());
@@ -145,7 +148,13 @@ const inputs = {
   uses: z
     .record(
       z.string(),
-      z.union([z.string(), z.strictObject({ task: z.string(), key: z.string().optional() })]),
+      z.union([
+        z.string(),
+        z.strictObject({
+          task: z.string().describe("The task that saves it."),
+          key: z.string().optional().describe("Its dotted key; all values by default."),
+        }),
+      ]),
     )
     .optional()
     .describe("Values saved by other tasks: name to `task.key`."),
@@ -172,7 +181,10 @@ const outputs = {
     .union([
       flag,
       z.string(),
-      z.strictObject({ path: z.string().optional(), keep: flag.optional() }),
+      z.strictObject({
+        path: z.string().optional().describe("Its place; inside `.flow/` by default."),
+        keep: flag.optional().describe("Kept after success."),
+      }),
     ])
     .optional()
     .describe("A directory that is kept over attempts: `true`, a path, or `{path, keep}`."),
@@ -206,7 +218,13 @@ const policy = {
     .optional()
     .describe("An expression; the task is left out when it is false."),
   require: oneOrMany(
-    z.union([z.string(), z.strictObject({ check: z.string(), message: z.string().optional() })]),
+    z.union([
+      z.string(),
+      z.strictObject({
+        check: z.string().describe("The expression."),
+        message: z.string().optional().describe("What the failure says."),
+      }),
+    ]),
   )
     .optional()
     .describe("Expressions that must hold, else the task fails with the message."),

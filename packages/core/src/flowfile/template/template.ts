@@ -158,7 +158,8 @@ interface Hole {
 
 type Part = string | Hole;
 
-const HOLE = /\$\{\{(.*?)\}\}/gs;
+// Never reaches over the start of another one, so that text full of open ones is read once.
+const HOLE = /\$\{\{((?:(?!\$\{\{).)*?)\}\}/gs;
 const NAME = /^\s*([A-Za-z_][\w-]*(?:\.[\w-]+)*)\s*(?:\|\s*(raw)\s*)?$/;
 /** Texts repeat over the members of a matrix. */
 const parsed = new Map<string, readonly Part[]>();
