@@ -101,7 +101,8 @@ export function exitOf(
       : Math.max(0, Math.round((endUptime - attempt.startedUptime) * 1000));
   const endedAt = Math.round(context.wall - Math.max(0, context.uptime - endUptime) * 1000);
   return {
-    code: record?.code,
+    // What a full machine kept from running did not fail by itself.
+    code: record?.error === "system" ? undefined : record?.code,
     signal,
     action:
       record === undefined || record.action === 0 || record.code === 0
@@ -133,7 +134,8 @@ function externalCause(
   context: EndContext,
 ): Exit["cause"] {
   if (signal === "SIGKILL" && stopped === undefined && context.outOfMemory) return "out-of-memory";
-  return record === undefined && stopped === undefined ? "lost" : undefined;
+  const isLost = record === undefined || record.error === "system";
+  return isLost && stopped === undefined ? "lost" : undefined;
 }
 
 function usage(attempt: Attempt, context: EndContext): Exit["usage"] {

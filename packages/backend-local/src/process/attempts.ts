@@ -34,7 +34,7 @@ import { Runners } from "./runner.ts";
 import { Sampler } from "./sampler.ts";
 import { arrange, arrangeTimeouts, resumeStop, stop, treeOf } from "./stop.ts";
 import { isAlive, type ProcessTable } from "./table.ts";
-import { killMarked, killMembers, send } from "./terminate.ts";
+import { killMarked, killMembers, Marks, markedTree, send, type Tree } from "./terminate.ts";
 
 export interface AttemptsOptions {
   readonly clock: Clock;
@@ -65,6 +65,7 @@ export class Attempts implements AsyncDisposable {
   readonly #listeners = new Set<Listener>();
   readonly #sampler: Sampler;
   readonly #runners: Runners;
+  readonly #marks: Marks;
   readonly #host: string = hostname();
   readonly #umask: string = process.umask().toString(8).padStart(4, "0");
   /** Attempts that have ended, oldest first. */
@@ -77,6 +78,7 @@ export class Attempts implements AsyncDisposable {
   constructor(options: AttemptsOptions) {
     this.#options = options;
     this.#sampler = new Sampler(options.table, options.clock);
+    this.#marks = new Marks(options.table, options.clock);
     this.#runners = new Runners(options.env, options.table);
   }
 
@@ -233,6 +235,7 @@ export class Attempts implements AsyncDisposable {
     this.#sampler.remove(attempt);
     attempt.shell?.done();
     attempt.shell = undefined;
+    attempt.leader = undefined;
     const why = "This machine cannot start another process or write a file now.";
     attempt.observation = { type: "queued", why };
     this.#announce(attempt.key);
@@ -309,6 +312,7 @@ export class Attempts implements AsyncDisposable {
     for (const cancel of attempt.arranged) cancel();
     attempt.arranged.clear();
     if (leader?.code === LOST_CLAIM) {
+      attempt.shell?.done();
       this.#attempts.delete(attempt.key);
       this.#adopt(attempt.key, attempt.files.directory);
       this.#announce(attempt.key);
@@ -319,22 +323,27 @@ export class Attempts implements AsyncDisposable {
 
   async #clear(attempt: Attempt, leader: LeaderExit | undefined): Promise<void> {
     const { clock, table } = this.#options;
-    const tree = this.#mayHaveLeftovers(attempt, leader) ? treeOf(attempt) : undefined;
+    const tree = this.#leftoverTree(attempt, leader);
     const killed = tree === undefined ? 0 : await killMembers(tree, table, clock);
     this.#tellEnd(attempt, leader, killed);
     attempt.shell?.done();
     attempt.shell = undefined;
   }
 
-  /** Whether it is worth the time to look for processes of an attempt whose shell has ended. */
-  #mayHaveLeftovers(attempt: Attempt, leader: LeaderExit | undefined): boolean {
-    if (leader === undefined || attempt.stop !== undefined || !attempt.ownsSession) return true;
+  /** Where to look for processes of an attempt whose shell has ended; undefined when it is not worth the time. */
+  #leftoverTree(attempt: Attempt, leader: LeaderExit | undefined): Tree | undefined {
+    const { shell, stop } = attempt;
+    // The number of a shell that is not our child may be another process's by now.
+    if (shell === undefined || leader === undefined)
+      return this.#marks.has(attempt.key) ? markedTree(attempt.key) : undefined;
     const ran = this.#options.table.uptime() - (attempt.startedUptime ?? 0);
-    const hasGroup = attempt.shell?.goesOn === false && send(-attempt.shell.pid, 0);
-    if (ran * 1000 >= SWEEP_MS || hasGroup) return true;
+    const isTold = shell.goesOn ? leader.result !== undefined : leader.signal === undefined;
+    const hasGroup = !shell.goesOn && send(-shell.pid, 0);
+    if (stop !== undefined || !attempt.ownsSession || !isTold || hasGroup || ran * 1000 >= SWEEP_MS)
+      return treeOf(attempt);
     this.#ended.add(attempt.key);
     this.#cancelSweep ??= this.#options.clock.after(SWEEP_MS, () => this.#sweep());
-    return false;
+    return undefined;
   }
 
   #tellEnd(attempt: Attempt, leader: LeaderExit | undefined, leftovers: number): void {

@@ -20,8 +20,8 @@ export interface StopContext {
   readonly table: ProcessTable;
 }
 
-/** The processes of an attempt. */
-export const treeOf = (attempt: Attempt): Tree | undefined =>
+/** The processes of an attempt whose leader is known to be its own. */
+export const treeOf = (attempt: Attempt): (Tree & { readonly leader: number }) | undefined =>
   attempt.leader && {
     leader: attempt.leader.pid,
     ownsSession: attempt.ownsSession,

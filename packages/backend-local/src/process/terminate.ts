@@ -7,13 +7,45 @@ import type { ProcessInfo, ProcessTable } from "./table.ts";
 
 /** The processes of one attempt, as far as they can be told from others. */
 export interface Tree {
-  /** The shell around the actions; never signalled here, so that it can write the result. */
-  readonly leader: number;
-  /** Whether the session of that number is the attempt's own, and not that of another process since. */
+  /**
+   * The shell around the actions; never signalled here, so that it can write the result. Absent when
+   * its number may be another process's by now.
+   */
+  readonly leader: number | undefined;
+  /** Whether the leader's session is the attempt's own. */
   readonly ownsSession: boolean;
   /** Value of the mark in the environment of its processes. */
   readonly mark: string;
 }
+
+/** What is left of an attempt whose leader is gone. */
+export const markedTree = (mark: string): Tree => ({ leader: undefined, ownsSession: false, mark });
+
+/** The marks of all living processes, as of a moment ago: for asking about many attempts at once. */
+export class Marks {
+  readonly #table: ProcessTable;
+  readonly #clock: Pick<Clock, "now">;
+  #at = Number.NEGATIVE_INFINITY;
+  #found: ReadonlySet<string | undefined> = new Set();
+
+  constructor(table: ProcessTable, clock: Pick<Clock, "now">) {
+    this.#table = table;
+    this.#clock = clock;
+  }
+
+  /** A process that is forked since carries the mark of its parent, which was there. */
+  has(mark: string): boolean {
+    if (this.#clock.now() - this.#at > MARKS_MS) {
+      this.#at = this.#clock.now();
+      const living = this.#table.list().filter((info) => !info.zombie);
+      this.#found = new Set(living.map((info) => this.#table.mark(info.pid)));
+    }
+    return this.#found.has(mark);
+  }
+}
+
+/** How long the marks that were found are good for. */
+const MARKS_MS = 50;
 
 const SHELLS: ReadonlySet<string> = new Set([
   "sh",
@@ -63,7 +95,7 @@ export function members(tree: Tree, table: ProcessTable): readonly ProcessInfo[]
   const all = table.list();
   const children = childrenByParent(all);
   const found = new Map<number, ProcessInfo>();
-  const queue = [...(children.get(tree.leader) ?? [])];
+  const queue = tree.leader === undefined ? [] : [...(children.get(tree.leader) ?? [])];
   for (const info of all)
     if ((tree.ownsSession && info.session === tree.leader) || table.mark(info.pid) === tree.mark)
       queue.push(info);

@@ -39,6 +39,7 @@ main) [ ! -e "$_flow_dir/stop" ] || return 1 ;;
 esac
 _flow_action=$1
 cd "$2" || { _flow_refuse cwd "the working directory $2 is missing or closed"; return 1; }
+unset OLDPWD
 }
 _flow_input() {
 [ -r "$1" ] || { _flow_refuse stdin "the input file $1 is missing or closed"; return 1; }
