@@ -286,16 +286,16 @@ export class Run {
     const exitCode = this.#exitCode(counts);
     this.#services.recorder.emit({ type: "run/ended", counts, exitCode });
     await this.#opened?.close(this.#afterFlush.splice(0));
-    if (this.#opened === undefined) await this.#keepSignatures();
+    await this.#keepSignatures();
     return { run: this.#request.run, counts, exitCode, recorded: this.#opened !== undefined };
   }
 
-  /** Newer signatures of what was found unchanged spare reading it next time, though nothing ran. */
+  /** What was read once need not be read again next time, even if nothing ran. */
   async #keepSignatures(): Promise<void> {
-    const { traces, layout, ports } = this.#request;
-    if (!traces.isChanged) return;
+    const { traces, layout, ports, inspector } = this.#request;
     try {
-      await foldTraces(traces, layout, ports);
+      inspector.save();
+      if (this.#opened === undefined && traces.isChanged) await foldTraces(traces, layout, ports);
     } catch {
       // A project that cannot be written to is read again next time.
     }

@@ -9,6 +9,7 @@ import { digestKeys, type KeyValues } from "./keys.ts";
 import type { InputProblem } from "./trace.ts";
 import { absent } from "./trace.ts";
 import { join, type TreeEntry, walkTree } from "./tree.ts";
+import { compareManifests, type FileChange, TreeCache } from "./tree-cache.ts";
 
 /** A digest with the signature that stands for it; "" when it cannot. */
 export interface Known {
@@ -52,6 +53,8 @@ export class Digester {
   readonly #options: DigesterOptions;
   readonly #ignore: Ignore;
   readonly #known = new Map<string, Known>();
+  readonly #trees: TreeCache;
+  readonly #changes = new Map<string, { old: string; files: readonly FileChange[] }>();
   readonly #underWay = new Map<string, Promise<Found | InputProblem | undefined>>();
   /** Absolute path → signature; "" where nothing is; undefined where it cannot be trusted. */
   readonly looked: Map<string, string | undefined> = new Map();
@@ -59,6 +62,18 @@ export class Digester {
   constructor(options: DigesterOptions) {
     this.#options = options;
     this.#ignore = compileIgnore(options.ignore);
+    this.#trees = new TreeCache(options.fileSystem, join(options.root, ".flow/cache/trees"));
+  }
+
+  /** Keeps the digests of files in directories for the next run. For whoever may write. */
+  save(): void {
+    this.#trees.save();
+  }
+
+  /** Files by which a directory differs from when it had this digest; undefined: not known. */
+  changesIn(path: string, old: string | undefined): readonly FileChange[] | undefined {
+    const changes = this.#changes.get(this.absolute(path));
+    return changes?.old === old ? changes?.files : undefined;
   }
 
   /** Whether this path is no content. */
@@ -239,42 +254,30 @@ export class Digester {
     );
     if (remembered !== undefined) return { kind: "directory", size, ...remembered };
     const lines: string[] = [];
+    const files: [string, Known][] = [];
+    const before = check === "content" ? this.#trees.get(full) : undefined;
     for (const [number, entry] of entries.entries()) {
       if (number % filesBetweenBreaths === filesBetweenBreaths - 1) await breathe();
-      const line = await this.#contentLine(full, path, entry, check);
-      if (typeof line !== "string") return line;
-      lines.push(line);
+      if (entry.kind === "file" && check === "content") {
+        const at = { full: join(full, entry.path), path: join(path, entry.path) };
+        const file = await this.#lookAt(at.full, at.path, check, before?.files[entry.path], []);
+        if (file !== undefined && "message" in file) return file;
+        const { digest, signature: fileSignature } = file ?? { digest: absent, signature: "" };
+        files.push([entry.path, { digest, signature: fileSignature }]);
+        lines.push(`file ${JSON.stringify(entry.path)} ${digest}`);
+      } else lines.push(shapeLine(entry, check));
     }
-    const found = {
-      digest: sha256(lines.sort().join("\n")),
-      signature: isTrusted ? signature : "",
-    };
+    const digest = sha256(lines.sort().join("\n"));
+    if (check === "content") {
+      const manifest = { digest, files: Object.fromEntries(files) };
+      if (before !== undefined && before.digest !== digest) {
+        this.#changes.set(full, { old: before.digest, files: compareManifests(before, manifest) });
+      }
+      this.#trees.put(full, manifest);
+    }
+    const found = { digest, signature: isTrusted ? signature : "" };
     this.#known.set(`${check}\0${full}`, found);
     return { kind: "directory", size, ...found };
-  }
-
-  /** What an entry adds to the digest of its directory. */
-  async #contentLine(
-    full: string,
-    path: string,
-    entry: TreeEntry,
-    check: Check,
-  ): Promise<string | InputProblem> {
-    const name = JSON.stringify(entry.path);
-    if (entry.kind === "directory") return `directory ${name}`;
-    if (entry.kind === "link") return `link ${name} ${JSON.stringify(entry.link)}`;
-    if (entry.kind === "other") return `other ${name}`;
-    if (check === "mtime") return `file ${name} ${entry.mtimeNs}`;
-    if (check === "size") return `file ${name} ${entry.size}`;
-    const found = await this.#lookAt(
-      join(full, entry.path),
-      join(path, entry.path),
-      "content",
-      undefined,
-      [],
-    );
-    if (found !== undefined && "message" in found) return found;
-    return `file ${name} ${found?.digest ?? absent}`;
   }
 
   /** Remembers for the record of what was looked at; two different answers cancel each other. */
@@ -287,6 +290,14 @@ export class Digester {
 
 const signatureLine = ({ kind, path, signature, link }: TreeEntry): string =>
   `${kind} ${JSON.stringify(path)} ${signature} ${link ?? ""}`;
+
+/** What an entry whose content is not read adds to the digest of its directory. */
+function shapeLine({ kind, path, link, mtimeNs, size }: TreeEntry, check: Check): string {
+  const line = `${kind} ${JSON.stringify(path)}`;
+  if (kind === "link") return `${line} ${JSON.stringify(link)}`;
+  if (kind !== "file") return line;
+  return `${line} ${check === "mtime" ? mtimeNs : size}`;
+}
 
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

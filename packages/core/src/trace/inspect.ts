@@ -32,6 +32,9 @@ import type {
 } from "./trace.ts";
 import { absent } from "./trace.ts";
 
+/** How many changed files of a directory are named. */
+const namedFiles = 5;
+
 /** What an inspector works with. */
 export interface InspectorOptions
   extends DigesterOptions,
@@ -62,6 +65,11 @@ export class Inspector {
     return this.#digester.looked;
   }
 
+  /** Keeps what spares reading next time, beside the traces. For whoever may write. */
+  save(): void {
+    this.#digester.save();
+  }
+
   /** Judges a task whose dependencies are all done. */
   async inspect(task: Task): Promise<Inspection> {
     const { traces, isForced, strict } = this.#options;
@@ -83,7 +91,7 @@ export class Inspector {
 
     const reasons = [
       ...ownReasons(task, trace, isForced?.(task) === true),
-      ...(trace === undefined ? [] : compareWithTrace(trace, inputs)),
+      ...(trace === undefined ? [] : this.#nameFiles(compareWithTrace(trace, inputs))),
       ...targets.reasons,
     ];
     const budget = trace === undefined ? [] : compareBudget(trace.budget, inputs.budget);
@@ -195,6 +203,20 @@ export class Inspector {
     if (code === 0) return [];
     const exit = code === undefined ? message : `exit ${code}`;
     return [reason("fresh-command", task.fresh, undefined, exit)];
+  }
+
+  /** Says of a directory which of its files changed, where that is known. */
+  #nameFiles(reasons: readonly Reason[]): readonly Reason[] {
+    return reasons.flatMap((one): readonly Reason[] => {
+      if (one.component !== "dep-content") return [one];
+      const files = this.#digester.changesIn(one.name, one.old) ?? [];
+      const named = files.slice(0, namedFiles).map(({ path, ...change }) => ({
+        component: one.component,
+        name: `${one.name}/${path}`,
+        ...change,
+      }));
+      return files.length > 0 && files.length <= namedFiles ? named : [one, ...named];
+    });
   }
 
   /** A frozen task stays as it is, even when what it was made from is gone. */

@@ -26,7 +26,7 @@ export class Bench {
   #serial = 0;
 
   constructor(contents: Readonly<Record<string, string>> = {}) {
-    this.files.makeDirectory(`${root}/.flow`);
+    this.files.makeDirectory(`${root}/.flow/cache`);
     for (const [path, text] of Object.entries(contents)) this.write(path, text);
     const { files, read } = this;
     const plainRead = files.read.bind(files);
@@ -85,8 +85,10 @@ export class Bench {
   /** Judges a task and keeps what a run that found it fresh would keep. */
   async inspect(task: Task, options: Partial<InspectorOptions> = {}): Promise<Inspection> {
     const traces = this.store();
-    const inspection = await this.inspector({ traces, ...options }).inspect(task);
+    const inspector = this.inspector({ traces, ...options });
+    const inspection = await inspector.inspect(task);
     traces.save();
+    if (inspection.verdict === "fresh") inspector.save();
     return inspection;
   }
 
@@ -114,7 +116,8 @@ export class Bench {
     this.#serial++;
     const at = { run: runId("run"), serial: this.#serial, durationMs: 5, endedAt: 7 };
     // A flow that comes later concludes: it knows nothing but the attempt's own record.
-    const concluded = await this.inspector({ traces }).conclude({
+    const concluder = this.inspector({ traces });
+    const concluded = await concluder.conclude({
       key,
       task: id,
       file,
@@ -126,6 +129,8 @@ export class Bench {
     if (!concluded.ok) return concluded.error;
     traces.put(key, concluded.value);
     traces.save();
+    inspector.save();
+    concluder.save();
     return [];
   }
 

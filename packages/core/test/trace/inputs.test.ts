@@ -66,20 +66,42 @@ describe("deps", () => {
     bench.write("data/deep/x.pyc", "bytecode");
     bench.write("data/.git/HEAD", "ref");
     expect(await bench.verdict(all)).toBe("fresh");
-    for (const change of [
-      () => bench.write("data/deep/b", "3"),
-      () => bench.write("data/deep/c", "new"),
-      () => bench.remove("data/deep/c"),
-      () => bench.files.makeDirectory(`${root}/data/empty`),
-      () => bench.files.link(`${root}/data/link`, "a"),
-    ]) {
+    const changes: readonly (readonly [() => void, RegExp])[] = [
+      [() => bench.write("data/deep/b", "3"), /^data\/deep\/b changed: d4735e3a → 4e074085$/],
+      [() => bench.write("data/deep/c", "1"), /^data\/deep\/c is new: 6b86b273$/],
+      [() => bench.remove("data/deep/c"), /^data\/deep\/c is gone, was 6b86b273$/],
+      [() => bench.files.makeDirectory(`${root}/data/empty`), /^data changed: \w{8} → \w{8}$/],
+      [() => void bench.files.link(`${root}/data/link`, "a"), /^data\/link is new: 6b86b273$/],
+    ];
+    for (const [change, words] of changes) {
       await bench.run(all);
       expect(await bench.verdict(all)).toBe("fresh");
       change();
-      const verdict = await bench.verdict(all);
-      expect(verdict).toEqual([expect.stringMatching(/^data changed: [0-9a-f]{8} → [0-9a-f]{8}$/)]);
+      expect(await bench.verdict(all)).toEqual([expect.stringMatching(words)]);
     }
     expect(await bench.verdict(all, { ignore: ["data/deep/", "link", "empty"] })).not.toBe("fresh");
+  });
+
+  test("a directory in which one file changed costs reading that file", async () => {
+    const all = task("all", { deps: ["data/"], targets: ["model"] });
+    const bench = await done(all, { "data/a": "1", "data/b": "2", "data/c": "3" });
+    bench.write("data/b", "changed");
+    bench.read.length = 0;
+    expect(await bench.verdict(all)).toHaveLength(1);
+    expect(bench.read).toEqual(["data/b"]);
+  });
+
+  test("of many changed files in a directory some are named, after the directory", async () => {
+    const all = task("all", { deps: ["data/"], targets: ["model"] });
+    const names = ["a", "b", "c", "d", "e", "f", "g", "__proto__"];
+    const bench = await done(all, Object.fromEntries(names.map((name) => [`data/${name}`, "1"])));
+    for (const name of names) bench.write(`data/${name}`, "2");
+    const verdict = await bench.verdict(all);
+    expect(verdict).toHaveLength(6);
+    expect(verdict[0]).toMatch(/^data changed: /);
+    expect(verdict[1]).toBe("data/__proto__ changed: 6b86b273 → d4735e3a");
+    bench.write(".flow/cache/trees", "damaged\t{\n\0");
+    expect(await bench.verdict(all)).toEqual([expect.stringMatching(/^data changed: /)]);
   });
 
   test("links in a directory count by what they lead to, and loops end", async () => {

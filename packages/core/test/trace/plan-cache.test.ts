@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { compilePlan, type Plan } from "../../src/graph/plan.ts";
 import { select } from "../../src/graph/select.ts";
 import { MemoryFileSystem } from "../../src/testing/memory-file-system.ts";
-import { sha256 } from "../../src/trace/fingerprint.ts";
 import { cacheName } from "../../src/trace/cache-name.ts";
+import { sha256 } from "../../src/trace/fingerprint.ts";
 import { type CachedPlan, loadPlan, savePlan } from "../../src/trace/plan-cache.ts";
 import { dep, graphOf, task } from "../graph/sketch.ts";
 
