@@ -35,6 +35,8 @@ export type { Layout } from "./engine/layout.ts";
 export { ATTEMPT_FILES, layout } from "./engine/layout.ts";
 export { foldTraces } from "./engine/open-traces.ts";
 export type { RunListener } from "./engine/recorder.ts";
+export type { RunRequestLine } from "./engine/requests.ts";
+export { askRun } from "./engine/requests.ts";
 export type { Run, RunResult } from "./engine/run.ts";
 export { makeState } from "./engine/run-directory.ts";
 export type { RunCounts, RunEvent, RunEventBody, TaskRef } from "./engine/run-event.ts";

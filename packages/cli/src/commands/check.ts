@@ -33,7 +33,7 @@ const checkJson: Command = async (invocation, io) => {
 };
 
 const problemDiagnostic = (message: string) => ({
-  code: "usage",
+  code: "usage" as const,
   severity: "error" as const,
   message,
   span: undefined,

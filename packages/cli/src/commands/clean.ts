@@ -189,6 +189,7 @@ async function carryOut(
     if (problem !== undefined) problems.push(problem);
   }
   const keepRecords = invocation.has("keep-records");
+  const known = forgotten.filter(({ trace }) => trace !== undefined);
   for (const { key, task } of forgotten) {
     removeRecords(key, task?.slug, state.layout, nodeFileSystem, keepRecords);
     state.traces.remove(key);
@@ -200,12 +201,12 @@ async function carryOut(
   if (code !== EXIT.ok) return code;
   for (const problem of problems) io.stderr.write(`flow: ${problem}\n`);
   if (invocation.has("json")) {
-    const report = { removed, kept: inventory.kept, forgotten: forgotten.map(nameOf), problems };
+    const report = { removed, kept: inventory.kept, forgotten: known.map(nameOf), problems };
     io.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else {
     const bytes = removed.reduce((sum, one) => sum + one.bytes, 0);
     io.stderr.write(
-      `removed ${files(removed.length)} (${formatBytes(bytes)}), forgot ${counted(forgotten.length)}\n`,
+      `removed ${files(removed.length)} (${formatBytes(bytes)}), forgot ${counted(known.length)}\n`,
     );
   }
   return problems.length > 0 ? EXIT.failed : EXIT.ok;

@@ -1,0 +1,84 @@
+// `flow cancel SEL…`: asks running tasks to stop, or kills them with --force, whoever started them.
+
+import { askRun, layout, type Outcome } from "@flow/core";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Command, Invocation } from "../invocation.ts";
+import type { Io } from "../io.ts";
+import { describeOutcome } from "../report/run-view.ts";
+import { tasks } from "../report/summary.ts";
+import {
+  outcomeOf,
+  type RunningAttempt,
+  runningAttempts,
+  takeUp,
+  waitForResults,
+} from "../run/running.ts";
+import { openSelection } from "../selection.ts";
+
+/** On top of the longest grace: until a run has seen the request and recorded the end. */
+const SPARE_MS = 15_000;
+
+export const command: Command = async (invocation, io) => {
+  const opened = await openSelection(invocation, io);
+  if (!opened.ok) return opened.error;
+  const { root } = opened.value.plan.project;
+  const attempts = runningAttempts(root, opened.value.asked);
+  if (attempts.length === 0) {
+    if (invocation.has("json")) io.stdout.write("[]\n");
+    else io.stderr.write("none of these tasks is running\n");
+    return EXIT.ok;
+  }
+  const code = await stop(root, attempts, invocation, io);
+  const ends = attempts.map((attempt) => ({ attempt, outcome: outcomeOf(root, attempt) }));
+  report(ends, invocation, io);
+  if (code !== EXIT.ok) return code;
+  return ends.every(({ outcome }) => outcome !== undefined) ? EXIT.ok : EXIT.outside;
+};
+
+async function stop(
+  root: string,
+  attempts: readonly RunningAttempt[],
+  invocation: Invocation,
+  io: Io,
+): Promise<ExitCode> {
+  const how = invocation.has("force") ? "forced" : "graceful";
+  const looked = attempts.filter(({ isLookedAfter }) => isLookedAfter);
+  for (const run of new Set(looked.map((attempt) => attempt.run))) {
+    const ids = looked.filter((attempt) => attempt.run === run).map(({ task }) => task.id);
+    askRun(layout(root), run, { type: "cancel", tasks: ids, how });
+  }
+  const left = attempts.filter(({ isLookedAfter }) => !isLookedAfter);
+  const grace = Math.max(...attempts.map(({ task }) => task.stop.graceMs));
+  io.stderr.write(
+    how === "forced"
+      ? `killing ${tasks(attempts.length)}\n`
+      : `asking ${tasks(attempts.length)} to stop\n`,
+  );
+  const code =
+    left.length === 0
+      ? EXIT.ok
+      : await takeUp(left, (run, indices) => run.cancel(indices, how), invocation, io);
+  await waitForResults(root, attempts, grace + SPARE_MS);
+  return code;
+}
+
+function report(
+  ends: readonly { readonly attempt: RunningAttempt; readonly outcome: Outcome | undefined }[],
+  invocation: Invocation,
+  io: Io,
+): void {
+  if (invocation.has("json")) {
+    const list = ends.map(({ attempt, outcome }) => ({
+      task: attempt.task.id,
+      run: attempt.run,
+      serial: attempt.serial,
+      outcome,
+    }));
+    io.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
+    return;
+  }
+  for (const { attempt, outcome } of ends) {
+    const what = outcome === undefined ? "has not ended yet" : describeOutcome(outcome);
+    io.stderr.write(`${attempt.task.id}  ${what}\n`);
+  }
+}
