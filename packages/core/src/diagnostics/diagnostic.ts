@@ -1,6 +1,7 @@
 // What went wrong in a flow file or a request, as a value; rendering is elsewhere.
 
 import type { Span } from "../model/task.ts";
+import type { DiagnosticCode } from "./codes.ts";
 
 /** A further place that explains a diagnostic. */
 export interface Related {
@@ -9,8 +10,8 @@ export interface Related {
 }
 
 export interface Diagnostic {
-  /** Kebab-case, from the table in `codes.ts`; the anchor of its reference page. */
-  readonly code: string;
+  /** The anchor of its reference page. */
+  readonly code: DiagnosticCode;
   readonly severity: "error" | "warning";
   /** One sentence: what was found, what was expected. */
   readonly message: string;

@@ -8,7 +8,7 @@ import type { Project } from "../../src/model/project.ts";
 import type { Task } from "../../src/model/task.ts";
 import { MemoryFileSystem } from "../../src/testing/memory-file-system.ts";
 
-export const ROOT = "/p";
+const ROOT = "/p";
 
 export interface Given extends Partial<Pick<LoadRequest, "params" | "env" | "file" | "directory">> {
   /** Further files by path relative to the root. */

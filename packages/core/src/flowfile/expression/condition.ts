@@ -27,7 +27,7 @@ export function holds(
 }
 
 /** `params.x`, `matrix.x`, `env.X`, `task.id|name|slug`, `uses.name.key`. */
-export function taskScope(task: Task, { env, uses }: ConditionInput): Scope {
+function taskScope(task: Task, { env, uses }: ConditionInput): Scope {
   return (name) => {
     const dot = name.indexOf(".");
     const rest = name.slice(dot + 1);

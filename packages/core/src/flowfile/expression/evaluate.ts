@@ -30,7 +30,7 @@ export function evaluate(expression: Expression, scope: Scope): boolean {
 }
 
 /** The value of a name, literal or list; of anything else, whether it holds. */
-export function resolveValue(expression: Expression, scope: Scope): Value {
+function resolveValue(expression: Expression, scope: Scope): Value {
   switch (expression.kind) {
     case "name":
       return scope(expression.name) ?? null;

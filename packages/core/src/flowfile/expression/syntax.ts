@@ -6,7 +6,7 @@
 // dots, numbers, texts in quotes, `true false null`, lists in brackets. No arithmetic, no calls.
 
 /** A place in the text of an expression, half-open. */
-export interface Range {
+interface Range {
   readonly start: number;
   readonly end: number;
 }

@@ -5,21 +5,11 @@
 export type Scalar = string | number | boolean | null;
 
 /** A number, or text that becomes one once its templates are filled in. */
-export type Amount = number | string;
+type Amount = number | string;
 
-/** A parameter's definition, recognised by `type` or `default`. */
-export interface ParamDefinition {
-  readonly type?: "int" | "float" | "bool" | "string" | "list" | undefined;
-  readonly default?: unknown;
-  readonly min?: number | undefined;
-  readonly max?: number | undefined;
-  readonly choices?: readonly Scalar[] | undefined;
-  readonly help?: string | undefined;
-}
+type ActionEntry = string | readonly Scalar[] | ActionMap;
 
-export type ActionEntry = string | readonly Scalar[] | ActionMap;
-
-export interface ActionMap {
+interface ActionMap {
   readonly run?: string | undefined;
   readonly exec?: string | readonly Scalar[] | undefined;
   readonly script?: string | undefined;
@@ -31,9 +21,9 @@ export interface ActionMap {
   readonly shell?: "sh" | "bash" | undefined;
 }
 
-export type DepEntry = string | DepMap;
+type DepEntry = string | DepMap;
 
-export interface DepMap {
+interface DepMap {
   readonly path?: string | undefined;
   readonly check?: "content" | "mtime" | "size" | undefined;
   readonly optional?: boolean | undefined;
@@ -45,9 +35,9 @@ export interface DepMap {
   readonly where?: string | undefined;
 }
 
-export type TargetEntry = string | TargetMap;
+type TargetEntry = string | TargetMap;
 
-export interface TargetMap {
+interface TargetMap {
   readonly path: string;
   readonly nonempty?: boolean | undefined;
   readonly sha256?: string | undefined;
@@ -56,30 +46,30 @@ export interface TargetMap {
   readonly keep?: "until_used" | undefined;
 }
 
-export interface UseMap {
+interface UseMap {
   readonly task: string;
   readonly key?: string | undefined;
 }
 
-export interface MetricEntry {
+interface MetricEntry {
   readonly stdout?: string | undefined;
   readonly json?: string | undefined;
   readonly jsonl?: string | undefined;
 }
 
-export interface RequireMap {
+interface RequireMap {
   readonly check: string;
   readonly message?: string | undefined;
 }
 
-export interface RetriesMap {
+interface RetriesMap {
   readonly max?: Amount | undefined;
   readonly for?: string | readonly string[] | undefined;
   readonly backoff?: Amount | undefined;
   readonly escalate?: Readonly<Record<string, Readonly<Record<string, Amount>>>> | undefined;
 }
 
-export interface ResourcesMap {
+interface ResourcesMap {
   readonly cpus?: Amount | undefined;
   readonly mem?: Amount | undefined;
   readonly gpus?: Amount | undefined;
@@ -93,7 +83,7 @@ export interface ResourcesMap {
 }
 
 /** The axes of a matrix beside its reserved keys `zip include exclude max_parallel fail_fast`. */
-export type MatrixMap = Readonly<Record<string, unknown>>;
+type MatrixMap = Readonly<Record<string, unknown>>;
 
 type OneOrMany<T> = T | readonly T[];
 

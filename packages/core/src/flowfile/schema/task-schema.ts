@@ -288,6 +288,3 @@ const task = z.strictObject({
 
 /** Checks the shape of one task, or of `defaults:`. */
 export const taskSchema: z.ZodType<TaskEntry> = task;
-
-/** The keys a task can have. */
-export const taskKeys: readonly string[] = Object.keys(task.shape);

@@ -217,7 +217,7 @@ class DepReader {
     const wanted = this.#member.reader.text(targetNode);
     for (const member of selected.members) {
       if (member.id === this.#member.id) {
-        this.#loading.report.error("cycle", span, `\`${member.id}\` depends on itself`);
+        this.#loading.report.error("self-dependency", span, `\`${member.id}\` depends on itself`);
         return false;
       }
       const targets =

@@ -16,7 +16,7 @@ export interface Fields {
 }
 
 /** The node of a key. */
-export const fieldOf = (fields: Fields, key: string): Node | undefined =>
+const fieldOf = (fields: Fields, key: string): Node | undefined =>
   fields.own?.entries.get(key)?.value ?? fields.defaults?.entries.get(key)?.value;
 
 // Most keys of most tasks are absent; sharing what they come to keeps large files cheap.
