@@ -26,6 +26,8 @@ export interface Plan {
   readonly dependencies: Adjacency;
   /** Parallel to `dependencies.targets`: 1 where only the order matters. */
   readonly orderOnly: Uint8Array;
+  /** Path of the values file of every task whose values are used, by task, in the plan or not. */
+  readonly valuesFiles: Readonly<Record<string, string>>;
   /** Names of {@link MachinePlan.backends}, by index. */
   readonly backends: readonly string[];
   /** Pools that `max_parallel` adds to those of the project; for the machine's limits. */
@@ -63,18 +65,23 @@ export function compilePlan(
     asked: selection.asked.flatMap((index) => numberOf.get(index) ?? []),
     dependencies,
     orderOnly,
+    valuesFiles: valuesFilesOf(graph, tasks),
   };
   return complete(frozen, options);
 }
 
-/** What is stored of a plan; the rest follows from it. */
-export interface Frozen {
-  readonly project: PlanProject;
-  readonly tasks: readonly Task[];
-  readonly asked: readonly number[];
-  readonly dependencies: Adjacency;
-  readonly orderOnly: Uint8Array;
+function valuesFilesOf(graph: TaskGraph, tasks: readonly Task[]): Readonly<Record<string, string>> {
+  const used = new Set(tasks.flatMap(({ uses }) => uses.flatMap(({ from }) => from)));
+  return Object.fromEntries(
+    [...used].flatMap((id) => {
+      const path = graph.tasks[graph.indexOf.get(id) ?? -1]?.values;
+      return path === undefined ? [] : [[id, path]];
+    }),
+  );
 }
+
+/** What is stored of a plan; the rest follows from it. */
+export type Frozen = Omit<Plan, "backends" | "extraPools" | "machine">;
 
 /** Derives what the machine runs on, with the durations known now. */
 export function complete(frozen: Frozen, options: PlanOptions = {}): Plan {
@@ -207,6 +214,7 @@ export function encodePlan(plan: Frozen): string {
     start: [...plan.dependencies.start],
     targets: [...plan.dependencies.targets],
     orderOnly: [...plan.orderOnly],
+    valuesFiles: plan.valuesFiles,
   });
 }
 
@@ -220,6 +228,7 @@ export function decodePlan(text: string): Frozen {
     start: number[];
     targets: number[];
     orderOnly: number[];
+    valuesFiles: Record<string, string>;
   };
   const tasks = stored.tasks.map((difference): Task => {
     const task: Record<string, unknown> = { ...stored.base, ...difference };
@@ -235,5 +244,6 @@ export function decodePlan(text: string): Frozen {
       targets: Int32Array.from(stored.targets),
     },
     orderOnly: Uint8Array.from(stored.orderOnly),
+    valuesFiles: stored.valuesFiles,
   };
 }

@@ -13,9 +13,8 @@ export function evaluateCondition(
   plan: Plan,
   env: Readonly<Record<string, string | undefined>>,
 ): (condition: Condition, task: Task) => ConditionVerdict {
-  const valuesFiles = new Map(plan.tasks.map(({ id, values }) => [id, values]));
   const readValues = (task: TaskId): unknown => {
-    const file = valuesFiles.get(task);
+    const file = plan.valuesFiles[task];
     if (file === undefined) return undefined;
     try {
       return JSON.parse(readFileSync(join(plan.project.root, file), "utf8"));

@@ -62,7 +62,6 @@ export function openInspector(
   options: FreshnessOptions,
 ): Inspector {
   const { root, ignore } = plan.project;
-  const values = new Map(plan.tasks.map((task) => [task.id, task.values]));
   return new Inspector({
     root,
     ignore,
@@ -71,7 +70,7 @@ export function openInspector(
     sleep: (milliseconds) => nodeClock.sleep(milliseconds),
     env: options.env,
     traces: state.traces,
-    valuesFile: (task) => values.get(task),
+    valuesFile: (task) => plan.valuesFiles[task],
     runCommand: (command) => runCheckCommand(root, command),
     ...(options.isForced === undefined ? {} : { isForced: options.isForced }),
     rebuildModified: options.rebuildModified ?? false,

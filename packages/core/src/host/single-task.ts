@@ -1,7 +1,7 @@
 // A plan of one task that is not in any flow file: a command somebody wants run with flow's care.
 
-import { complete } from "../graph/plan.ts";
 import { buildAdjacency } from "../graph/adjacency.ts";
+import { complete } from "../graph/plan.ts";
 import { defineTask } from "../library/define-task.ts";
 import type { OpenedPlan } from "./open-plan.ts";
 
@@ -39,6 +39,7 @@ export function planSingleTask(
     asked: [0],
     dependencies: buildAdjacency(1, [], []),
     orderOnly: new Uint8Array(0),
+    valuesFiles: {},
   });
   return {
     plan,

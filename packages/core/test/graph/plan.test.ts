@@ -5,7 +5,7 @@ import { guessDurations, rank } from "../../src/graph/rank.ts";
 import { select } from "../../src/graph/select.ts";
 import { taskId } from "../../src/model/ids.ts";
 import type { Task } from "../../src/model/task.ts";
-import { graphOf, task } from "./sketch.ts";
+import { at, graphOf, task } from "./sketch.ts";
 
 const tasks: readonly Task[] = [
   task("report", { deps: ["out/"], targets: ["report.md"], backend: "cluster" }),
@@ -92,6 +92,18 @@ describe("plans", () => {
       ? compilePlan(graph, selection.value, { backend: "cluster" })
       : undefined;
     expect(plan?.backends).toEqual(["cluster"]);
+  });
+
+  test("values of a task are found even when that task was left out", () => {
+    const use = { name: "lr", from: [taskId("search")], gathered: false, key: "lr", span: at(0) };
+    const graph = graphOf([
+      task("search", { values: "best.json" }),
+      task("final", { uses: [use] }),
+    ]);
+    const selection = select(graph, ["final"], { only: true });
+    const plan = selection.ok ? compilePlan(graph, selection.value) : undefined;
+    expect(plan?.tasks.map(({ id }) => id)).toEqual(["final"]);
+    expect(plan?.valuesFiles).toEqual({ search: "best.json" });
   });
 
   test("a plan survives being written and read", () => {
