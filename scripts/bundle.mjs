@@ -111,7 +111,7 @@ const { outputFiles, metafile } = await build({
     js: 'import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);',
   },
   // Optional native parts: the libraries that try to load them do without.
-  external: ["cpu-features", "*.node"],
+  external: ["cpu-features", "koffi", "*.node"],
   legalComments: "none",
   metafile: true,
   write: false,

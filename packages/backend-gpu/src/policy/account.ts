@@ -1,0 +1,86 @@
+// What a card has left. Both what was promised and what is seen count: promises alone forget foreign
+// processes, sight alone forgets jobs that have not allocated yet.
+
+import type { Card, Lease, Settings } from "./model.ts";
+
+type Entry = Pick<
+  Lease,
+  "label" | "kind" | "reservedBytes" | "observedBytes" | "load" | "cold" | "settling" | "alone"
+>;
+
+/** One card with everything on it added up; kept up to date while a decision is made. */
+export interface Account {
+  readonly card: Card;
+  /** Bytes that can be promised to jobs at most. */
+  readonly usableBytes: number;
+  /** Held by everything but cold leases. */
+  heldBytes: number;
+  load: number;
+  count: number;
+  cold: Entry[];
+  alone: boolean;
+  /** Label of a job that has run for so long that nothing unknown may come beside it. */
+  guarded: string | undefined;
+  /** The card is kept for a request, free at `until`. */
+  kept: { readonly by: string; readonly until: number } | undefined;
+}
+
+/** Bytes of a card that can be promised to jobs. */
+export function usableBytes(card: Card, settings: Settings): number {
+  const slack = Math.max(settings.slackBytes, settings.slackShare * card.capacityBytes);
+  return Math.max(0, card.capacityBytes - slack);
+}
+
+/** What each of `cold` leases of unknown size holds of a card. */
+export const coldShare = (account: Account, cold: number): number =>
+  account.usableBytes / Math.max(cold, account.cold.length, 1);
+
+/** Bytes left when at most `cold` unknown jobs share the card. */
+export function freeBytes(account: Account, cold: number): number {
+  const share = coldShare(account, cold);
+  let held = account.heldBytes;
+  for (const entry of account.cold)
+    held += Math.max(share, entry.observedBytes, entry.reservedBytes);
+  return account.usableBytes - held;
+}
+
+export function openAccount(card: Card, settings: Settings): Account {
+  return {
+    card,
+    usableBytes: usableBytes(card, settings),
+    heldBytes: card.foreignBytes,
+    load: 0,
+    count: 0,
+    cold: [],
+    alone: false,
+    guarded: undefined,
+    kept: undefined,
+  };
+}
+
+/** The accounts of all cards with the leases on them. */
+export function openAccounts(
+  cards: readonly Card[],
+  leases: readonly Lease[],
+  settings: Settings,
+  now: number,
+): Account[] {
+  const accounts = new Map(cards.map((card) => [card.id, openAccount(card, settings)]));
+  for (const lease of leases)
+    for (const id of lease.cards) {
+      const account = accounts.get(id);
+      if (account === undefined) continue;
+      charge(account, lease);
+      if (now - lease.startedAt > settings.protectAfterMs) account.guarded = lease.label;
+    }
+  return [...accounts.values()];
+}
+
+/** Puts a job on a card's account. */
+export function charge(account: Account, entry: Entry): void {
+  if (entry.cold) account.cold.push(entry);
+  else account.heldBytes += Math.max(entry.reservedBytes, entry.observedBytes);
+  account.load += entry.load;
+  account.count++;
+  if (entry.alone) account.alone = true;
+}

@@ -1,0 +1,105 @@
+// The decision: who of those who wait gets which cards now. A pure function of the situation; the
+// same situation gives the same decision.
+
+import { type Account, charge, freeBytes, openAccounts } from "./account.ts";
+import { bytesOf, isUnknown, loadOf, obstacle, type Rules } from "./fit.ts";
+import type { CardObstacle, Decision, Grant, Settings, Situation, Wait, Waiting } from "./model.ts";
+import { inOrder } from "./order.ts";
+import { keepCards } from "./shadow.ts";
+
+/** Grants what fits, in order. What does not fit may be overtaken, but not for ever. */
+export function place(situation: Situation): Decision {
+  const { settings, now, leases } = situation;
+  const accounts = openAccounts(situation.cards, leases, settings, now);
+  const queue = inOrder(situation);
+  const siblings = new Map(leases.filter(({ cold }) => cold).map((one) => [one.kind, one.label]));
+  const grants: Grant[] = [];
+  const waits: Wait[] = [];
+  let unknown = queue.filter(isUnknown).length;
+  const slots = accounts.length * (settings.cold + 1);
+  const stagger = unknown + leases.filter(({ cold }) => cold).length > slots;
+  let hasKept = false;
+  for (const request of queue) {
+    if (isUnknown(request)) unknown--;
+    const position = waits.length + 1;
+    const sibling = settings.careful && isUnknown(request) ? siblings.get(request.kind) : undefined;
+    if (sibling !== undefined) {
+      waits.push({ id: request.id, position, obstacles: [], sibling });
+      continue;
+    }
+    const cold = isUnknown(request) ? coldSlots(settings, unknown, accounts.length) : settings.cold;
+    const found = choose(request, accounts, { settings, cold, stagger, now });
+    if (found.accounts === undefined) {
+      waits.push({ id: request.id, position, obstacles: found.obstacles, sibling: undefined });
+      if (!hasKept && hasWaitedLong(request, settings, now)) {
+        keepCards(request, accounts, leases, { settings, cold, stagger, now });
+        hasKept = true;
+      }
+      continue;
+    }
+    const granted = grantOf(request, found.accounts, settings, cold);
+    grants.push(granted);
+    if (granted.cold) siblings.set(request.kind, request.label);
+    const entry = { ...request, ...granted, observedBytes: 0, settling: granted.cold };
+    for (const account of found.accounts) charge(account, entry);
+  }
+  return { grants, waits };
+}
+
+/** One slot more than usual when few unknown jobs are left: then it costs less than waiting. */
+function coldSlots(settings: Settings, unknownBehind: number, cards: number): number {
+  if (settings.careful) return 1;
+  return unknownBehind < cards ? settings.cold + 1 : settings.cold;
+}
+
+function hasWaitedLong(request: Waiting, settings: Settings, now: number): boolean {
+  const quarter = (request.need.durationMs ?? 0) / 4;
+  return now - request.since >= Math.max(settings.patienceMs, quarter);
+}
+
+type Choice =
+  | { readonly accounts: readonly Account[] }
+  | { readonly accounts: undefined; readonly obstacles: readonly CardObstacle[] };
+
+/** The best cards for a request, or what is in its way on each. */
+function choose(request: Waiting, accounts: readonly Account[], rules: Rules): Choice {
+  const open: Account[] = [];
+  const obstacles: CardObstacle[] = [];
+  for (const account of accounts) {
+    const found = obstacle(request, account, rules);
+    if (found === undefined) open.push(account);
+    else obstacles.push({ card: account.card.name, obstacle: found });
+  }
+  open.sort((a, b) => a.load - b.load || freeBytes(a, rules.cold) - freeBytes(b, rules.cold));
+  if (request.count === 1)
+    return open.length > 0 ? { accounts: open.slice(0, 1) } : { accounts: undefined, obstacles };
+  const groups = new Map<string, Account[]>();
+  for (const account of open) {
+    const group = groups.get(account.card.group);
+    if (group === undefined) groups.set(account.card.group, [account]);
+    else group.push(account);
+  }
+  const linked = [...groups.values()].find((group) => group.length >= request.count);
+  const chosen = linked ?? (request.linked ? [] : open);
+  return chosen.length >= request.count
+    ? { accounts: chosen.slice(0, request.count) }
+    : { accounts: undefined, obstacles };
+}
+
+function grantOf(
+  request: Waiting,
+  accounts: readonly Account[],
+  settings: Settings,
+  cold: number,
+): Grant {
+  const unknown = isUnknown(request);
+  const bytes = unknown ? [0] : accounts.map((one) => bytesOf(request, one, cold));
+  return {
+    id: request.id,
+    cards: accounts.map(({ card }) => card.id),
+    // Cards of different sizes: alone, a job holds what there is on each.
+    reservedBytes: Math.round(request.alone ? Math.min(...bytes) : Math.max(...bytes)),
+    load: loadOf(request, settings),
+    cold: unknown,
+  };
+}
