@@ -42,21 +42,24 @@ export interface EndedAttempt {
   readonly result: AttemptResult;
 }
 
-const OVERTAKEN: Outcome = {
+const restarted = (message: string): Outcome => ({
   type: "interrupted",
   cause: "stopped",
   resumable: true,
-  message: "stopped because the flow file has changed since it started",
-};
+  message,
+});
+
+const OVERTAKEN = restarted("stopped because the flow file has changed since it started");
+const STOPPED_BEFORE = restarted("stopped by the run that started it");
 
 /**
- * A stop because the file has changed is no wish of the person, and what vanished together with the
- * run that started it is no failure of this run: the task runs again.
+ * What another run asked of an attempt, and what vanished together with the run that started it, is
+ * no wish of this run and no failure of it: the task runs again.
  */
-function meaningOfAdopted({ outdated }: LiveAttempt, outcome: Outcome): Outcome {
-  if (outdated && outcome.type === "cancelled") return OVERTAKEN;
-  const isLost = outcome.type === "interrupted" && outcome.cause === "lost";
-  return isLost ? { ...outcome, resumable: true } : outcome;
+function meaningOfAdopted({ outdated, stop }: LiveAttempt, outcome: Outcome): Outcome {
+  if (stop !== undefined) return outcome;
+  if (outcome.type === "cancelled") return outdated ? OVERTAKEN : STOPPED_BEFORE;
+  return outcome.type === "interrupted" ? { ...outcome, resumable: true } : outcome;
 }
 
 export class Attendant {
@@ -117,23 +120,18 @@ export class Attendant {
     return [...this.#live.values()];
   }
 
-  /** Refused for good by its backend: on record as never started, and the claim is given back. */
-  abandon(live: LiveAttempt, message: string): void {
+  /** Not taken by its backend: on record as never started, and the claim is given back. */
+  abandon(live: LiveAttempt, outcome: Outcome): void {
     const { layout, files, clock, claims } = this.#services;
     const { record, directory, index } = live;
     this.#live.delete(index);
-    const outcome: Outcome = {
-      type: "failed",
-      kind: "rejected",
-      code: undefined,
-      signal: undefined,
-      message,
-    };
     const result = resultWithoutExit(record, outcome, clock.wall());
     restoreAside(record.task, asideOf(record, directory), layout, files);
     files.write(`${directory}/${ATTEMPT_FILES.result}`, JSON.stringify(result));
     this.#ended.set(index, { record, directory, result });
-    this.#services.afterFlush(() => claims.release(record.task.key));
+    this.#services.afterFlush(() => {
+      if (!this.#live.has(index)) claims.release(record.task.key);
+    });
   }
 
   /** Settles an attempt of a task that this run does not have. */
