@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 
 const args = process.argv.slice(2);
 const mode = args[0]?.startsWith("--") ? args.shift() : undefined;
-const { RIG_SOCKET, RIG_WITNESS, FLOW_TASK, FLOW_ATTEMPT } = process.env;
+const { RIG_SOCKET, RIG_WITNESS, FLOW_TASK, FLOW_ATTEMPT, FLOW_TASK_DIR } = process.env;
 
 /** Since boot, in clock ticks: with the pid it names one process for ever. Undefined once it is dead. */
 function startTime(pid) {
@@ -25,7 +25,13 @@ function startTime(pid) {
   }
 }
 
-const me = { task: FLOW_TASK ?? args[0], pid: process.pid, start: startTime(process.pid) };
+// The folder is new for each attempt: several programs of one attempt may live together.
+const me = {
+  task: FLOW_TASK ?? args[0],
+  folder: FLOW_TASK_DIR,
+  pid: process.pid,
+  start: startTime(process.pid),
+};
 
 function note(kind, more = {}) {
   const at = Number(process.hrtime.bigint() / 1000n);
@@ -33,13 +39,14 @@ function note(kind, more = {}) {
   appendFileSync(RIG_WITNESS, `${JSON.stringify(line)}\n`);
 }
 
-/** Processes of this task that began earlier and still live. Whoever of two notes later sees the other. */
+/** Processes of this task's other attempts that still live. Whoever of two notes later sees the other. */
 function othersAlive() {
   return readFileSync(RIG_WITNESS, "utf8")
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line))
-    .filter(({ kind, task, pid }) => kind === "begin" && task === me.task && pid !== me.pid)
+    .filter(({ kind, task }) => kind === "begin" && task === me.task)
+    .filter(({ folder }) => folder !== me.folder)
     .filter(({ pid, start }) => startTime(pid) === start)
     .map(({ pid }) => pid);
 }
