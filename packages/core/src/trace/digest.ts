@@ -39,6 +39,7 @@ export interface DigesterOptions {
   readonly ignore: readonly string[];
 }
 
+const emptyDigest = sha256("");
 const smallBytes = 1 << 16;
 const largeBytes = 1 << 20;
 const maximumTries = 3;
@@ -215,7 +216,9 @@ export class Digester {
   }
 
   async #digestFile(full: string, stat: FileStat): Promise<{ digest: string } | undefined> {
-    const { fileSystem } = this.#options;
+    const { fileSystem, root } = this.#options;
+    // Outside, in /proc for one, there are files of size 0 that are not empty.
+    if (stat.size === 0 && full.startsWith(`${root}/`)) return { digest: emptyDigest };
     if (stat.size > smallBytes) {
       const digest = await fileSystem.hash(full);
       return digest === undefined ? undefined : { digest };

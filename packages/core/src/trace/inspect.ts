@@ -165,11 +165,13 @@ export class Inspector {
     readonly problems: readonly InputProblem[];
   }> {
     const recorded = new Map(trace?.targets.map((state) => [state.path, state]));
+    // Without a record it must run whatever lies there, which may be much to read.
+    const promised = trace === undefined ? [] : promisedBy(task);
     const states: TargetState[] = [];
     const reasons: Reason[] = [];
     const modified: string[] = [];
     const problems: InputProblem[] = [];
-    for (const { path, optional, sha256 } of promisedBy(task)) {
+    for (const { path, optional, sha256 } of promised) {
       const earlier = recorded.get(path);
       const found = await this.#digester.look(path, "content", earlier);
       if (found !== undefined && "message" in found) problems.push(found);

@@ -9,9 +9,15 @@ import { Bench, done, root, train } from "./bench.ts";
 describe("fresh", () => {
   test("a task is stale until it has succeeded, then fresh", async () => {
     const bench = new Bench({ "a.csv": "1" });
-    expect(await bench.verdict(train)).toEqual(["never succeeded before", "model is missing"]);
+    expect(await bench.verdict(train)).toEqual(["never succeeded before"]);
     await bench.run(train, () => bench.write("model", "m"));
     expect(await bench.verdict(train)).toBe("fresh");
+  });
+
+  test("targets without a record are not even read", async () => {
+    const bench = new Bench({ "a.csv": "1", model: "from elsewhere" });
+    await bench.verdict(train);
+    expect(bench.read).toEqual(["a.csv"]);
   });
 
   test("a touched file is read once more, and never again after that", async () => {
