@@ -8,14 +8,15 @@ import type { UsageProblem } from "./invocation.ts";
 import type { Io } from "./io.ts";
 import { sanitizeLine } from "./report/sanitize.ts";
 
-export function reportUnknownVerb(word: string, io: Io): ExitCode {
+export function reportUnknownVerb(typed: string, io: Io): ExitCode {
+  const word = sanitizeLine(typed);
   const guess = didYouMean(
     word,
     COMMAND_TABLE.map(({ name }) => name),
   );
   const what = word.startsWith("-")
-    ? `\`${sanitizeLine(word)}\` stands before the command; options come after it, as in \`flow run ${sanitizeLine(word)}\`.`
-    : `There is no command \`${sanitizeLine(word)}\`.`;
+    ? `\`${word}\` stands before the command; options come after it, as in \`flow run ${word}\`.`
+    : `There is no command \`${word}\`.`;
   return complain(io, [what, guess, "`flow help` lists the commands."]);
 }
 

@@ -111,8 +111,8 @@ describe("a wrong command line", () => {
       "flow: There is no command `verison`. Did you mean `version`? `flow help` lists the commands.\n",
     ],
     [
-      ["ver\u001b[2Jsion"],
-      "flow: There is no command `version`. `flow help` lists the commands.\n",
+      ["vers\u001b[2Jon"],
+      "flow: There is no command `verson`. Did you mean `version`? `flow help` lists the commands.\n",
     ],
   ])("%j is refused with exit code 2 and a way out", async (args, stderr) => {
     expect(await flow(...args)).toEqual({ code: 2, stdout: "", stderr });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import { commandLine } from "../src/command-line.ts";
-import { type FakeIoOptions, fakeIo } from "./fake-io.ts";
+import { type FakeIo, type FakeIoOptions, fakeIo } from "./fake-io.ts";
 
 export interface ProjectFolder {
   readonly path: string;
@@ -15,6 +15,8 @@ export interface ProjectFolder {
     readonly stdout: string;
     readonly stderr: string;
   }>;
+  /** Starts a command line in it; signals can be sent to the Io, and its output be looked at. */
+  start(...args: readonly string[]): { readonly io: FakeIo; readonly code: Promise<number> };
   write(path: string, text: string): void;
 }
 
@@ -30,14 +32,18 @@ export function projectFolder(
     writeFileSync(join(path, name), text);
   };
   for (const [name, text] of Object.entries(files)) write(name, text);
+  const start = (...args: readonly string[]) => {
+    const env = { PATH: process.env["PATH"] ?? "", ...options.env };
+    const io = fakeIo({ ...options, env, cwd: path });
+    return { io, code: commandLine(args, io) };
+  };
   return {
     path,
     write,
+    start,
     flow: async (...args) => {
-      const env = { PATH: process.env["PATH"] ?? "", ...options.env };
-      const io = fakeIo({ ...options, env, cwd: path });
-      const code = await commandLine(args, io);
-      return { code, stdout: io.stdout.text, stderr: io.stderr.text };
+      const { io, code } = start(...args);
+      return { code: await code, stdout: io.stdout.text, stderr: io.stderr.text };
     },
   };
 }

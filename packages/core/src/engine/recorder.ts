@@ -8,6 +8,9 @@ import type { RunEvent, RunEventBody } from "./run-event.ts";
 
 export type RunListener = (event: RunEvent) => void;
 
+/** What only tells how things are going reaches other terminals after this long at the latest. */
+const FLUSH_MS = 100;
+
 export class Recorder {
   readonly #clock: Clock;
   readonly #begin: number;
@@ -15,6 +18,7 @@ export class Recorder {
   #waiting: JournalRecord[] = [];
   #journal: Journal | undefined;
   #seq = 0;
+  #cancelFlush: (() => void) | undefined;
 
   constructor(clock: Clock, listeners: readonly RunListener[]) {
     this.#clock = clock;
@@ -43,6 +47,7 @@ export class Recorder {
       ...body,
     };
     this.fact(event);
+    this.#flushSoon();
     for (const listener of this.#listeners) {
       try {
         listener(event);
@@ -67,7 +72,20 @@ export class Recorder {
     await this.#journal?.sync();
   }
 
+  #flushSoon(): void {
+    if (this.#journal === undefined) return;
+    this.#cancelFlush ??= this.#clock.after(FLUSH_MS, () => {
+      this.#cancelFlush = undefined;
+      try {
+        this.flush();
+      } catch {
+        // The next flush that something depends on says so.
+      }
+    });
+  }
+
   async close(): Promise<void> {
+    this.#cancelFlush?.();
     await this.#journal?.close();
   }
 }
