@@ -2,8 +2,8 @@
 // that ended meanwhile are settled, those that never started are fenced and forgotten. This happens
 // before anything new starts, so that no task ever has two live attempts.
 
-import { type Exit, exitWith } from "../model/outcome.ts";
 import type { TaskKey } from "../model/ids.ts";
+import { type Exit, exitWith } from "../model/outcome.ts";
 import type { Task } from "../model/task.ts";
 import { type AttemptRecord, lastAttempt, type StoredAttempt } from "../record/attempt-record.ts";
 import { fingerprintDigest } from "../trace/fingerprint.ts";

@@ -42,7 +42,8 @@ export function classify(facts: ClassifyFacts): Outcome {
   const stop = facts.stop ?? exit.stopped;
   const killed = exit.signal !== undefined;
   const succeeded = exit.code === 0 && !killed && exit.cause === undefined;
-  if (succeeded && stop === undefined) return { type: "success" };
+  // A stop that the attempt was never told of came too late to mean anything.
+  if (succeeded && exit.stopped === undefined) return { type: "success" };
   if (facts.doneEvent && (succeeded || (killed && stop !== undefined))) return { type: "success" };
   if (stop === "pruned") return { type: "pruned", message: "stopped early as not promising" };
   if (stop === "user") return { type: "cancelled", message: "cancelled; it can be resumed" };

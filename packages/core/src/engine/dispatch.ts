@@ -4,6 +4,7 @@
 import type { BackendFailure, Handle, Job } from "../backend/backend.ts";
 import type { Effect } from "../machine/effect.ts";
 import type { AttemptKey } from "../model/ids.ts";
+import type { Outcome } from "../model/outcome.ts";
 import type { Task } from "../model/task.ts";
 import type { AttemptRecord, StoredAttempt } from "../record/attempt-record.ts";
 import { Adoption } from "./adoption.ts";
@@ -125,6 +126,11 @@ export class Dispatch {
           post({ type: "attempt/submitted", task: live.index, serial: live.record.serial });
         }),
       refused: (key, failure) => withLive(key, (live) => this.#refused(live, failure)),
+      voided: (key) =>
+        withLive(key, (live) => {
+          attendant.abandon(live, NEVER_STARTED);
+          post({ type: "attempt/voided", task: live.index, serial: live.record.serial });
+        }),
       observed: (key, observation) => withLive(key, (live) => attendant.observe(live, observation)),
       stopFailed: (key, failure) =>
         withLive(key, (live) =>
@@ -141,7 +147,9 @@ export class Dispatch {
   }
 
   #refused(live: LiveAttempt, failure: BackendFailure): void {
-    if (failure.type !== "unavailable") this.#parts.attendant.abandon(live, failure.message);
+    if (failure.type !== "unavailable") {
+      this.#parts.attendant.abandon(live, refusedFor(failure.message));
+    }
     if (failure.type === "misconfigured") this.#services.missing();
     this.#tellRefused(live.index, live.record.serial, failure);
   }
@@ -170,3 +178,19 @@ export class Dispatch {
     return lane;
   }
 }
+
+const refusedFor = (message: string): Outcome => ({
+  type: "failed",
+  kind: "rejected",
+  code: undefined,
+  signal: undefined,
+  message,
+});
+
+/** Of an attempt that is on record, but that its backend has never got. */
+const NEVER_STARTED: Outcome = {
+  type: "interrupted",
+  cause: "lost",
+  resumable: true,
+  message: "was written down but never started",
+};

@@ -5,7 +5,7 @@ import PQueue from "p-queue";
 import type { Backend, BackendFailure, Handle, Job, Observation } from "../backend/backend.ts";
 import type { AttemptKey } from "../model/ids.ts";
 import type { StopReason } from "../model/outcome.ts";
-import type { Result } from "../model/result.ts";
+import { ok, type Result } from "../model/result.ts";
 import type { Clock } from "../ports/clock.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -23,7 +23,10 @@ const GATHER_MOST_MS = 1000;
 /** What a lane reports. */
 export interface LaneListener {
   submitted(key: AttemptKey, handle: Handle): void;
+  /** Unless it is `unavailable`, the attempt does not exist. */
   refused(key: AttemptKey, failure: BackendFailure): void;
+  /** The attempt was never started and never will be, although nobody refused it. */
+  voided(key: AttemptKey): void;
   observed(key: AttemptKey, observation: Observation): void;
   /** A stop request did not get through; it may be repeated. */
   stopFailed(key: AttemptKey, failure: BackendFailure): void;
@@ -38,6 +41,8 @@ export class Lane {
   readonly #abort = new AbortController();
   /** Stops asked for before the submit's answer came. */
   readonly #pendingStops = new Map<AttemptKey, readonly ["graceful" | "forced", StopReason]>();
+  /** Jobs whose submit got no clear answer: they may exist all the same. */
+  readonly #unclear = new Map<AttemptKey, Job>();
   #batch: Job[] = [];
   /** Jobs of the batch that the running timer knows of. */
   #gathered = 0;
@@ -92,21 +97,12 @@ export class Lane {
 
   /**
    * Submits a job whose earlier submit got no clear answer. Where a repeated key would run twice,
-   * the backend is searched for it first.
+   * the backend is searched for it instead.
    */
   sendAgain(job: Job): void {
-    void this.#queue.add(async () => {
-      const { idempotentSubmit, visibilityDelayMs, reattach } = this.backend.capabilities;
-      if (!idempotentSubmit && reattach) {
-        await this.#clock.sleep(visibilityDelayMs, this.#abort.signal).catch(() => {});
-        const request = { key: job.key, attempt: job.paths.attempt, handle: undefined };
-        const found = await this.backend.reattach([request], this.#abort.signal);
-        if (!found.ok) return this.#listener.refused(job.key, found.error);
-        const handle = found.value.get(job.key);
-        if (handle !== undefined) return this.#accepted(job.key, handle);
-      }
-      await this.#submit([job]);
-    });
+    const { idempotentSubmit, reattach } = this.backend.capabilities;
+    const search = reattach && !idempotentSubmit;
+    void this.#queue.add(() => (search ? this.#search(job) : this.#submit([job])));
   }
 
   /** Watches an attempt that exists already. */
@@ -118,6 +114,8 @@ export class Lane {
     const handle = this.#watcher.handle(key);
     if (handle === undefined) {
       this.#pendingStops.set(key, [how, reason]);
+      const job = this.#unclear.get(key);
+      if (job !== undefined) void this.#queue.add(() => this.#search(job));
       return;
     }
     void this.#queue.add(
@@ -144,11 +142,53 @@ export class Lane {
 
   async #submit(jobs: readonly Job[]): Promise<void> {
     const answers = await this.#answers(jobs);
-    for (const { key } of jobs) {
-      const answer = answers.get(key);
-      if (answer?.ok === true) this.#accepted(key, answer.value);
-      else this.#listener.refused(key, answer?.error ?? NO_ANSWER);
+    for (const job of jobs) {
+      const answer = answers.get(job.key);
+      if (answer?.ok === true) this.#accepted(job.key, answer.value);
+      else await this.#refused(job, answer?.error ?? NO_ANSWER);
     }
+  }
+
+  /** A refusal for good is only believed when no earlier submit of the job can have had an effect. */
+  async #refused(job: Job, failure: BackendFailure): Promise<void> {
+    const { key } = job;
+    if (failure.type !== "unavailable" && this.#unclear.has(key)) await this.#search(job, failure);
+    else if (failure.type !== "unavailable") this.#listener.refused(key, failure);
+    else {
+      this.#unclear.set(key, job);
+      this.#listener.refused(key, failure);
+      if (this.#pendingStops.has(key)) await this.#search(job);
+    }
+  }
+
+  /** Finds out what became of a job; `refusal` is what the backend says when asked to take it again. */
+  async #search(job: Job, refusal?: BackendFailure): Promise<void> {
+    const { key } = job;
+    const found = await this.#find(job);
+    if (found.ok && found.value !== undefined) this.#accepted(key, found.value);
+    else if (found.ok) {
+      this.#unclear.delete(key);
+      this.#pendingStops.delete(key);
+      if (refusal === undefined) this.#listener.voided(key);
+      else this.#listener.refused(key, refusal);
+    } else {
+      this.#listener.refused(key, { ...UNCLEAR, message: found.error.message });
+      if (!this.#pendingStops.has(key)) return;
+      this.#clock.after(SEARCH_AGAIN_MS, () => {
+        if (!this.#abort.signal.aborted) void this.#queue.add(() => this.#search(job));
+      });
+    }
+  }
+
+  /** Undefined: it does not exist and never will. A backend that cannot look has nothing to find. */
+  async #find(job: Job): Promise<Result<Handle | undefined, BackendFailure>> {
+    const { reattach, visibilityDelayMs } = this.backend.capabilities;
+    if (!reattach) return ok(undefined);
+    const { signal } = this.#abort;
+    await this.#clock.sleep(visibilityDelayMs, signal).catch(() => {});
+    const request = { key: job.key, attempt: job.paths.attempt, handle: undefined };
+    const found = await this.backend.reattach([request], signal);
+    return found.ok ? ok(found.value.get(job.key)) : found;
   }
 
   /** A backend that throws has a bug; its jobs are refused with what it said, never forgotten. */
@@ -165,6 +205,7 @@ export class Lane {
   }
 
   #accepted(key: AttemptKey, handle: Handle): void {
+    this.#unclear.delete(key);
     this.#listener.submitted(key, handle);
     this.#watcher.watch(key, handle);
     const stop = this.#pendingStops.get(key);
@@ -173,6 +214,11 @@ export class Lane {
     this.stop(key, ...stop);
   }
 }
+
+/** Pause before a backend that could not be asked what became of a job is asked again. */
+const SEARCH_AGAIN_MS = 5_000;
+
+const UNCLEAR = { type: "unavailable", retryAfterMs: undefined } as const;
 
 const NO_ANSWER: BackendFailure = {
   type: "unavailable",

@@ -2,8 +2,8 @@
 // the shared cpus, memory and pools is not given out twice.
 
 import type { RunId } from "../model/ids.ts";
-import { lastAttempt } from "../record/attempt-record.ts";
 import type { Task } from "../model/task.ts";
+import { lastAttempt } from "../record/attempt-record.ts";
 import type { Services } from "./services.ts";
 
 /** Pause between two looks at what the others do. */

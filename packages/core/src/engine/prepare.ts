@@ -4,7 +4,7 @@
 
 import { dirname, isAbsolute, join } from "node:path";
 import type { Job, JobAction, JobPaths } from "../backend/backend.ts";
-import { attemptKey, type AttemptKey, type RunId } from "../model/ids.ts";
+import { type AttemptKey, attemptKey, type RunId } from "../model/ids.ts";
 import type { RestartReason } from "../model/outcome.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { Action, Task, Text } from "../model/task.ts";

@@ -1,12 +1,12 @@
 // A run's place on disk: its lock, its journal, what is left when it is over. Made at the first
 // claim; a run that finds nothing to do leaves nothing.
 
+import { JOURNAL_FORMAT } from "../journal/record.ts";
+import type { HeldLock } from "../ports/locks.ts";
 import { FLOW_PROTOCOL } from "./contract.ts";
 import type { Layout } from "./layout.ts";
-import type { Services } from "./services.ts";
-import type { HeldLock } from "../ports/locks.ts";
 import { foldTraces } from "./open-traces.ts";
-import { JOURNAL_FORMAT } from "../journal/record.ts";
+import type { Services } from "./services.ts";
 
 /** `.flow/` is for its owner only. */
 const STATE_MODE = 0o700;

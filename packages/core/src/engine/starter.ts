@@ -2,13 +2,13 @@
 // Also the place where an attempt that a dead run left behind is found.
 
 import type { Effect } from "../machine/effect.ts";
+import type { RunId } from "../model/ids.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { type AttemptRecord, lastAttempt, type StoredAttempt } from "../record/attempt-record.ts";
-import { type PreparedAttempt, prepare } from "./prepare.ts";
 import type { Checked } from "./checker.ts";
+import { type PreparedAttempt, prepare } from "./prepare.ts";
 import type { Services } from "./services.ts";
-import type { RunId } from "../model/ids.ts";
 
 type StartEffect = Effect & { type: "start" };
 

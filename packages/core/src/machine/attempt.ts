@@ -46,6 +46,9 @@ export function takeTaskEvent(state: State, event: TaskEvent): void {
     case "attempt/refused":
       refused(state, event);
       break;
+    case "attempt/voided":
+      voided(state, task);
+      break;
     case "attempt/queued":
       seen(state, task, "queued", event.why);
       break;
@@ -164,6 +167,16 @@ function close(state: State, culprit: number): void {
       state.settle(task, { at: "blocked", by: culprit });
     }
   }
+}
+
+/** Nothing happened: no budget pays for it, and how the attempt before it ended still counts. */
+function voided(state: State, task: number): void {
+  const { stop, culprit } = state.notes(task);
+  Object.assign(state.note(task), { stop: undefined, detail: undefined });
+  if (stop !== undefined && isFinalStop(stop)) {
+    settleStopped(state, task, stop, state.notes(task).outcome);
+  } else if (culprit !== undefined) state.settle(task, { at: "blocked", by: culprit });
+  else resume(state, task);
 }
 
 function ended(state: State, event: Event<"attempt/ended">): void {

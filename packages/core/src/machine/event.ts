@@ -61,6 +61,8 @@ export type MachineEvent = { readonly now: number } & (
       readonly retryAfterMs: number | undefined;
       readonly message: string;
     }
+  /** The attempt was never started and never will be; its task is as it was before it. */
+  | { readonly type: "attempt/voided"; readonly task: number; readonly serial: number }
   | {
       readonly type: "attempt/queued";
       readonly task: number;

@@ -6,7 +6,7 @@
 //   starting ─► submitting | held (by another run) | queued (that run's attempt)
 //   held ─► checking | queued (that run's attempt)
 //   submitting ─► queued | running | unknown | deferred
-//   deferred ─► submitting | queued | running | unknown
+//   deferred ─► submitting | queued | running | unknown | ready (it never was)
 //   queued ─► running | unknown | backoff | done | checking (adopted)
 //   running ─► unknown | backoff | done | checking (adopted)
 //   unknown ─► queued | running | deferred | backoff | done
@@ -78,6 +78,18 @@ const ENDED: readonly StateName[] = [
   "pruned",
 ];
 
+/** As before the attempt; or final, when it was to stop or is in nobody's interest any more. */
+const VOIDED: readonly StateName[] = [
+  "ready",
+  "starting",
+  "waiting",
+  "checking",
+  "failed",
+  "blocked",
+  "cancelled",
+  "pruned",
+];
+
 /** No attempt of this run exists, so what is said about one is about an old one. */
 const IDLE: Row = {
   "task/checked": "bug",
@@ -87,6 +99,7 @@ const IDLE: Row = {
   "attempt/adopted": "bug",
   "attempt/submitted": "ignore",
   "attempt/refused": "ignore",
+  "attempt/voided": "ignore",
   "attempt/queued": "ignore",
   "attempt/started": "ignore",
   "attempt/unknown": "ignore",
@@ -97,6 +110,7 @@ const IDLE: Row = {
 const LIVE: Row = {
   ...IDLE,
   "attempt/adopted": "ignore",
+  "attempt/voided": VOIDED,
   "attempt/queued": ["queued"],
   "attempt/started": ["running"],
   "attempt/unknown": ["unknown"],

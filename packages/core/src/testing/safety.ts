@@ -93,6 +93,7 @@ export class Safety {
         this.#serials.set(event.task, event.serial);
         break;
       case "attempt/ended":
+      case "attempt/voided":
         if (this.#serials.get(event.task) === event.serial) this.#end(event.task);
         break;
       case "attempt/refused":

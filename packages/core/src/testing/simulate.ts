@@ -12,7 +12,7 @@ import { planOf } from "./plan-of.ts";
 import { Violation } from "./safety.ts";
 import type { Intervention, Scenario, ScenarioTask } from "./scenario.ts";
 import { Crash, SimulatedDisk } from "./simulated-disk.ts";
-import { SimulatedWorld } from "./simulated-world.ts";
+import { SimulatedWorld, SUBMIT_ANSWERS } from "./simulated-world.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 export interface SimulationReport {
@@ -158,7 +158,8 @@ class Simulation {
         this.#start(effect);
         break;
       case "resubmit":
-        this.#submit(effect.task, effect.serial);
+        if (this.#draw(4) === 3) this.#search(effect.task, effect.serial);
+        else this.#submit(effect.task, effect.serial);
         break;
       case "stop":
         this.#later(() => this.#stop(effect.task, effect.serial, effect));
@@ -206,6 +207,17 @@ class Simulation {
     });
     this.#post({ type: "attempt/claimed", task, serial });
     this.#submit(task, serial);
+  }
+
+  /** Instead of submitting again: the attempt is found, or it is made sure that it never starts. */
+  #search(task: number, serial: number): void {
+    if (this.#world.fence(`${task}-${serial}`, task)) {
+      this.#disk.claims.delete(task);
+      this.#post({ type: "attempt/voided", task, serial });
+    } else {
+      this.#post({ type: "attempt/submitted", task, serial });
+      this.#watch(task, serial);
+    }
   }
 
   /** Another run is at the task: it finishes it, or dies and leaves its attempt to us. */
@@ -383,15 +395,3 @@ class Simulation {
     return this.#scenario.tasks[index] as ScenarioTask;
   }
 }
-
-/** By what is drawn. `ambiguous`: accepted, but the answer says `unavailable`. */
-const SUBMIT_ANSWERS: Readonly<
-  Record<number, "rejected" | "misconfigured" | "unavailable" | "ambiguous">
-> = {
-  19: "unavailable",
-  18: "ambiguous",
-  17: "unavailable",
-  16: "ambiguous",
-  15: "rejected",
-  14: "misconfigured",
-};

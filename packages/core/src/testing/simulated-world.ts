@@ -31,6 +31,18 @@ export interface WorldAttempt {
   readonly progressed: boolean;
 }
 
+/** What a submit may be answered, by what is drawn. `ambiguous`: accepted, but told `unavailable`. */
+export const SUBMIT_ANSWERS: Readonly<
+  Record<number, "rejected" | "misconfigured" | "unavailable" | "ambiguous">
+> = {
+  19: "unavailable",
+  18: "ambiguous",
+  17: "unavailable",
+  16: "ambiguous",
+  15: "rejected",
+  14: "misconfigured",
+};
+
 const exit = (kind: "exit" | "timeout", code: number | undefined): Outcome => ({
   type: "failed",
   kind,

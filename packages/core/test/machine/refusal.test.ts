@@ -53,6 +53,37 @@ describe("a submit that is refused", () => {
     expect(run.at(0)).toBe("running");
   });
 
+  test("and turns out to have had no effect leaves the task as it was", () => {
+    const run = new Driver([retries(0), {}]);
+    run.claim(0);
+    run.refuse(0, "unavailable");
+    const voided = { type: "attempt/voided", task: 0, serial: 1 } as const;
+    expect(run.send(voided)).toMatchObject([{ type: "start", reason: "first", retry: 0 }]);
+    run.claim(0);
+    expect(run.refuse(0, "unavailable")).toEqual([{ type: "wake", at: 2_000 }]);
+    run.stop([0]);
+    expect(settled(run.send({ ...voided, serial: 2 }))).toEqual({
+      0: { at: "cancelled", outcome: undefined },
+    });
+  });
+
+  test("of an adopted attempt that never was makes its task wait for those before it", () => {
+    const run = new Driver([{}, { deps: [0] }, { deps: [0] }], {
+      closed: true,
+      options: { keepGoing: true },
+    });
+    run.adopt(1, 4);
+    run.adopt(2, 4);
+    run.open();
+    run.send({ type: "attempt/voided", task: 1, serial: 4 });
+    expect(run.at(1)).toBe("waiting");
+    run.run(0);
+    run.end(0, failed());
+    expect(settled(run.send({ type: "attempt/voided", task: 2, serial: 4 }))).toEqual({
+      2: { at: "blocked", by: 0 },
+    });
+  });
+
   test("because the backend is set up wrongly blocks everything that needs that backend", () => {
     const run = new Driver(
       [{}, {}, retries(1, { backoffMs: 5, backoffMaxMs: 5 }), { backend: 1 }, { deps: [3] }],

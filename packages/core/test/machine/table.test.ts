@@ -137,6 +137,7 @@ const EVENTS: Readonly<Record<TaskEvent["type"], readonly Posted[]>> = {
   "attempt/adopted": [{ type: "attempt/adopted", task: 0, serial: 1, requeues: 0, idle: 0 }],
   "attempt/submitted": [{ type: "attempt/submitted", task: 0, serial: 1 }],
   "attempt/refused": [refused("rejected"), refused("unavailable"), refused("misconfigured")],
+  "attempt/voided": [{ type: "attempt/voided", task: 0, serial: 1 }],
   "attempt/queued": [{ type: "attempt/queued", task: 0, serial: 1, why: undefined }],
   "attempt/started": [{ type: "attempt/started", task: 0, serial: 1 }],
   "attempt/unknown": [{ type: "attempt/unknown", task: 0, serial: 1, why: "unreachable" }],
