@@ -47,7 +47,7 @@ export function commandHelp(row: CommandRow): string {
 }
 
 /** `-n, --jobs N` */
-export function spelling({ name, short, value }: OptionRow): string {
+function spelling({ name, short, value }: OptionRow): string {
   const letter = short === undefined ? "    " : `-${short}, `;
   return `${letter}--${name}${value === undefined ? "" : ` ${value}`}`;
 }

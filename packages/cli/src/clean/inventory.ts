@@ -17,12 +17,12 @@ import {
 import type { ProjectRoot } from "./project-root.ts";
 
 /** A file or link that goes; `path` is relative to the root. */
-export interface Removal {
+interface Removal {
   readonly path: string;
   readonly bytes: number;
 }
 
-export interface Kept {
+interface Kept {
   readonly path: string;
   /** `changed since it was made`, … */
   readonly why: string;

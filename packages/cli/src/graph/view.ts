@@ -8,7 +8,7 @@ export interface ViewNode {
   readonly tasks: readonly Task[];
 }
 
-export interface ViewEdge {
+interface ViewEdge {
   /** Indices into the nodes: what is needed, what needs it. */
   readonly from: number;
   readonly to: number;

@@ -12,7 +12,7 @@ export interface FileOrigin {
   readonly neededBy: readonly TaskId[];
 }
 
-export interface FileMade {
+interface FileMade {
   readonly run: RunId;
   /** Unix milliseconds. */
   readonly endedAt: number;

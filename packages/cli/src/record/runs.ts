@@ -52,7 +52,7 @@ export function recordedRuns(root: string): readonly RunId[] {
 }
 
 /** A run as its journal tells it so far. */
-export function readRun(root: string, run: RunId): RecordedRun {
+function readRun(root: string, run: RunId): RecordedRun {
   const view = new RunView();
   let opened: Extract<JournalRecord, { type: "journal/opened" }> | undefined;
   for (const record of readJournal(layout(root).journal(run), nodeFileSystem).records) {

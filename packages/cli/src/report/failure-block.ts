@@ -116,7 +116,7 @@ function lastWords({ stdout, stderr }: Failure, readTail: ReadTail): LastWords |
 const counted = (lines: number): string => (lines === 1 ? "1 line" : `${lines} lines`);
 
 /** `a, b, c and 4 more` */
-export function listed(names: readonly string[], shown: number = SHOWN_BLOCKED): string {
+function listed(names: readonly string[], shown: number = SHOWN_BLOCKED): string {
   const more = names.length - shown;
   const first = names.slice(0, shown).join(", ");
   return more > 0 ? `${first} and ${more} more` : first;

@@ -55,7 +55,7 @@ export class GitHub {
 }
 
 /** `::error file=…,line=…,title=…::message` */
-export function annotation(failure: Failure, count: number): string {
+function annotation(failure: Failure, count: number): string {
   const [, file, line] = /^(.*?):(\d+)/.exec(failure.position ?? "") ?? [];
   const properties = [
     ...(file === undefined ? [] : [`file=${property(file)}`, `line=${line ?? "1"}`]),

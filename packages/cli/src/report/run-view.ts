@@ -41,7 +41,7 @@ export interface ActiveTask {
   readonly note: string | undefined;
 }
 
-export interface Progress {
+interface Progress {
   readonly done: number | undefined;
   readonly total: number | undefined;
   readonly unit: string | undefined;

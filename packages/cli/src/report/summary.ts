@@ -60,7 +60,7 @@ export function verdict(view: RunView, paint: Paint): string {
 }
 
 /** What a run says that found every task fresh. */
-export function nothingToDo(total: number): string {
+function nothingToDo(total: number): string {
   return total === 0 ? "nothing selected" : `nothing to do: ${tasks(total)} fresh`;
 }
 

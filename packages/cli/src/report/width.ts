@@ -27,20 +27,6 @@ export function cut(text: string, columns: number): string {
   return `${take(text, columns - 1)}…`;
 }
 
-/** The longest end of `text` of at most `columns` columns, with `…` at its beginning when cut. */
-export function cutStart(text: string, columns: number): string {
-  if (displayWidth(text) <= columns) return text;
-  if (columns < 1) return "";
-  const kept: string[] = [];
-  let used = 1;
-  for (const character of [...text].reverse()) {
-    used += characterWidth(character);
-    if (used > columns) break;
-    kept.unshift(character);
-  }
-  return `…${kept.join("")}`;
-}
-
 /** Filled with spaces to `columns`; never cut. */
 export function pad(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - displayWidth(text)));

@@ -1,9 +1,9 @@
 import type { RunEvent, RunEventBody } from "@flow/core";
 import { runId } from "@flow/core";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
 import { eventSchema } from "../../src/report/event-schema.ts";
 import { jsonLine } from "../../src/report/json.ts";
+import { type JsonSchema, violations } from "./json-schema.ts";
 import { done, ended, failed, ref, started, taskStarted } from "./run-events.ts";
 
 /** One of each type; adding a type without an example does not compile. */
@@ -56,10 +56,10 @@ function written(body: RunEventBody): Record<string, unknown> {
 }
 
 describe("the schema of JSON lines", () => {
-  const schema = z.fromJSONSchema(eventSchema() as Parameters<typeof z.fromJSONSchema>[0]);
+  const schema = eventSchema() as JsonSchema;
 
   it.each(Object.entries(EXAMPLES))("accepts what is written for %s", (_type, body) => {
-    expect(schema.safeParse(written(body)).error).toBeUndefined();
+    expect(violations(schema, written(body))).toEqual([]);
   });
 
   it.each(Object.entries(EXAMPLES))("names every member of %s", (type, body) => {
@@ -79,6 +79,6 @@ describe("the schema of JSON lines", () => {
     [{ attempt: undefined }],
   ])("refuses a line with %j", (change) => {
     const line = { ...written(EXAMPLES["task/done"]), ...change };
-    expect(schema.safeParse(line).success).toBe(false);
+    expect(violations(schema, line)).not.toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
 
 import { type RunCounts, type RunEvent, type RunEventBody, runId } from "@flow/core";
 
-export const NO_COUNTS: RunCounts = {
+const NO_COUNTS: RunCounts = {
   total: 0,
   fresh: 0,
   done: 0,
@@ -16,7 +16,7 @@ export const NO_COUNTS: RunCounts = {
 };
 
 /** 10:00:00 local time of some day. */
-export const MORNING = new Date(2026, 10, 21, 10, 0, 0).getTime();
+const MORNING = new Date(2026, 10, 21, 10, 0, 0).getTime();
 
 /** Numbers events and gives them times; `at` is in milliseconds into the run. */
 export function script(): (at: number, body: RunEventBody) => RunEvent {
@@ -27,7 +27,7 @@ export function script(): (at: number, body: RunEventBody) => RunEvent {
   };
 }
 
-export const template = (task: string): string => task.split("@")[0] ?? task;
+const template = (task: string): string => task.split("@")[0] ?? task;
 
 export const ref = (task: string): { task: string; template: string } => ({
   task,
