@@ -7,7 +7,9 @@ import { describe, expect, it } from "vitest";
 import { systemTable } from "../src/process/table.ts";
 import { Rig, until, WAYS } from "./rig.ts";
 
-const text = (...parts: string[]): string => readFileSync(join(...parts), "utf8");
+/** Empty when there is no such file: output is only kept where there is any. */
+const text = (...parts: string[]): string =>
+  existsSync(join(...parts)) ? readFileSync(join(...parts), "utf8") : "";
 
 const childrenOf = (pid: number): readonly number[] =>
   systemTable()
@@ -18,7 +20,7 @@ const childrenOf = (pid: number): readonly number[] =>
 describe.each(WAYS)("an attempt %s", (_way, sharesShells) => {
   it("gets the umask of flow, and its logs are its owner's alone", async () => {
     await using rig = await Rig.make({ sharesShells });
-    const job = rig.job(["umask; : >made"]);
+    const job = rig.job(["umask; : >made; ls >/dev/null"]);
     expect((await rig.run(job)).code).toBe(0);
     expect(Number.parseInt(text(job.paths.attempt, "stdout"), 8)).toBe(process.umask());
     expect(statSync(join(rig.root, "made")).mode & 0o777).toBe(0o666 & ~process.umask());
@@ -234,6 +236,22 @@ describe("a short command", () => {
     expect(folder).toBe(rig.root);
     expect(Number.parseInt(umask ?? "", 8)).toBe(process.umask());
     expect(star).toContain(second.key);
+  });
+
+  it("that starts no program leaves a file only where there is something to keep", async () => {
+    await using rig = await Rig.make();
+    const silent = rig.job([": >made"]);
+    expect((await rig.run(silent)).code).toBe(0);
+    expect(readdirSync(silent.paths.attempt)).toEqual(["started"]);
+    const failing = rig.job(["echo out", "cd /nonexistent"]);
+    expect(await rig.run(failing)).toMatchObject({ code: 2, action: 1 });
+    expect(readdirSync(failing.paths.attempt).sort()).toEqual(["started", "stderr", "stdout"]);
+    expect(text(failing.paths.attempt, "stdout")).toBe("out\n");
+    expect(text(failing.paths.attempt, "stderr")).toContain("/nonexistent");
+    await rig.backend[Symbol.asyncDispose]();
+    rig.backend = rig.open();
+    expect(await rig.found(silent)).toMatchObject({ code: 0, cause: undefined });
+    expect(await rig.found(failing)).toMatchObject({ code: 2, action: 1 });
   });
 
   it("has its variables as flow inherited them after another job had set them", async () => {

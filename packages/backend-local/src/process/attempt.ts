@@ -82,8 +82,7 @@ export const NEVER_STARTED: Observation = {
 
 /** The result of an attempt that wrote one; undefined while it has not. */
 export function readExit(attempt: Pick<Attempt, "files">): ExitRecord | undefined {
-  const text = readText(attempt.files.exit);
-  return text === undefined ? undefined : parseExit(text);
+  return parseExit(readText(attempt.files.exit) ?? readText(attempt.files.started) ?? "");
 }
 
 /** The facts of an attempt's end. */
@@ -94,12 +93,17 @@ export function exitOf(
 ): Exit {
   const signal = record === undefined ? context.leader?.signal : signalName(record.signal);
   const stopped = stopReason(attempt, record);
-  const endUptime = record?.uptime ?? context.uptime;
+  // When an attempt of an earlier flow ended is only known if it says so itself.
+  const endUptime = record?.uptime ?? (context.leader === undefined ? undefined : context.uptime);
+  const { startedUptime } = attempt;
   const durationMs =
-    attempt.startedUptime === undefined
+    startedUptime === undefined || endUptime === undefined
       ? undefined
-      : Math.max(0, Math.round((endUptime - attempt.startedUptime) * 1000));
-  const endedAt = Math.round(context.wall - Math.max(0, context.uptime - endUptime) * 1000);
+      : Math.max(0, Math.round((endUptime - startedUptime) * 1000));
+  const endedAt =
+    endUptime === undefined
+      ? undefined
+      : Math.round(context.wall - Math.max(0, context.uptime - endUptime) * 1000);
   return {
     // What a full machine kept from running did not fail by itself.
     code: record?.error === "system" ? undefined : record?.code,
@@ -139,9 +143,10 @@ function externalCause(
 }
 
 function usage(attempt: Attempt, context: EndContext): Exit["usage"] {
-  const text = context.leader?.cpuSeconds === undefined ? readText(attempt.files.usage) : undefined;
-  const cpuSeconds =
-    context.leader?.cpuSeconds ?? (text === undefined ? undefined : parseCpuSeconds(text));
+  const isTold = context.leader?.result !== undefined;
+  const cpuSeconds = isTold
+    ? context.leader?.cpuSeconds
+    : parseCpuSeconds(readText(attempt.files.usage) ?? "");
   if (cpuSeconds === undefined && attempt.peakMemoryBytes === undefined) return undefined;
   return {
     cpuSeconds,

@@ -119,18 +119,23 @@ export function parseClaim(text: string): Claim | undefined {
 
 /** Number (from 1) and start (seconds since boot) of the last action a `started` file tells of. */
 export function parseLastAction(text: string): { action: number; uptime: number } | undefined {
-  const lines = text.slice(0, text.lastIndexOf("\n")).split("\n");
-  const word = words(lines.at(-1) ?? "");
+  const lines = text.split("\n").slice(0, -1);
+  const word = words(lines.findLast((line) => line.startsWith("action=")) ?? "");
   const action = natural(word("action"));
   const uptime = decimal(word("uptime"));
   return action === undefined || uptime === undefined ? undefined : { action, uptime };
 }
 
-/** The result in an `exit` file or a runner's message; undefined while it is not whole. */
+/**
+ * The result in an `exit` file, in a claim that holds it, or in a runner's message; undefined while
+ * it is not whole.
+ */
 export function parseExit(text: string): ExitRecord | undefined {
-  const end = text.indexOf("\n");
-  if (end === -1) return undefined;
-  const word = words(text.slice(0, end));
+  const line = text
+    .split("\n")
+    .slice(0, -1)
+    .find((one) => one.startsWith("code="));
+  const word = words(line ?? "");
   const code = natural(word("code"));
   if (code === undefined) return undefined;
   return {

@@ -36,3 +36,27 @@ export function isPlain(text: string): boolean {
     if (REFUSED_WORDS.has(word) || word.startsWith("_flow_")) return false;
   return true;
 }
+
+const BUILTINS: ReadonlySet<string> = new Set([
+  ":",
+  "[",
+  "cd",
+  "echo",
+  "false",
+  "printf",
+  "pwd",
+  "test",
+  "true",
+]);
+
+/**
+ * Whether a plain command starts no program: each of its commands is the shell's own. Such a command
+ * is over at once and leaves nobody behind who could still write.
+ */
+export function startsNoProgram(text: string): boolean {
+  if (/[`|(){}]|\$\(/.test(text.replaceAll("||", "\n"))) return false;
+  return text.split(/\n|;|&&|\|\|/).every((command) => {
+    const [word = ""] = command.trim().split(/\s/);
+    return word === "" || BUILTINS.has(word);
+  });
+}

@@ -4,7 +4,11 @@
 // tells results on its standard output, and ends when flow does and its attempt is over.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { closeSync, openSync, unlinkSync } from "node:fs";
 import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type BackendFailure, err, ok, type Result } from "@flow/core";
 import { type Leader, type LeaderExit, LOST_CLAIM, spawnFailure, TORN_CLAIM } from "./launch.ts";
 import type { ProcessTable } from "./table.ts";
@@ -50,16 +54,20 @@ export class Runners {
 
   async #open(): Promise<Runner | BackendFailure> {
     let child: ChildProcess;
+    const output: number[] = [];
     try {
+      output.push(namelessFile(), namelessFile());
       child = spawn("/bin/sh", [], {
         argv0: "sh",
         cwd: "/",
         env: this.#inherited,
-        stdio: ["pipe", "pipe", "ignore"],
+        stdio: ["pipe", "pipe", "ignore", ...output],
         detached: true,
       });
     } catch (error) {
       return spawnFailure(error);
+    } finally {
+      for (const descriptor of output) closeSync(descriptor);
     }
     if (child.pid === undefined)
       return spawnFailure(await new Promise((resolve) => child.once("error", resolve)));
@@ -76,6 +84,14 @@ export class Runners {
       this.#idle.push(runner);
     }
   }
+}
+
+/** A file that is gone when its last holder is: for the output of a command until its end. */
+function namelessFile(): number {
+  const path = join(tmpdir(), `flow-${randomUUID()}`);
+  const descriptor = openSync(path, "ax+", 0o600);
+  unlinkSync(path);
+  return descriptor;
 }
 
 class Runner {
@@ -136,19 +152,21 @@ class Runner {
     this.rest();
   }
 
-  /** A result is one line; the two that `times` prints follow it. */
+  /** A result is one line; the two that `times` prints follow it, or two empty ones. */
   #hear(text: string): void {
     this.#told += text;
     const [result, , children, rest] = this.#told.split("\n", 4);
     if (result === undefined || children === undefined || rest === undefined) return;
-    const total = children
-      .split(" ")
-      .map(seconds)
-      .reduce((sum, part) => sum + part, 0);
-    const cpuSeconds = Math.max(0, total - this.#cpuSeconds);
-    this.#cpuSeconds = total;
+    const cpuSeconds = children === "" ? undefined : this.#spent(children);
     const code = result === "lost" ? LOST_CLAIM : result === "torn" ? TORN_CLAIM : 0;
     this.#tell({ code, signal: undefined, result: `${result}\n`, cpuSeconds });
+  }
+
+  /** Processor seconds since they were last asked for, from the total of the shell's children. */
+  #spent(total: string): number {
+    const before = this.#cpuSeconds;
+    this.#cpuSeconds = total.split(" ").reduce((sum, part) => sum + seconds(part), 0);
+    return Math.max(0, this.#cpuSeconds - before);
   }
 
   #tell(exit: Partial<LeaderExit> & Pick<LeaderExit, "code" | "signal">): void {

@@ -5,7 +5,7 @@
 
 import type { Job, JobAction } from "@flow/core";
 import { type AttemptFiles, claimWords, type StopPolicy } from "./files.ts";
-import { isPlain } from "./plain-text.ts";
+import { isPlain, startsNoProgram } from "./plain-text.ts";
 import { MARK } from "./table.ts";
 
 /**
@@ -26,7 +26,7 @@ _flow_dir=$1 _flow_code=0 _flow_signal=0 _flow_action=0 _flow_error=- _flow_phas
 set -C
 { printf 'pid=%s start=%s %s\\n' $$ "$_flow_start" "$2" || _flow_torn=1; } >"$1/started" || { set +C; return 1; }
 set +C
-if [ "$_flow_torn" ] || ! { : >>"$1/stdout" && : >>"$1/stderr"; }; then _flow_error=system _flow_code=125 _flow_phase=over; fi
+if [ "$_flow_torn" ] || ! { [ "$3" ] || { : >>"$1/stdout" && : >>"$1/stderr"; }; }; then _flow_error=system _flow_code=125 _flow_phase=over; fi
 }
 _flow_refuse() {
 _flow_error=$1 _flow_code=125 _flow_phase=over
@@ -61,6 +61,9 @@ set -- $_flow_kept
 _flow_code=$1 _flow_signal=$2 _flow_action=$3 _flow_error=$4
 set --
 }
+_flow_keep() {
+[ ! -s "$1" ] || { cat <"$1" >>"$2"; : >"$1"; }
+}
 _flow_result() {
 _flow_stopped=-
 if [ -e "$_flow_dir/stop" ]; then
@@ -69,10 +72,11 @@ read -r _flow_line <"$_flow_dir/stop"
 case $_flow_line in *'"reason":"'*) _flow_line=\${_flow_line#*'"reason":"'} _flow_stopped=\${_flow_line%%'"'*} ;; esac
 [ "$_flow_action" -gt 0 ] || [ "$_flow_code" -ne 0 ] || { _flow_code=143 _flow_signal=15; }
 fi
-read -r _flow_up _flow_line </proc/uptime || _flow_up=-
+_flow_up=-
+[ "$1" ] || read -r _flow_up _flow_line </proc/uptime || _flow_up=-
 _flow_line="code=$_flow_code signal=$_flow_signal stopped=$_flow_stopped cause=- action=$_flow_action leaky=0 error=$_flow_error uptime=$_flow_up"
 _flow_tries=0
-until printf '%s\\n' "$_flow_line" >"$_flow_dir/exit"; do
+until if [ "$1" ]; then printf '%s\\n' "$_flow_line" >>"$1"; else printf '%s\\n' "$_flow_line" >"$_flow_dir/exit"; fi; do
 _flow_tries=$((_flow_tries + 1))
 [ "$_flow_tries" -lt 30 ] || return 1
 sleep 1
@@ -116,7 +120,7 @@ export function aloneScript(spec: AttemptSpec): string {
 trap _flow_give_up EXIT
 FLOW_JOB_ID=$$ ${MARK}=${quote(spec.job.key)}
 export FLOW_JOB_ID ${MARK}
-${actionsScript(spec, execText)}trap - EXIT
+${actionsScript(spec, execText, FILE_STREAMS)}trap - EXIT
 _flow_usage
 _flow_result
 `;
@@ -127,17 +131,33 @@ _flow_result
  * text that is cut off because flow dies does not parse. `setup` comes first.
  */
 export function runnerScript(spec: AttemptSpec, setup: string): string {
+  const brief = isBrief(spec.job);
+  const streams = brief ? BRIEF_STREAMS : `${FILE_STREAMS} 3>&- 4>&-`;
+  const result = brief
+    ? `_flow_keep /dev/fd/3 "$_flow_dir/stdout"; _flow_keep /dev/fd/4 "$_flow_dir/stderr"; _flow_result "$_flow_dir/started"`
+    : "_flow_result";
   return `{
 ${setup}FLOW_JOB_ID=$$ ${MARK}=${quote(spec.job.key)}
 export FLOW_JOB_ID ${MARK}
 _flow_line=lost
-_flow_claim ${claimArguments(spec)} && {
-${actionsScript(spec, plainText)}if [ "$_flow_torn" ]; then _flow_line=torn; else _flow_result; fi
+_flow_claim ${claimArguments(spec)}${brief ? " brief" : ""} && {
+${actionsScript(spec, plainText, streams)}if [ "$_flow_torn" ]; then _flow_line=torn; else ${result}; fi
 }
-printf '%s\\n' "$_flow_line"; times
+${brief ? `printf '%s\\n\\n\\n' "$_flow_line"` : `printf '%s\\n' "$_flow_line"; times`}
 }
 `;
 }
+
+/** Where output goes: to the attempt's files, or to those the shell holds until the end. */
+const FILE_STREAMS = ` >>"$_flow_dir/stdout" 2>>"$_flow_dir/stderr"`;
+const BRIEF_STREAMS = " >&3 2>&4";
+
+/**
+ * Whether a job starts no program at all. Creating files is then most of its cost, so only its claim
+ * is made: the result is the claim's second line, and output is kept where there is any.
+ */
+const isBrief = (job: Pick<Job, "actions" | "finally">): boolean =>
+  [...job.actions, ...job.finally].every((action) => startsNoProgram(shellText(action) ?? "`"));
 
 /** Whether every action can be run by a shell that lives on. */
 export function isForRunner(job: Pick<Job, "actions" | "finally">): boolean {
@@ -189,14 +209,18 @@ function claimArguments(spec: AttemptSpec): string {
 }
 
 /** The actions, then `finally`. `body` gives the text that becomes the program. */
-function actionsScript(spec: AttemptSpec, body: (action: JobAction) => string): string {
+function actionsScript(
+  spec: AttemptSpec,
+  body: (action: JobAction) => string,
+  streams: string,
+): string {
   const { actions, finally: last } = spec.job;
   const watched = spec.policy.actionTimeoutsMs.some((timeout) => timeout !== undefined);
   const one = (action: JobAction, number: number): string => {
     const input = action.stdin === undefined ? "" : ` && _flow_input ${quote(action.stdin)}`;
     const redirect = spec.job.interactive
       ? ""
-      : ` <${quote(action.stdin ?? "/dev/null")} >>"$_flow_dir/stdout" 2>>"$_flow_dir/stderr"`;
+      : ` <${quote(action.stdin ?? "/dev/null")}${streams}`;
     const good = [...new Set([0, ...action.okExit])].join("|");
     return `_flow_begin ${number} ${quote(action.cwd)}${input} && {
 ${watched ? `_flow_mark ${number}\n` : ""}(umask ${spec.umask}

@@ -1,7 +1,7 @@
 /** Which commands a shell that lives on may evaluate. */
 
 import { describe, expect, it } from "vitest";
-import { isPlain } from "../../src/process/plain-text.ts";
+import { isPlain, startsNoProgram } from "../../src/process/plain-text.ts";
 
 describe("a command is plain", () => {
   it.each([
@@ -55,4 +55,31 @@ describe("a command is not plain", () => {
     "echo _flow_x",
     "x".repeat(5000),
   ])("%s", (command) => expect(isPlain(command)).toBe(false));
+});
+
+describe("a command starts no program", () => {
+  it.each([
+    ": > target",
+    "printf '%s\\n' a b >out && : >done || false",
+    'echo "$FLOW_TASK" >x; cd sub\ntrue',
+    "[ -e x ] || echo missing >&2",
+  ])("%s", (command) => expect(startsNoProgram(command)).toBe(true));
+
+  it.each([
+    "ls",
+    "echo a; ls",
+    "echo a && ls",
+    "echo a || ls",
+    "echo a | cat",
+    "echo $(ls)",
+    "echo `ls`",
+    "{ ls; }",
+    "(ls)",
+    "if true; then ls; fi",
+    "! ls",
+    "x=1 ls",
+    ">out ls",
+    "echo 'a\nls' b",
+    "command ls",
+  ])("or it does: %s", (command) => expect(startsNoProgram(command)).toBe(false));
 });
