@@ -19,13 +19,13 @@ import type { Products } from "./products.ts";
 import { indexProducts } from "./products.ts";
 
 /** A node's attributes. */
-export interface NodeAttributes {
+interface NodeAttributes {
   /** Index into {@link TaskGraph.tasks}. */
   readonly index: number;
 }
 
 /** An edge from what is needed to what needs it. */
-export interface EdgeAttributes {
+interface EdgeAttributes {
   /** Only the order matters: the results of the first task are no input of the second. */
   readonly orderOnly: boolean;
   /** Where it was written. */

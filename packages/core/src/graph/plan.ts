@@ -180,7 +180,7 @@ function isLocal(project: PlanProject, name: string, options: PlanOptions): bool
 }
 
 /** The same edges, seen from their other end; neighbours in ascending order. */
-export function reverse({ start, targets }: Adjacency, size: number): Adjacency {
+function reverse({ start, targets }: Adjacency, size: number): Adjacency {
   const from = new Int32Array(targets.length);
   for (let node = 0; node < size; node++) {
     from.fill(node, start[node] ?? 0, start[node + 1] ?? 0);

@@ -9,7 +9,7 @@ import type { Glob } from "./glob.ts";
 import { isWithin, parentOf, SortedPaths } from "./paths.ts";
 
 /** One path a task makes. */
-export interface Product {
+interface Product {
   readonly path: string;
   /** Index into the project's tasks. */
   readonly task: number;

@@ -250,7 +250,7 @@ export class Inspector {
 }
 
 /** What a task promises to leave behind: its targets and its values file. */
-export function promisedBy(task: Pick<Task, "targets" | "values">): readonly {
+function promisedBy(task: Pick<Task, "targets" | "values">): readonly {
   readonly path: string;
   readonly optional: boolean;
   readonly sha256: string | undefined;
