@@ -1,7 +1,7 @@
 // A flow file, with its includes, parameters and environment, to a project; or to diagnostics that
 // point into the files. Reads, never writes, and runs nothing.
 
-import { basename, dirname } from "node:path/posix";
+import { basename, dirname, join } from "node:path/posix";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { Report } from "../diagnostics/report.ts";
 import type { SourceFile } from "../diagnostics/source.ts";
@@ -58,8 +58,10 @@ export interface LoadResult {
 /** Reads the project that `request` names. Never throws for what a file can hold. */
 export function loadProject(request: LoadRequest): LoadResult {
   const report = new Report();
-  const file = request.file ?? chooseFile(request, report);
+  const chosen = request.file === undefined ? chooseFile(request, report) : undefined;
+  const file = request.file ?? chosen?.file;
   const reader = new FileReader(dirname(file ?? request.directory), report, request.fileSystem);
+  for (const path of chosen?.preferred ?? []) reader.noteAbsent(path);
   const loader = new Loader(request, report, reader);
   const project = file === undefined ? undefined : loader.load(file);
   return {
@@ -71,9 +73,16 @@ export function loadProject(request: LoadRequest): LoadResult {
   };
 }
 
-function chooseFile(request: LoadRequest, report: Report): string | undefined {
+/** `preferred`: files that would have been taken had they been there. */
+function chooseFile(
+  request: LoadRequest,
+  report: Report,
+): { readonly file: string; readonly preferred: readonly string[] } | undefined {
   const found = findFlowFile(request.directory, request.fileSystem);
-  if (found.kind === "found") return found.file;
+  if (found.kind === "found") {
+    const candidates = found.searched.map((folder) => join(folder, "flow.yaml"));
+    return { file: found.file, preferred: candidates.filter((path) => path !== found.file) };
+  }
   if (found.kind === "several") {
     const names = found.files.map((path) => basename(path)).join(", ");
     report.error(

@@ -11,12 +11,21 @@ export const TASK_NAME: RegExp = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 export const IDENTIFIER: RegExp = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
 /** An axis value as it stands in a task's id: `10.` stays, other characters are percent-encoded. */
-export function encodeValue(text: string): string {
+function encodeValue(text: string): string {
   if (/^[\w.-]*$/.test(text)) return text;
   return encodeURIComponent(text).replace(
     /[!~*'()]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+}
+
+/** The text behind {@link encodeValue}; other text as it is. */
+export function decodeValue(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** `train@framework=torch,seed=0`; the template's name when there are no axes. */

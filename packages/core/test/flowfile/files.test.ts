@@ -150,6 +150,20 @@ describe("what the result depends on", () => {
   });
 });
 
+describe("a flow file found by looking", () => {
+  test("depends on those that would be taken first", () => {
+    const result = loadFiles(
+      { "x.flow.yaml": "tasks: {a: {}}", "sub/y": "" },
+      { directory: "/p/sub" },
+    );
+    expect(result.inputs.files.map(({ path, digest }) => [path, digest === undefined])).toEqual([
+      ["/p/sub/flow.yaml", true],
+      ["/p/flow.yaml", true],
+      ["/p/x.flow.yaml", false],
+    ]);
+  });
+});
+
 describe("backends", () => {
   test("are a type with options, or a package", () => {
     const text =

@@ -11,6 +11,8 @@ export function readJson(text: string, file: number, maxDepth: number): Node | u
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/y;
+const QUOTE = 0x22;
+const CONTROL = /[\u0000-\u001f]/;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
 
 class JsonReader {
@@ -18,6 +20,8 @@ class JsonReader {
   readonly #file: number;
   readonly #maxDepth: number;
   #at = 0;
+  /** The next backslash, so that texts without one are taken as they stand. */
+  #backslash = -1;
 
   constructor(text: string, file: number, maxDepth: number) {
     this.#text = text;
@@ -39,7 +43,7 @@ class JsonReader {
         return this.#map(depth);
       case 0x5b:
         return this.#list(depth);
-      case 0x22:
+      case QUOTE:
         return this.#string();
       case 0x74:
         return this.#word("true", true);
@@ -85,14 +89,32 @@ class JsonReader {
   }
 
   #string(): ScalarNode | undefined {
+    const start = this.#at;
+    if (this.#text.charCodeAt(start) !== QUOTE) return undefined;
+    const end = this.#text.indexOf('"', start + 1);
+    if (end === -1) return undefined;
+    if (this.#backslash < start) this.#backslash = this.#find("\\", start);
+    if (this.#backslash < end) return this.#escaped();
+    const text = this.#text.slice(start + 1, end);
+    if (CONTROL.test(text)) return undefined;
+    this.#at = end + 1;
+    return { kind: "scalar", value: text, text, file: this.#file, start, end: this.#at };
+  }
+
+  #escaped(): ScalarNode | undefined {
     STRING.lastIndex = this.#at;
     const literal = STRING.exec(this.#text)?.[0];
-    if (literal === undefined) return undefined;
+    const text = literal === undefined ? undefined : unescaped(literal);
+    if (literal === undefined || text === undefined) return undefined;
     const start = this.#at;
     this.#at += literal.length;
-    const text = literal.includes("\\") ? unescaped(literal) : literal.slice(1, -1);
-    if (text === undefined) return undefined;
     return { kind: "scalar", value: text, text, file: this.#file, start, end: this.#at };
+  }
+
+  /** Where the next `piece` stands; beyond the end when there is none. */
+  #find(piece: string, from: number): number {
+    const at = this.#text.indexOf(piece, from);
+    return at === -1 ? this.#text.length : at;
   }
 
   #number(): ScalarNode | undefined {

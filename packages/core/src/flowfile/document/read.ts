@@ -6,7 +6,9 @@ import { readJson } from "./json.ts";
 import type { Node } from "./node.ts";
 import { readYaml } from "./yaml.ts";
 
-const MAX_BYTES = 8 * 2 ** 20;
+const MAX_BYTES = 64 * 2 ** 20;
+/** YAML takes a hundred times the time and memory of JSON. */
+const MAX_YAML = 8 * 2 ** 20;
 const MAX_DEPTH = 64;
 
 /**
@@ -38,6 +40,15 @@ export function readDocument(text: string, file: number, report: Report): Node |
   if (/^\s*[{[]/.test(text)) {
     const node = readJson(text, file, MAX_DEPTH);
     if (node !== undefined) return node;
+  }
+  if (text.length > MAX_YAML) {
+    report.error(
+      "file-too-large",
+      { file, start: 0, end: 0 },
+      `this YAML has ${text.length} characters; the limit is ${MAX_YAML}`,
+      { fix: "Split it with `include:`, let a matrix make the tasks, or write it as plain JSON." },
+    );
+    return undefined;
   }
   return readYaml(text, file, MAX_DEPTH, report);
 }

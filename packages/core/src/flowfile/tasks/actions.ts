@@ -3,6 +3,7 @@
 import type { Action, Shell, Text } from "../../model/task.ts";
 import type { MapNode, Node, ScalarNode } from "../document/node.ts";
 import { asList, child, entriesOf, spanOf, textOf } from "../document/node.ts";
+import { quoteYaml } from "../document/yaml-error.ts";
 import { resolvePath } from "../paths.ts";
 import type { Filled } from "../template/template.ts";
 import { fillArgv, fillShell, hasTemplate } from "../template/template.ts";
@@ -32,6 +33,7 @@ function readAction(
   loading: Loading,
 ): Action | undefined {
   if (node.kind === "scalar") {
+    explainComment(node, loading);
     return { ...plain(source.shell, node), ...asShell(fillShell(node, reader.filling)) };
   }
   if (node.kind === "list") {
@@ -53,6 +55,21 @@ function readAction(
   if (run?.kind === "scalar") return { ...base, ...asShell(fillShell(run, reader.filling)) };
   if (script?.kind === "scalar") return readScript(script, base, reader, loading);
   return argv(asList(child(node, "exec")), node, base, reader, loading);
+}
+
+/** `- echo "a #b"` ends before the `#`, which is only noticed by the quote that is left open. */
+function explainComment(node: ScalarNode, { report, sources }: Loading): void {
+  const isOpen = node.text.split('"').length % 2 === 0 || node.text.split("'").length % 2 === 0;
+  const source = sources[node.file]?.text ?? "";
+  if (!isOpen || !/^[ \t]+#/.test(source.slice(node.end, node.end + 100))) return;
+  const end = source.indexOf("\n", node.end);
+  const line = source.slice(node.start, end === -1 ? undefined : end).trimEnd();
+  report.error(
+    "yaml-eats-shell",
+    { file: node.file, start: node.end, end: node.start + line.length },
+    "YAML reads ` #` as the start of a comment, and a quote of the command is left open",
+    { fix: `Quote the whole command: - ${quoteYaml(line)}` },
+  );
 }
 
 function plain(shell: Shell, node: Node): Action {

@@ -103,7 +103,7 @@ function declareMembers(
       { id, template: name, slug },
       loading,
     );
-    const reader = new FieldReader(fields, scope.filling);
+    const reader = new FieldReader(fields, scope);
     scope.setBudget(reader.texts(reader.node("budget")));
     const targets = readTargets(reader, scope, source, loading);
     const key = keyOf(source.path, id);

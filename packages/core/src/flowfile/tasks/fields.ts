@@ -74,12 +74,14 @@ export class FieldReader {
 
   /** The value of an environment variable, which is part of the fingerprint. */
   variable(node: Node): string {
-    const { lookup, report } = this.#filling;
+    const filling = this.#filling;
+    const { report, sources } = filling;
     if (node.kind !== "scalar") return "";
     return fillText(node, {
-      ...this.#filling,
+      report,
+      sources,
       lookup: (name) => {
-        const value = lookup(name);
+        const value = filling.lookup(name);
         if (value.kind === "text" && value.placeholder !== undefined) {
           report.error(
             "conflict",

@@ -5,7 +5,7 @@ import type { Report } from "../../diagnostics/report.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../model/task.ts";
 import { spanOf } from "../document/node.ts";
-import { encodeValue } from "../names.ts";
+import { decodeValue } from "../names.ts";
 import type { Member, TaskTemplate } from "./declare.ts";
 
 /** What a reference selects. */
@@ -137,7 +137,7 @@ export class TaskIndex {
     const members = template.members.filter(({ combination }) =>
       wanted.every(([axis, value]) => {
         const text = combination.axes.get(axis);
-        return text === value || (text !== undefined && encodeValue(text) === value);
+        return text === value || text === decodeValue(value);
       }),
     );
     if (members.length > 0) {

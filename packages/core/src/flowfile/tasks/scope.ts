@@ -84,7 +84,7 @@ export interface NamedPaths {
 }
 
 /** Everything a member's templates can name; targets and deps become known on the way. */
-export class MemberScope {
+export class MemberScope implements Filling {
   readonly #fileLookup: Lookup;
   readonly #params: ParamTable;
   readonly #member: Combination;
@@ -94,8 +94,8 @@ export class MemberScope {
   #budget: readonly string[] = [];
   #targets: NamedPaths | undefined;
   #deps: NamedPaths | undefined;
-  /** Fills templates in this scope. */
-  readonly filling: Filling;
+  readonly report: Report;
+  readonly sources: Filling["sources"];
 
   constructor(
     lookup: Lookup,
@@ -110,11 +110,8 @@ export class MemberScope {
     this.#id = names.id;
     this.#template = names.template;
     this.#slug = names.slug;
-    this.filling = {
-      lookup: (name) => this.#lookup(name),
-      report: loading.report,
-      sources: loading.sources,
-    };
+    this.report = loading.report;
+    this.sources = loading.sources;
   }
 
   /** Names of the file's parameters. */
@@ -140,7 +137,8 @@ export class MemberScope {
     this.#deps = deps;
   }
 
-  #lookup(name: string): TemplateValue {
+  /** The meaning of a name in a template. */
+  lookup(name: string): TemplateValue {
     const [root, rest] = split(name);
     switch (root) {
       case "params":

@@ -65,7 +65,7 @@ export function checkBudget(names: readonly string[], member: Member, loading: L
   for (const name of names) {
     if (member.scope.paramText(name) !== undefined) continue;
     const node = member.reader.node("budget");
-    const value = member.scope.filling.lookup(`params.${name}`);
+    const value = member.scope.lookup(`params.${name}`);
     if (node !== undefined && value.kind === "problem") {
       loading.report.error(value.code, spanOf(node), value.message, { fix: value.fix });
     }

@@ -30,7 +30,7 @@ export type Lookup = (name: string) => TemplateValue;
 
 /** What filling in needs: the meaning of names, and where to complain. */
 export interface Filling {
-  readonly lookup: Lookup;
+  lookup(name: string): TemplateValue;
   readonly report: Report;
   /** Text of the source files by index, to place a problem inside a long text. */
   readonly sources: readonly { readonly text: string }[];
