@@ -5,7 +5,7 @@ import type { Diagnostic } from "../../src/diagnostics/diagnostic.ts";
 import { buildGraph, type TaskGraph } from "../../src/graph/build.ts";
 import { normalisePath } from "../../src/graph/paths.ts";
 import type { Project } from "../../src/model/project.ts";
-import type { Dep, Span, Target, Task } from "../../src/model/task.ts";
+import type { Action, Dep, Span, Target, Task } from "../../src/model/task.ts";
 import { MemoryFileSystem } from "../../src/testing/memory-file-system.ts";
 import { task as plainTask, project, type Sketch } from "../engine/tasks.ts";
 
@@ -44,12 +44,17 @@ export const target = (path: string, more: Partial<Target> = {}): Target => ({
 export interface TaskSketch extends Omit<Sketch, "deps" | "targets"> {
   readonly deps?: readonly (string | Dep)[];
   readonly targets?: readonly (string | Target)[];
+  readonly actions?: readonly Action[];
 }
 
 /** A task that runs something, with everything at its default but what is said. */
-export function task(name: string, { deps = [], targets = [], ...rest }: TaskSketch = {}): Task {
+export function task(
+  name: string,
+  { deps = [], targets = [], actions, ...rest }: TaskSketch = {},
+): Task {
   return {
     ...plainTask(name, { run: `make ${name}`, ...rest }),
+    ...(actions === undefined ? {} : { actions }),
     deps: deps.map((one) => (typeof one === "string" ? dep(one) : one)),
     targets: targets.map((one) => (typeof one === "string" ? target(one) : one)),
   };

@@ -99,9 +99,8 @@ export class Bench {
   ): Promise<string | readonly string[]> {
     const inspection = await this.inspect(task, options);
     if (inspection.verdict === "fresh") return "fresh";
-    return inspection.verdict === "stale"
-      ? inspection.reasons.map(describeReason)
-      : inspection.problems.map(({ message }) => message);
+    if (inspection.verdict === "impossible") return inspection.problems.map((one) => one.message);
+    return inspection.reasons.map(describeReason);
   }
 
   /** Runs a task whose program does `work`; the problems with its targets, if there are any. */
