@@ -4,12 +4,14 @@ import { COMMAND_TABLE } from "../command-table.ts";
 import { EXIT } from "../exit-codes.ts";
 import { commandHelp, generalHelp } from "../help.ts";
 import type { Command } from "../invocation.ts";
-import { reportUnknownVerb } from "../usage.ts";
 
-export const command: Command = (invocation, io) => {
+export const command: Command = async (invocation, io) => {
   const [verb] = invocation.positionals;
   const row = COMMAND_TABLE.find(({ name }) => name === verb);
-  if (verb !== undefined && row === undefined) return Promise.resolve(reportUnknownVerb(verb, io));
+  if (verb !== undefined && row === undefined) {
+    const { reportUnknownVerb } = await import("../usage.ts");
+    return reportUnknownVerb(verb, io);
+  }
   io.stdout.write(row === undefined ? generalHelp() : commandHelp(row));
-  return Promise.resolve(EXIT.ok);
+  return EXIT.ok;
 };

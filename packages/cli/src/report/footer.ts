@@ -108,7 +108,8 @@ function outlook(view: RunView, nowMs: number): string {
 
 /** Durations whose tenths would only flicker. */
 const seconds = (ms: number): string => formatDuration(Math.ceil(ms / 1000) * 1000);
-const age = (ms: number): string => formatDuration(Math.floor(ms / 1000) * 1000);
+const age = (ms: number): string =>
+  ms < 1000 ? "0s" : formatDuration(Math.floor(ms / 1000) * 1000);
 
 function templatesLine({ view, columns, paint }: FooterFacts): FooterLine {
   const all = view.templates;

@@ -1,6 +1,7 @@
 // Output for a terminal: lines that stay scroll up, the footer below them is drawn again in place. It
 // sets no mode of the terminal, so there is nothing to restore, whatever becomes of flow.
 
+import { hostname } from "node:os";
 import type { RunEvent } from "@flow/core";
 import type { Output } from "../io.ts";
 import { eventLine, type LineContext, type LineKind } from "./event-lines.ts";
@@ -47,7 +48,7 @@ export class LiveScreen implements Screen {
   readonly #output: Output;
   readonly #options: LiveOptions;
   readonly #now: Monotonic;
-  readonly #view = new RunView();
+  readonly #view = new RunView(hostname());
   readonly #stopListening: () => void;
   #pending: string[] = [];
   #drawn: readonly FooterLine[] = [];

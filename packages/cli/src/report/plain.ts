@@ -1,6 +1,7 @@
 // Output for logs and other programs: one line per thing that happened, with its time; nothing is
 // ever rewritten, names are never cut.
 
+import { hostname } from "node:os";
 import { formatDuration, type RunEvent } from "@flow/core";
 import type { Output } from "../io.ts";
 import type { Style } from "./color.ts";
@@ -47,7 +48,7 @@ export class PlainScreen implements Screen {
   readonly #output: Output;
   readonly #options: PlainOptions;
   readonly #now: Monotonic;
-  readonly #view = new RunView();
+  readonly #view = new RunView(hostname());
   #starts: string[] = [];
   #startsTemplate = "";
   #startsAt = 0;

@@ -1,5 +1,6 @@
 // Silence, unless something went wrong.
 
+import { hostname } from "node:os";
 import type { RunEvent } from "@flow/core";
 import type { Output } from "../io.ts";
 import type { FailureContext } from "./failure-block.ts";
@@ -11,7 +12,7 @@ export class QuietScreen implements Screen {
   readonly tickMs = 1000;
   readonly #output: Output;
   readonly #context: FailureContext;
-  readonly #view = new RunView();
+  readonly #view = new RunView(hostname());
 
   constructor(output: Output, context: FailureContext) {
     this.#output = output;

@@ -76,6 +76,7 @@ const FINAL: ReadonlySet<TaskStatus> = new Set([
 ]);
 
 export class RunView {
+  readonly #here: string | undefined;
   #started: Started | undefined;
   #ended: Ended | undefined;
   #stopping: (Stopping & { readonly atMs: number }) | undefined;
@@ -88,6 +89,11 @@ export class RunView {
   readonly #active = new Map<string, ActiveTask>();
   readonly #failures: (Failed & { readonly node: string | undefined })[] = [];
   readonly #warnings: string[] = [];
+
+  /** `here`: the name of this machine, which is not worth showing as the place where tasks run. */
+  constructor(here?: string) {
+    this.#here = here;
+  }
 
   get started(): Started | undefined {
     return this.#started;
@@ -209,7 +215,9 @@ export class RunView {
   #activate(event: Activating): void {
     const before = this.#active.get(event.task);
     if (event.type === "task/again") this.#retries += 1;
-    this.#active.set(event.task, activeTask(event, before));
+    const active = activeTask(event, before);
+    const node = active.node === this.#here ? undefined : active.node;
+    this.#active.set(event.task, { ...active, node });
     this.#setStatus(event, statusOf(event));
   }
 
