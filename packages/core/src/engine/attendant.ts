@@ -15,6 +15,10 @@ import { restoreAside } from "./targets.ts";
 /** Pause between two looks at what running programs tell. */
 const LOOK_MS = 250;
 
+/** Pause before a disk that refused a result is tried again, and how often that is done when nothing runs. */
+const RETRY_MS = 500;
+const MOST_TRIES = 20;
+
 /** An attempt between its claim and its result. */
 export interface LiveAttempt {
   readonly index: number;
@@ -68,6 +72,7 @@ export class Attendant {
   readonly #byKey = new Map<AttemptKey, number>();
   readonly #ended = new Map<number, EndedAttempt>();
   readonly #settling = new Set<Promise<void>>();
+  #closed = false;
   #cancelLook: (() => void) | undefined;
 
   constructor(services: Services) {
@@ -186,6 +191,7 @@ export class Attendant {
   }
 
   close(): void {
+    this.#closed = true;
     this.#cancelLook?.();
     this.#cancelLook = undefined;
   }
@@ -206,27 +212,34 @@ export class Attendant {
     });
   }
 
+  /** A disk that refuses is asked again; when it goes on refusing, the next run settles the attempt. */
   async #settle(live: LiveAttempt, exit: Exit): Promise<void> {
+    const { clock, outside, giveUp } = this.#services;
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#settleOnce(live, exit);
+        return;
+      } catch (error) {
+        const { message } = error as Error;
+        if (tries === 1) outside(`cannot record how it ended: ${message}`, live.record.task);
+        if (tries >= MOST_TRIES && this.#live.size === 0) giveUp();
+        if (this.#closed) return;
+      }
+      await clock.sleep(RETRY_MS);
+    }
+  }
+
+  async #settleOnce(live: LiveAttempt, exit: Exit): Promise<void> {
     const { record, directory, story, stop } = live;
     const { request, layout, files, clock, claims } = this.#services;
-    let result: AttemptResult;
-    try {
-      const settled = await settle(
-        { record, directory, exit, stop, story, wall: clock.wall() },
-        request.inspector,
-        layout,
-        files,
-      );
-      for (const warning of settled.warnings) this.#services.warn(warning, record.task);
-      result = settled.result;
-      this.#write(record, directory, exit, result);
-    } catch (error) {
-      this.#services.outside(
-        `cannot record how it ended: ${(error as Error).message}; the next run will`,
-        record.task,
-      );
-      return;
-    }
+    const { result, warnings } = await settle(
+      { record, directory, exit, stop, story, wall: clock.wall() },
+      request.inspector,
+      layout,
+      files,
+    );
+    this.#write(record, directory, exit, result);
+    for (const warning of warnings) this.#services.warn(warning, record.task);
     this.#services.afterFlush(() => {
       if (!this.#live.has(live.index)) claims.release(record.task.key);
     });

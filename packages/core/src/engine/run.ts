@@ -57,6 +57,7 @@ export class Run {
   #busy = false;
   #finished = false;
   #outside = false;
+  #lastTrouble = "";
   #stopped: StopReason | undefined;
   #unfollow: (() => void) | undefined;
   #cancelWake: (() => void) | undefined;
@@ -147,6 +148,7 @@ export class Run {
       missing: () => {
         this.#outside = true;
       },
+      giveUp: () => this.#finish(),
       outside: (message, task) => this.#trouble(message, task),
       warn: (message, task) => this.#warn(message, task),
     };
@@ -265,7 +267,17 @@ export class Run {
     if (!this.#outside)
       this.#queue.push({ type: "drain/requested", now: this.#services.clock.now() });
     this.#outside = true;
-    this.#warn(message, task);
+    if (this.#lastTrouble !== message) this.#warn(message, task);
+    this.#lastTrouble = message;
+  }
+
+  /** A disk that is still full at the end makes it an end with trouble outside. */
+  #tryToFlush(): void {
+    try {
+      this.#services.recorder.flush();
+    } catch (error) {
+      this.#trouble(`cannot write the journal: ${(error as Error).message}`);
+    }
   }
 
   #finish(): void {
@@ -283,10 +295,16 @@ export class Run {
     await this.#attendant.idle();
     this.#dispatch.close();
     const counts = this.#news.counts();
+    this.#tryToFlush();
     const exitCode = this.#exitCode(counts);
     this.#services.recorder.emit({ type: "run/ended", counts, exitCode });
-    await this.#opened?.close(this.#afterFlush.splice(0));
-    await this.#keepSignatures();
+    try {
+      await this.#opened?.close(this.#afterFlush.splice(0));
+      await this.#keepSignatures();
+    } catch (error) {
+      // What is not in the journal is in the attempts' own folders; the next run reads it there.
+      this.#warn(`cannot write the end of the run: ${(error as Error).message}`);
+    }
     return { run: this.#request.run, counts, exitCode, recorded: this.#opened !== undefined };
   }
 

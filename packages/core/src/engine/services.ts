@@ -80,5 +80,7 @@ export interface Services {
   missing(): void;
   /** Something outside refused to work; the run starts nothing more and ends with code 4. */
   outside(message: string, task?: Task): void;
+  /** Ends the run as it is; what is not on record yet, the next run finds out. */
+  giveUp(): void;
   warn(message: string, task?: Task): void;
 }

@@ -42,6 +42,8 @@ export class Watcher {
 
   watch(key: AttemptKey, handle: Handle): void {
     this.#watched.set(key, handle);
+    // A new attempt is soon seen to run, however long the others have been quiet.
+    if (this.#quiet > 1) this.#unschedule();
     this.#quiet = 1;
     if (this.#early.delete(key)) {
       this.#hinted.add(key);
@@ -63,7 +65,7 @@ export class Watcher {
   /** Stops asking; what runs goes on running. */
   close(): void {
     this.#abort.abort();
-    this.#cancelTimer?.();
+    this.#unschedule();
     this.#unsubscribe?.();
     this.#watched.clear();
   }
@@ -76,6 +78,11 @@ export class Watcher {
       this.#hinted = new Set(this.#watched.keys());
       void this.#ask();
     });
+  }
+
+  #unschedule(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
   async #ask(): Promise<void> {

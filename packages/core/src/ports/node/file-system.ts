@@ -70,6 +70,8 @@ function writeFile(path: string, data: string | Uint8Array, options: WriteOption
   try {
     writeAll(descriptor, typeof data === "string" ? Buffer.from(data) : data);
     if (options.sync === true) fs.fsyncSync(descriptor);
+  } catch (error) {
+    throw Object.assign(error as Error, { message: `${(error as Error).message} '${path}'` });
   } finally {
     fs.closeSync(descriptor);
   }
