@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { FakeCall, Fault } from "../../src/testing/index.ts";
-import { MemoryProject, type Recipe } from "./memory-project.ts";
+import { MemoryProject, type Recipe, type RunChoices } from "./memory-project.ts";
 
 const SOURCES = 2;
 
@@ -49,10 +49,14 @@ function expectRight(memory: MemoryProject): void {
 }
 
 /** Runs until everything is done; what ran. */
-async function finish(memory: MemoryProject, most = 1): Promise<readonly string[]> {
+async function finish(
+  memory: MemoryProject,
+  most = 1,
+  choices: RunChoices = {},
+): Promise<readonly string[]> {
   memory.executed.length = 0;
   for (let runs = 1; ; runs += 1) {
-    const result = await memory.run({ keepGoing: true });
+    const result = await memory.run({ keepGoing: true, ...choices });
     if (result?.exitCode === 0) return [...memory.executed].sort();
     if (runs === most) throw new Error(`exit code ${result?.exitCode} in run ${runs}`);
   }
@@ -164,18 +168,30 @@ describe("a project in memory", () => {
   });
 
   for (const idempotentSubmit of [true, false]) {
+    const capabilities = { idempotentSubmit, visibilityDelayMs: idempotentSubmit ? 0 : 50 };
     const kind = idempotentSubmit ? "knows its jobs by key" : "would run a job twice";
     test(`is right although a backend that ${kind} cannot be relied on`, async () => {
       await fc.assert(
         fc.asyncProperty(recipes(never), faults, kills, async (drawn, choices, killed) => {
           const memory = open(drawn);
-          const capabilities = { idempotentSubmit, visibilityDelayMs: idempotentSubmit ? 0 : 50 };
           const options = { keepGoing: true, capabilities, ...unreliable(choices) };
           for (const killAfter of killed) await memory.run({ ...options, killAfter });
           const result = await memory.run(options);
           expect(result).toMatchObject({ exitCode: 0 });
           expectRight(memory);
           expect([...memory.executed].sort()).toEqual(names(memory));
+        }),
+        { numRuns: 200 },
+      );
+    });
+
+    test(`runs nothing twice although a backend that ${kind} refuses what it has taken`, async () => {
+      await fc.assert(
+        fc.asyncProperty(recipes(never), faults, async (drawn, choices) => {
+          const memory = open(drawn);
+          const refuses = { ...unreliable(choices, REFUSING), capabilities };
+          expect(await finish(memory, 50, refuses)).toEqual(names(memory));
+          expectRight(memory);
         }),
         { numRuns: 200 },
       );
@@ -188,20 +204,30 @@ const kills = fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 2 });
 const faults = fc.array(fc.nat({ max: 9 }), { maxLength: 60, size: "max" });
 
 /** A backend whose calls go wrong, and take their time, as drawn; when nothing is left all is well. */
-function unreliable(choices: readonly number[]): {
+function unreliable(
+  choices: readonly number[],
+  mistakes: Mistakes = FAULTS,
+): {
   readonly fault: (call: FakeCall) => Fault | undefined;
   readonly latencyMs: () => number;
 } {
   const left = [...choices];
   return {
-    fault: ({ method }) => FAULTS[method][left.shift() ?? 0],
+    fault: ({ method }) => mistakes[method][left.shift() ?? 0],
     latencyMs: () => (left.shift() ?? 0) * 3,
   };
 }
 
-const FAULTS: Readonly<Record<FakeCall["method"], readonly (Fault | undefined)[]>> = {
+type Mistakes = Readonly<Record<FakeCall["method"], readonly (Fault | undefined)[]>>;
+
+const FAULTS: Mistakes = {
   submit: [undefined, undefined, undefined, undefined, "unavailable", "ambiguous", "ambiguous"],
   observe: [undefined, undefined, undefined, "unavailable", "unknown", "missing", "stale"],
   cancel: [undefined, undefined, undefined, "unavailable"],
   reattach: [undefined, undefined, undefined, "unavailable"],
+};
+
+const REFUSING: Mistakes = {
+  ...FAULTS,
+  submit: [undefined, undefined, "ambiguous", "ambiguous", "rejected", "misconfigured"],
 };
