@@ -30,7 +30,7 @@ export function readFileEnv(
     if (node.kind !== "scalar") continue;
     const filling = { lookup: fileLookup(params, env, loading), report, sources };
     const path = resolve(dirname(source.file), fillText(node, filling));
-    const read = reader.text(path, spanOf(node), "bad-dotenv", "dotenv file");
+    const read = reader.text(path, spanOf(node), "no-dotenv", "dotenv file");
     if (read === undefined) continue;
     for (const [name, value] of readDotenv(read.text, read.index, report)) {
       (loading.secrets.has(name) ? secretValues : env)[name] = value;

@@ -34,7 +34,7 @@ function readParamsFile(
   reader: FileReader,
   report: Report,
 ): void {
-  const read = reader.text(path, undefined, "no-flow-file", "parameter file");
+  const read = reader.text(path, undefined, "no-params-file", "parameter file");
   if (read === undefined) return;
   const node = readDocument(read.text, read.index, report);
   if (node?.kind === "map") flatten(node, "", overrides);

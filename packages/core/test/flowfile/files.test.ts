@@ -51,6 +51,19 @@ describe("the flow file", () => {
   });
 });
 
+describe("a file from another system", () => {
+  test("may have a byte order mark and Windows line ends", () => {
+    const text =
+      "\ufefftasks:\r\n  a:\r\n    actions:\r\n      - |\r\n        x\r\n        y ${{ params.z }}\r\n";
+    expect(
+      shown(load(text)),
+    ).toBe(`flow.yaml:6:11: error: there is no parameter \`z\` [unknown-param]
+  6 |         y \${{ params.z }}
+    |           ^^^^^^^^^^^^^^^`);
+    expect(task(text.replace(" ${{ params.z }}", ""), "a").actions[0]?.text).toBe("x\ny\n");
+  });
+});
+
 describe("the root", () => {
   test("is the folder of the flow file", () => {
     expect(project("tasks: {a: {deps: x}}").root).toBe("/p");

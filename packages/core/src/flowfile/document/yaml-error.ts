@@ -57,7 +57,7 @@ export function explainYamlError(
     return;
   }
   const span = { file, start, end: Math.max(start + 1, problem.pos[1]) };
-  const message = MESSAGES[problem.code] ?? lower(problem.message);
+  const message = reword(problem);
   const code = problem.code === "TAG_RESOLVE_FAILED" ? "unknown-tag" : "yaml-syntax";
   report.error(code, span, `this is not YAML: ${message}`, { fix: FIXES[problem.code] });
 }
@@ -168,6 +168,10 @@ function quoteTemplates(line: string): string {
   return result + line.slice(end);
 }
 
-function lower(message: string): string {
-  return /^[A-Z][a-z]/.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message;
+function reword({ code, message }: YamlProblem): string {
+  const closing = /end with a ([\]}])/.exec(message)?.[1];
+  if (closing !== undefined) return `a \`${closing}\` is missing before this line`;
+  if (message.endsWith("at node end")) return "there is more text after a complete value";
+  const lower = message.charAt(0).toLowerCase() + message.slice(1);
+  return MESSAGES[code] ?? lower;
 }
