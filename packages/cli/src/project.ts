@@ -14,6 +14,7 @@ import {
   type Selection,
   type SourceFile,
   select,
+  standingIn,
 } from "@flow/core";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
@@ -36,7 +37,9 @@ export async function readProject(
   if ("problem" in asked) return err(asked);
   const opened = await openGraph(asked.request);
   if (!opened.ok) return opened;
-  const selection = select(opened.value.graph, selectors);
+  const { graph } = opened.value;
+  const directory = standingIn(graph.project.root, asked.request.directory);
+  const selection = select(graph, selectors, { directory });
   if (selection.ok) return ok({ ...opened.value, selection: selection.value });
   return err({ diagnostics: selection.error, sources: opened.value.sources });
 }

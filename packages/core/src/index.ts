@@ -64,6 +64,7 @@ export type {
 } from "./host/open-plan.ts";
 export { openGraph, openPlan, positionIn, requestText } from "./host/open-plan.ts";
 export { overridePlan } from "./host/override-plan.ts";
+export { standingIn } from "./host/plan-request.ts";
 export { newRunId } from "./host/run-id.ts";
 export { planSingleTask } from "./host/single-task.ts";
 export { decodeJournal, readJournal } from "./journal/read-journal.ts";

@@ -28,7 +28,7 @@ export function projectRequest(
   return {
     request: {
       directory,
-      file: file === undefined ? undefined : resolve(directory, file),
+      file: file === undefined ? foundFile(directory) : resolve(directory, file),
       params,
       paramsFile: paramsFile === undefined ? undefined : resolve(directory, paramsFile),
       env: io.env,
@@ -51,12 +51,15 @@ export function planRequestOf(
   return { request: { ...asked.request, selectors, only, options, version: VERSION } };
 }
 
-/** The folder whose `.flow/` holds what is cached for this request; undefined when there is no file. */
-export function cacheRoot(request: ProjectRequest): string | undefined {
-  if (request.file !== undefined) return dirname(request.file);
-  const found = findFlowFile(request.directory, nodeFileSystem);
-  return found.kind === "found" ? dirname(found.file) : undefined;
+/** The flow file from where the person stands; undefined when there is none or several. */
+function foundFile(directory: string): string | undefined {
+  const found = findFlowFile(directory, nodeFileSystem);
+  return found.kind === "found" ? found.file : undefined;
 }
+
+/** The folder whose `.flow/` holds what is cached for this request; undefined when there is no file. */
+export const cacheRoot = ({ file }: ProjectRequest): string | undefined =>
+  file === undefined ? undefined : dirname(file);
 
 /** Arguments that lead to the same project, for "how to rerun". */
 export function projectArguments(invocation: Invocation): readonly string[] {

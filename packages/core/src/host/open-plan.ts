@@ -14,7 +14,7 @@ import { err, ok, type Result } from "../model/result.ts";
 import { nodeClock } from "../ports/node/clock.ts";
 import { nodeFileSystem } from "../ports/node/file-system.ts";
 import { loadPlan, type PlanInputs, savePlan } from "../trace/plan-cache.ts";
-import { type PlanRequest, type ProjectRequest, requestText } from "./plan-request.ts";
+import { type PlanRequest, type ProjectRequest, requestText, standingIn } from "./plan-request.ts";
 
 export type { PlanRequest, ProjectRequest } from "./plan-request.ts";
 export { requestText } from "./plan-request.ts";
@@ -105,7 +105,10 @@ export async function openPlan(
     import("../graph/missing.ts"),
     import("../graph/products.ts"),
   ]);
-  const selection = select(graph, request.selectors, { only: request.only });
+  const selection = select(graph, request.selectors, {
+    only: request.only,
+    directory: standingIn(graph.project.root, request.directory),
+  });
   if (!selection.ok) return err({ diagnostics: selection.error, sources });
   const plan = compilePlan(graph, selection.value, request.options);
   const warnings =

@@ -34,7 +34,12 @@ export interface PlanRequest extends ProjectRequest {
 /** Everything asked, as one text: the key of what is cached for it. */
 export function requestText(request: PlanRequest): string {
   const { directory, file, params, paramsFile, selectors, only, options, version } = request;
-  const where = file ?? directory;
+  // Selectors may be paths, which start where the person stands.
+  const where = file === undefined || selectors.length > 0 ? directory : "";
   const { backend } = options;
-  return JSON.stringify([1, version, where, params, paramsFile, selectors, only, backend]);
+  return JSON.stringify([1, version, where, file, params, paramsFile, selectors, only, backend]);
 }
+
+/** Where the person stands, relative to the root; "" when that is elsewhere. */
+export const standingIn = (root: string, directory: string): string =>
+  directory.startsWith(`${root}/`) ? directory.slice(root.length + 1) : "";
