@@ -11,8 +11,10 @@ import type { Services } from "./services.ts";
 /** What a check found, kept until the task has started. */
 export interface Checked {
   readonly inspection: Extract<Inspection, { readonly verdict: "fresh" | "stale" }>;
-  /** Serial of the task's latest attempt then; 0 when there was none. */
+  /** Serial of the task's latest attempt when the check ended; 0 when there was none. */
   readonly lastSerial: number;
+  /** Serial of the success that the check was made against; 0 when none was known. */
+  readonly knownSerial: number;
 }
 
 export class Checker {
@@ -59,6 +61,7 @@ export class Checker {
 
   async #inspect(index: number, task: Task): Promise<void> {
     const { request, layout, files, post, warn } = this.#services;
+    const knownSerial = request.traces.get(task.key)?.serial ?? 0;
     const inspection = await request.inspector.inspect(task);
     if (inspection.verdict === "impossible") {
       const message = inspection.problems.map((problem) => problem.message).join("; ");
@@ -72,7 +75,7 @@ export class Checker {
       post({ type: "task/checked", task: index, verdict: "fresh" });
     } else {
       const lastSerial = attemptSerials(layout, task.key, files).at(-1) ?? 0;
-      this.#results.set(index, { inspection, lastSerial });
+      this.#results.set(index, { inspection, lastSerial, knownSerial });
       const reasons = inspection.reasons.map(describeReason);
       this.#tell({ type: "task/stale", reasons, ...nameOf(task) });
       post({ type: "task/checked", task: index, verdict: "stale" });

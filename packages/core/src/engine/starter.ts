@@ -29,11 +29,8 @@ export class Starter {
     this.#services = services;
   }
 
-  /**
-   * `lastSerial` is the task's latest attempt at the time of the inspection. Throws what the disk
-   * throws; the claim is given back then.
-   */
-  start(effect: StartEffect, { inspection, lastSerial }: Checked): Start {
+  /** Throws what the disk throws; the claim is given back then. */
+  start(effect: StartEffect, checked: Checked): Start {
     const { tasks, claims, layout, files } = this.#services;
     const task = tasks[effect.task] as Task;
     const taken = claims.take(task.key);
@@ -42,11 +39,11 @@ export class Starter {
       const previous = lastAttempt(layout, task.key, files);
       const orphan = unsettled(previous);
       if (orphan !== undefined) return { type: "orphan", attempt: orphan };
-      if (previous !== undefined && this.#isOvertaken(task, previous, lastSerial)) {
+      if (previous !== undefined && this.#isOvertaken(task, previous, checked)) {
         claims.release(task.key);
         return { type: "outdated" };
       }
-      return this.#prepare(effect, task, previous, inspection);
+      return this.#prepare(effect, task, previous, checked.inspection);
     } catch (error) {
       claims.release(task.key);
       throw error;
@@ -54,18 +51,17 @@ export class Starter {
   }
 
   /** Whether another run has tried the task, or brought it to success, since it was looked at. */
-  #isOvertaken(task: Task, previous: StoredAttempt, lastSerial: number): boolean {
+  #isOvertaken(task: Task, previous: StoredAttempt, checked: Checked): boolean {
     const { request, layout, files } = this.#services;
     const by = previous.record?.run;
     if (by === request.run) return false;
-    if (previous.serial > lastSerial) return true;
+    if (previous.serial > checked.lastSerial) return true;
     const success = previous.result?.trace?.serial ?? 0;
-    const isKnown = (): boolean => (request.traces.get(task.key)?.serial ?? 0) >= success;
-    if (by === undefined || isKnown()) return false;
+    if (by === undefined || success <= checked.knownSerial) return false;
     if (files.stat(layout.runLock(by)) !== undefined) return true;
     // That run is over. A success that is not among the traces it left has been forgotten on purpose.
     request.traces.refresh();
-    return isKnown();
+    return (request.traces.get(task.key)?.serial ?? 0) >= success;
   }
 
   #prepare(

@@ -1,4 +1,4 @@
-// A file system in memory with links, signatures that change with every write, and power cuts.
+// A file system in memory, with links and with signatures that change at every write.
 
 import { createHash } from "node:crypto";
 import type {
@@ -12,8 +12,6 @@ import type {
 interface FileNode {
   readonly kind: "file";
   data: Uint8Array;
-  /** What a power cut leaves; undefined: an empty file. */
-  synced: Uint8Array | undefined;
   readonly inode: number;
   changed: bigint;
 }
@@ -95,7 +93,7 @@ export class MemoryFileSystem implements FileSystem {
     this.#before?.("write", path);
     const known = this.#find(path, options.exclusive !== true);
     if (known !== undefined && options.exclusive === true) return false;
-    this.#put(path, data, options.sync === true);
+    this.#put(path, data);
     return true;
   }
 
@@ -109,7 +107,7 @@ export class MemoryFileSystem implements FileSystem {
     this.#before?.("replace", path);
     const { parent, name } = this.#place(path, "open");
     parent.entries.delete(name);
-    this.#put(path, data, true);
+    this.#put(path, data);
   }
 
   list(path: string): readonly DirectoryEntry[] | undefined {
@@ -192,31 +190,18 @@ export class MemoryFileSystem implements FileSystem {
     return Promise.resolve(createHash("sha256").update(node.data).digest("hex"));
   }
 
-  /** What is there after a power cut: content that was never synced is gone, names have stayed. */
-  powerCut(): void {
-    const visit = (directory: DirectoryNode): void => {
-      for (const node of directory.entries.values()) {
-        if (node.kind === "directory") visit(node);
-        if (node.kind === "file") node.data = node.synced ?? new Uint8Array();
-      }
-    };
-    visit(this.#root);
-  }
-
-  #put(path: string, data: string | Uint8Array, sync: boolean): void {
+  #put(path: string, data: string | Uint8Array): void {
     const content = typeof data === "string" ? Buffer.from(data) : Buffer.from(data);
     const known = this.#find(path, true);
     if (known?.kind === "directory") throw failure("EISDIR", "open", path);
     if (known?.kind === "file") {
       known.data = content;
       known.changed = this.#tick();
-      if (sync) known.synced = content;
       return;
     }
     const { parent, name } = this.#place(path, "open");
-    const synced = sync ? content : undefined;
     const inode = this.#inode();
-    parent.entries.set(name, { kind: "file", data: content, synced, inode, changed: this.#tick() });
+    parent.entries.set(name, { kind: "file", data: content, inode, changed: this.#tick() });
     parent.changed = this.#tick();
   }
 

@@ -112,7 +112,16 @@ export class MemoryProject {
   }
 
   /** Runs flow once; undefined when the process was killed. */
-  async run(choices: RunChoices = {}): Promise<RunResult | undefined> {
+  run(choices: RunChoices = {}): Promise<RunResult | undefined> {
+    return this.clock.until(this.#run(choices), 3_600_000);
+  }
+
+  /** Runs flow several times at once. */
+  runTogether(...all: readonly RunChoices[]): Promise<readonly (RunResult | undefined)[]> {
+    return this.clock.until(Promise.all(all.map((each) => this.#run(each))), 3_600_000);
+  }
+
+  async #run(choices: RunChoices): Promise<RunResult | undefined> {
     this.#runs += 1;
     const id = runId(`run-${String(this.#runs).padStart(3, "0")}`);
     const flow = new FlowProcess(this.disk, this.clock, choices.killAfter);
@@ -165,7 +174,7 @@ export class MemoryProject {
     if (choices.stopAfter !== undefined) {
       flow.clock.after(choices.stopAfter, () => run.stop("graceful", "user"));
     }
-    const result = await this.clock.until(Promise.race([run.execute(), flow.killed]), 3_600_000);
+    const result = await Promise.race([run.execute(), flow.killed]);
     await backend[Symbol.asyncDispose]();
     if (result === undefined) locks.die();
     return result;

@@ -144,6 +144,26 @@ describe("a project in memory", () => {
     );
   });
 
+  test("runs each task once although several runs of it go on at once, and some are killed", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        recipes(never),
+        fc.array(kill, { minLength: 1, maxLength: 3 }),
+        async (drawn, dying) => {
+          const memory = open(drawn);
+          const [result] = await memory.runTogether(
+            { keepGoing: true },
+            ...dying.map((killAfter) => ({ keepGoing: true, ...killAfter })),
+          );
+          expect(result).toMatchObject({ exitCode: 0 });
+          expectRight(memory);
+          expect([...memory.executed].sort()).toEqual(names(memory));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
   test("stops whenever it is asked to, with nothing left running, and goes on the next time", async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -198,6 +218,11 @@ describe("a project in memory", () => {
     });
   }
 });
+
+const kill = fc.constantFrom(
+  {},
+  ...Array.from({ length: 40 }, (_, index) => ({ killAfter: index + 1 })),
+);
 
 const kills = fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 2 });
 

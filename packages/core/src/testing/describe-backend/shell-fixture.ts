@@ -1,6 +1,7 @@
 // A fixture for backends that run commands on this machine or on nodes that share its files: jobs are
 // shell commands in a temporary directory, watched through files and the process table.
 
+import { randomBytes } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -36,6 +37,8 @@ const NO_RESOURCES: ResourceRequest = {
   mpiProcesses: undefined,
 };
 
+/** Processes are found by their attempt's key, so no other test process on this machine may use the same. */
+const ownKeys = randomBytes(5).toString("hex");
 let lastKey = 0;
 
 /** A fixture in a new temporary directory, which `open` gets as the project's root. */
@@ -73,7 +76,7 @@ export async function shellFixture(
 
 function makeJob(root: string, programs: readonly Program[], changes: JobChanges = {}): Job {
   lastKey += 1;
-  const key = attemptKey(taskKey(lastKey.toString(16).padStart(16, "0")), 1);
+  const key = attemptKey(taskKey(ownKeys + lastKey.toString(16).padStart(6, "0")), 1);
   const attempt = join(root, "attempts", key);
   const output = join(root, "out", key);
   mkdirSync(attempt, { recursive: true });
