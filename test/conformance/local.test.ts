@@ -22,7 +22,7 @@ const capabilities: Capabilities = {
   local: true,
   maxBatch: 10_000,
   visibilityDelayMs: 0,
-  pollIntervalMs: 1000,
+  pollIntervalMs: 100,
   pushes: true,
 };
 

@@ -26,7 +26,7 @@ const CAPABILITIES: Capabilities = {
   local: true,
   maxBatch: 10_000,
   visibilityDelayMs: 0,
-  pollIntervalMs: 1000,
+  pollIntervalMs: 100,
   pushes: true,
 };
 

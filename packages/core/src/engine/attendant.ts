@@ -6,6 +6,7 @@ import type { AttemptKey } from "../model/ids.ts";
 import type { Exit, Outcome, StopReason } from "../model/outcome.ts";
 import type { Task } from "../model/task.ts";
 import type { AttemptRecord, AttemptResult } from "../record/attempt-record.ts";
+import type { ScriptEvent } from "../record/script-events.ts";
 import { checkpointState } from "./checkpoint.ts";
 import { ATTEMPT_FILES } from "./layout.ts";
 import type { Services } from "./services.ts";
@@ -232,6 +233,7 @@ export class Attendant {
   async #settleOnce(live: LiveAttempt, exit: Exit): Promise<void> {
     const { record, directory, story, stop } = live;
     const { request, layout, files, clock, claims } = this.#services;
+    this.#tell(live, story.read(true));
     const { result, warnings } = await settle(
       { record, directory, exit, stop, story, wall: clock.wall() },
       request.inspector,
@@ -279,11 +281,15 @@ export class Attendant {
 
   #look(live: LiveAttempt): void {
     if (!live.running) return;
+    const events = live.story.read();
+    this.#tell(live, events);
     const { task } = live.record;
-    const name = { task: task.id, template: task.template };
-    let heard = false;
-    for (const event of live.story.read()) {
-      heard = true;
+    if (task.hangAfterMs !== undefined) this.#watchForHang(live, task, events.length > 0);
+  }
+
+  #tell({ record }: LiveAttempt, events: readonly ScriptEvent[]): void {
+    const name = { task: record.task.id, template: record.task.template };
+    for (const event of events) {
       if (event.kind === "progress") {
         const { kind: _, ...progress } = event;
         this.#services.recorder.emit({ type: "task/progress", ...name, ...progress });
@@ -292,7 +298,6 @@ export class Attendant {
         this.#services.recorder.emit({ type: "task/metrics", ...name, step, values });
       }
     }
-    if (task.hangAfterMs !== undefined) this.#watchForHang(live, task, heard);
   }
 
   #watchForHang(live: LiveAttempt, task: Task, heard: boolean): void {

@@ -324,6 +324,6 @@ export class Run {
     if (this.#stopped !== undefined) return 143;
     if (counts.failed > 0 && !this.#outside) return 1;
     if (this.#outside || counts.unknown > 0) return 4;
-    return counts.failed > 0 || counts.blocked > 0 ? 1 : 0;
+    return counts.failed > 0 || counts.blocked > 0 || counts.cancelled > 0 ? 1 : 0;
   }
 }

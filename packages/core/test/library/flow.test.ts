@@ -52,6 +52,7 @@ describe("a graph built in a program", () => {
       "task/done numbers",
       "task/stale sum",
       "task/started sum",
+      "task/metrics sum",
       "task/done sum",
       "run/ended",
     ]);
