@@ -97,6 +97,13 @@ export class FlowProcess {
     return this.events.find(fits)!;
   }
 
+  /** Resolves once the task has told that it has come so far. */
+  progress(task: string, atLeast: number): Promise<void> {
+    const isThere = (event: RunEvent): boolean =>
+      event.type === "task/progress" && event.task === task && (event.done ?? 0) >= atLeast;
+    return this.#until(() => this.events.some(isThere), `progress ${atLeast} of ${task}`);
+  }
+
   /** Resolves once so many events have come. */
   count(events: number): Promise<void> {
     return this.#until(() => this.events.length >= events, `${events} events`);
