@@ -83,6 +83,15 @@ describe("a hostile file", () => {
     expect(({} as { x?: unknown }).x).toBeUndefined();
   });
 
+  test("cannot smuggle NUL or half a character into a command", () => {
+    expect(codes('tasks: {a: {actions: ["echo \\0"]}}')).toEqual(["bad-value"]);
+    expect(codes('tasks: {a: {matrix: {x: ["\\ud800"]}}}')).toEqual(["bad-value"]);
+    expect(codes('{"tasks": {"a": {"actions": ["echo \\u0000"]}}}')).toEqual(["bad-value"]);
+    expect(codes('{"tasks": {"a": {"matrix": {"x": ["\\udc00"]}}}}')).toEqual(["bad-value"]);
+    expect(codes("tasks: {a: {actions: ['echo \0']}}")).toEqual(["not-text"]);
+    expect(codes('tasks: {a: {matrix: {x: ["\\ud83d\\ude00"]}}}')).toEqual([]);
+  });
+
   test.each([
     ["comments", "# x\n".repeat(200_000)],
     ["documents", "---\n".repeat(300_000)],

@@ -23,6 +23,16 @@ describe("parameters", () => {
     });
   });
 
+  test("may be numbers that no integer is, and integers in texts", () => {
+    const text = "{a: 1e300, b: -1.5e-300, c: '123456789012345678901', d: .inf}";
+    expect(values(text)).toEqual({
+      a: "1e300",
+      b: "-1.5e-300",
+      c: "123456789012345678901",
+      d: ".inf",
+    });
+  });
+
   test("are definitions when they have a type or default and no other key", () => {
     expect(values("{lr: {type: float, default: 10., min: 1, help: rate}}")).toEqual({ lr: "10." });
     expect(values("{opt: {default: adam, lr: 3}}")).toEqual({

@@ -3,6 +3,7 @@
 // comma) is left to the YAML reader, which knows how to explain it.
 
 import type { MapEntry, Node, ScalarNode } from "./node.ts";
+import { isUsableText } from "./node.ts";
 
 /** The document, or undefined when the text is not JSON, or is JSON that needs an explanation. */
 export function readJson(text: string, file: number, maxDepth: number): Node | undefined {
@@ -105,7 +106,7 @@ class JsonReader {
     STRING.lastIndex = this.#at;
     const literal = STRING.exec(this.#text)?.[0];
     const text = literal === undefined ? undefined : unescaped(literal);
-    if (literal === undefined || text === undefined) return undefined;
+    if (literal === undefined || text === undefined || !isUsableText(text)) return undefined;
     const start = this.#at;
     this.#at += literal.length;
     return { kind: "scalar", value: text, text, file: this.#file, start, end: this.#at };

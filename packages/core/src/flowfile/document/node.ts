@@ -60,6 +60,9 @@ export const textOf = (node: Node): string => (node.kind === "scalar" ? node.tex
 /** Is this `key:` with nothing behind it? */
 export const isEmpty = (node: Node): boolean => node.kind === "scalar" && node.value === null;
 
+/** Can `text` be an argument, a path or a variable? NUL and halves of characters cannot. */
+export const isUsableText = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text);
+
 /** A node as plain data, for schemas. */
 export function toValue(node: Node): unknown {
   if (node.kind === "scalar") return node.value;

@@ -25,12 +25,20 @@ export function decode(bytes: Uint8Array, path: string, report: Report): string 
     );
     return undefined;
   }
+  const text = decodeUtf8(bytes);
+  if (text === undefined || text.includes("\0")) {
+    report.error("not-text", undefined, `\`${path}\` is not UTF-8 text`, {
+      fix: text === undefined ? "Save it in UTF-8." : "It holds NUL characters.",
+    });
+    return undefined;
+  }
+  return text;
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    report.error("not-text", undefined, `\`${path}\` is not UTF-8 text`, {
-      fix: "Save it in UTF-8.",
-    });
     return undefined;
   }
 }

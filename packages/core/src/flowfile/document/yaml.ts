@@ -7,6 +7,7 @@ import { Composer, isAlias, isMap, isPair, isScalar, Lexer, Parser } from "yaml"
 import type { Report } from "../../diagnostics/report.ts";
 import type { Span } from "../../model/task.ts";
 import type { ListNode, MapEntry, MapNode, Node, ScalarNode } from "./node.ts";
+import { isUsableText } from "./node.ts";
 import { explainEaten, explainUnusedAnchor, explainYamlError } from "./yaml-error.ts";
 
 const OPTIONS = {
@@ -164,14 +165,20 @@ class Converter {
     value: unknown;
     source?: string;
     tag?: string;
+    type?: string;
     range?: readonly [number, number, number] | null;
   }): ScalarNode {
     const [start, end] = node.range ?? [0, 0];
     const { value } = node;
+    const text = node.source ?? "";
     const place = { file: this.#file, start, end };
+    if (node.type === "QUOTE_DOUBLE" && !isUsableText(text)) {
+      this.#report.error("bad-value", place, "this text holds NUL or half a character", {
+        fix: "Neither can be part of a command, a path or a variable.",
+      });
+    }
     // `! text` is the text alone, and a negation would be lost.
     if (node.tag === "!") explainEaten(place, this.#text, this.#report);
-    const text = node.source ?? "";
     const scalar: ScalarNode = {
       kind: "scalar",
       value:
@@ -188,7 +195,7 @@ class Converter {
     if (
       typeof value === "number" &&
       !Number.isSafeInteger(value) &&
-      /^[-+]?(0[ox])?[0-9a-fA-F]+$/.test(text)
+      /^[-+]?(?:0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+)$/.test(text)
     ) {
       this.#report.error(
         "integer-too-large",

@@ -52,7 +52,19 @@ function explain(issue: Issue, prefix: Path, context: Context): void {
   const path = [...prefix, ...issue.path];
   if (issue.code === "invalid_union") explainUnion(issue, path, context);
   else if (issue.code === "unrecognized_keys") explainKeys(issue.keys, path, context);
+  else if (issue.code === "invalid_key") explainKey(issue, path, context);
   else explainValue(issue, path, context);
+}
+
+/** A key of a free map that cannot be one. */
+function explainKey(issue: z.core.$ZodIssueInvalidKey, path: Path, context: Context): void {
+  const parent = locate(context.root, path.slice(0, -1));
+  const name = String(path.at(-1));
+  const key = parent?.kind === "map" ? parent.entries.get(name)?.key : undefined;
+  const why = issue.issues[0]?.message ?? "cannot be a key";
+  context.report.error("bad-name", key && spanOf(key), `\`${name}\` ${why}`, {
+    fix: "Use letters, digits and `_`, starting with a letter.",
+  });
 }
 
 /** Chooses the branch that was meant: the one whose type fits, then the one with least to object. */

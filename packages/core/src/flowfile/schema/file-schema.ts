@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { FlowFile } from "./flow-file.ts";
-import { envMap, oneOrMany } from "./parts.ts";
+import { envMap, oneOrMany, variableName } from "./parts.ts";
 import { taskSchema } from "./task-schema.ts";
 
 const param = z
@@ -64,7 +64,7 @@ export const fileSchema: z.ZodType<FlowFile> = z.strictObject({
   )
     .optional()
     .describe("Sets of alias variables programs get; `[xt, batchai]` by default."),
-  secrets: oneOrMany(z.string())
+  secrets: oneOrMany(variableName())
     .optional()
     .describe("Environment variables passed through, never recorded or shown."),
   tasks: z.record(z.string(), taskSchema.nullable()).optional().describe("The tasks by name."),

@@ -10,7 +10,13 @@ export const amount: z.ZodType<number | string> = z.union([z.number(), z.string(
 
 export const flag: z.ZodType<boolean> = z.boolean();
 
-export const envMap: z.ZodType<Readonly<Record<string, Scalar>>> = z.record(z.string(), scalar);
+/** Variables by name. */
+export const envMap: z.ZodType<Readonly<Record<string, Scalar>>> = z.record(variableName(), scalar);
+
+/** A name that every shell and program can use. */
+export function variableName(): z.ZodString {
+  return z.string().regex(/^(?:x-.*|[A-Za-z_][A-Za-z0-9_]*)$/, "cannot be the name of a variable");
+}
 
 /** One value where a list is meant, as people write it. */
 export function oneOrMany<T>(one: z.ZodType<T>): z.ZodType<T | readonly T[]> {
