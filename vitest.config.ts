@@ -1,5 +1,5 @@
 /**
- * The four test projects. Packages are read from their sources through the `@flow/source` condition,
+ * The five test projects. Packages are read from their sources through the `@flow/source` condition,
  * so no test needs a build except the end-to-end ones, which run the built command line.
  */
 import { defineConfig } from "vitest/config";
@@ -12,6 +12,7 @@ const property: readonly string[] = [
   "test/property/**/*.test.ts",
 ];
 const conformance: readonly string[] = ["test/conformance/**/*.test.ts"];
+const slurm: readonly string[] = ["test/slurm/**/*.test.ts"];
 const endToEnd: readonly string[] = ["test/e2e/**/*.test.ts"];
 
 function project(
@@ -44,6 +45,7 @@ export default defineConfig({
       project("unit", unit, { exclude: property }),
       project("property", property, { testTimeout: 120_000 }),
       project("conformance", conformance, { testTimeout: 60_000 }),
+      project("slurm", slurm, { testTimeout: 120_000 }),
       project("e2e", endToEnd, { testTimeout: 120_000, globalSetup: "test/rig/set-up.ts" }),
     ],
   },

@@ -213,8 +213,12 @@ r_stop() {
     case $2 in
       signal:*)
         if [ -n "$flow_has_cause" ]; then
+          # A scheduler signals every process of a job; the question must survive that.
           # shellcheck disable=SC2046 # two words are wanted
-          set -- $(flow_cause 2>/dev/null | head -n 1)
+          set -- $(
+            trap '' TERM INT HUP USR1 USR2
+            flow_cause 2>/dev/null
+          )
           r_stopped=${1:-$r_stopped}
           [ -z "${2:-}" ] || r_limit_kill "$2"
         fi

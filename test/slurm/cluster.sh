@@ -4,7 +4,8 @@
 #   cluster.sh start DIR          munged, slurmctld, slurmd n1..n4, sshd with SSHD=1; ready when it returns
 #   cluster.sh stop DIR           ends the jobs and the daemons of that cluster, by their process ids
 #   cluster.sh kill DIR NAME      kill -9 of one daemon: slurmctld, sshd, munged, n1, ...
-#   cluster.sh begin DIR NAME     starts that daemon again
+#   cluster.sh halt DIR NAME      ends one daemon in order
+#   cluster.sh begin DIR NAME     starts it again
 #
 # Everything lies in DIR; DIR/conf/slurm.conf goes into SLURM_CONF. Settings, as environment variables of `start`:
 #   PORT=26000      first of a row of ports: +0 slurmctld, +1.. slurmd, +22 sshd, +90 slurmdbd, +91 its database
@@ -20,7 +21,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 say() { printf 'cluster.sh: %s\n' "$*" >&2; }
 
 usage() {
-  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 
@@ -136,12 +137,12 @@ PartitionName=high Nodes=n[1-$NODES] PriorityTier=10 PreemptMode=OFF MaxTime=INF
 PartitionName=short Nodes=n[1-$NODES] PriorityTier=5 PreemptMode=OFF MaxTime=10 DefaultTime=1
 END
   # Without control groups a process that made itself a daemon survives its job; sites end it like this.
-  cat >"$dir/conf/epilog" <<'END'
+  cat >"$dir/conf/epilog" <<END
 #!/bin/sh
-for file in $(grep -lszFx -- "SLURM_JOB_ID=$SLURM_JOB_ID" /proc/[0-9]*/environ 2>/dev/null); do
-  pid=${file#/proc/}
-  pid=${pid%/environ}
-  [ "$pid" = "$$" ] || kill -KILL "$pid" 2>/dev/null
+for file in \$(grep -lszFx -- "SLURM_JOB_ID=\$SLURM_JOB_ID" /proc/[0-9]*/environ 2>/dev/null); do
+  pid=\${file#/proc/}
+  pid=\${pid%/environ}
+  [ "\$pid" != "\$\$" ] && grep -qszFx "SLURM_CONF=$SLURM_CONF" "\$file" && kill -KILL "\$pid" 2>/dev/null
 done
 exit 0
 END
@@ -311,6 +312,7 @@ case $1:$# in
   start:2) start ;;
   stop:2) stop ;;
   kill:3) kill -KILL "$(pid_of "$3")" ;;
+  halt:3) end "$3" ;;
   begin:3) begin "$3" ;;
   *) usage ;;
 esac

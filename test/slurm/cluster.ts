@@ -21,6 +21,8 @@ export interface Cluster {
   run(program: string, ...args: readonly string[]): string;
   /** kill -9 of a daemon: `slurmctld`, `sshd`, `n1`, … */
   kill(daemon: string): void;
+  /** Ends a daemon in order. */
+  halt(daemon: string): void;
   begin(daemon: string): void;
   stop(): void;
 }
@@ -53,6 +55,7 @@ export async function startCluster(
     port,
     run: (program, ...args) => execFileSync(program, args, { env, encoding: "utf8" }),
     kill: (daemon) => call("kill", directory, daemon),
+    halt: (daemon) => call("halt", directory, daemon),
     begin: (daemon) => call("begin", directory, daemon),
     stop() {
       call("stop", directory);

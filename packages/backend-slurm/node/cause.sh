@@ -1,7 +1,8 @@
 #!/bin/sh
 # Says why this job is being stopped: `REASON [KILL_AT]`, or nothing when that is not known. What flow asked for stands in a
 # file; otherwise the scheduler is asked once. Many jobs can be stopped in one moment, so the questions are spread over a second
-# and only so many are asked at a time; who gets no turn goes by the signal. Started in the incarnation's directory.
+# and only so many are asked at a time; who gets no turn goes by the signal. Started in the incarnation's
+# directory. The file `superseded` says that the scheduler restarts the job whatever becomes of this incarnation.
 
 here=${0%/*}
 if read -r line 2>/dev/null <../stop; then

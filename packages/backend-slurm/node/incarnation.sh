@@ -11,16 +11,13 @@ job_why_restarted() {
   job_before=../${PWD##*/}
   job_before=${job_before%.*}.$((job_restart - 1))
   job_line=
-  read -r job_line <"$job_before/exit" || {
-    [ -e "$job_before/started" ] && echo host-lost || echo preempt
-    return
-  }
+  [ ! -r "$job_before/exit" ] || read -r job_line <"$job_before/exit"
   case $job_line in
     *stopped=deadline*) echo deadline ;;
-    *stopped=-*) echo requeue ;;
-    *) echo preempt ;;
+    *stopped=[!-]*) echo preempt ;;
+    *) if [ -e "$job_before/requeue" ]; then echo requeue; else echo host-lost; fi ;;
   esac
-} 2>/dev/null
+}
 
 FLOW_ATTEMPT=$((job_attempt + job_restart))
 FLOW_RESTART_COUNT=$((FLOW_ATTEMPT - 1))

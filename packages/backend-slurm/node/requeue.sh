@@ -4,6 +4,8 @@
 # CHECKPOINT, or an event that says so. If not, the job ends with its code and flow decides. Started in the incarnation's
 # directory. The file `requeue` tells flow that the result is not the end.
 
+# A requeue signals every process of the job, this one too.
+trap '' TERM USR1 USR2
 here=${0%/*}
 . "$here/scheduler.sh"
 [ ! -e superseded ] || exit 0
@@ -11,4 +13,7 @@ here=${0%/*}
 [ -n "$(find "$2" -newer started 2>/dev/null | head -n 1)" ] ||
   grep -qsE '"k": ?"(progress|checkpoint)"' events.0.jsonl || exit 0
 : >requeue
-job_requeue || rm -f requeue
+job_requeue || {
+  job_why_stopped >/dev/null
+  rm -f requeue
+}

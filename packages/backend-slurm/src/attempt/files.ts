@@ -78,7 +78,7 @@ export interface Incarnation {
   /** Unix milliseconds. */
   readonly startedAt: number | undefined;
   readonly exit: ExitRecord | undefined;
-  /** It has asked the scheduler to restart it, so its result is not the attempt's. */
+  /** The scheduler restarts it, asked or by itself, so its result is not the attempt's. */
   readonly requeued: boolean;
   /** It has taken notice of a stop request. */
   readonly stopping: boolean;
@@ -123,7 +123,7 @@ function readOne(attempt: string, generation: number, restart: number): Incarnat
     fenced: false,
     startedAt: Math.round(statSync(`${directory}/started`).mtimeMs),
     exit: exit === undefined ? undefined : parseExit(exit),
-    requeued: exists(`${directory}/requeue`),
+    requeued: exists(`${directory}/requeue`) || exists(`${directory}/superseded`),
     stopping: exists(`${directory}/stop`),
   };
 }

@@ -11,7 +11,7 @@ import { type Incarnation, stopReason } from "./files.ts";
 /** A shared file system may show a file this much later than the scheduler knows of the job's end. */
 export const SETTLE_MS = 5000;
 
-/** Wait for the scheduler's verdict on a program that somebody killed. */
+/** Wait for the end of the job of a program that failed. */
 const VERDICT_MS = 10_000;
 
 export interface Evidence {
@@ -105,9 +105,11 @@ function judgeUnlisted(evidence: Evidence): Verdict {
   };
 }
 
-/** Killed by somebody, perhaps for want of memory: the scheduler knows. */
-const wantsVerdict = ({ signal, code, stopped }: ExitRecord): boolean =>
-  stopped === undefined && (signal === 9 || code === 137);
+/**
+ * A program that failed may yet be restarted by the scheduler, which it asks after its result is
+ * written, or was killed for want of memory: the end of the job tells.
+ */
+const wantsVerdict = ({ code }: ExitRecord): boolean => code !== 0;
 
 function explain(row: Row, { started }: Incarnation): string {
   if (row.cause === "node-failed") return `its node failed (${row.state})`;
