@@ -1,7 +1,7 @@
 // Whether one card takes one request, and if not, why.
 
 import { type Account, coldShare, freeBytes } from "./account.ts";
-import type { Obstacle, Settings, Waiting } from "./model.ts";
+import type { Card, Obstacle, Settings, Waiting } from "./model.ts";
 
 /** What a judgement of one card depends on beside the card and the request. */
 export interface Rules {
@@ -52,11 +52,14 @@ export function obstacle(
   return { type: "memory", needsBytes, freeBytes: Math.max(0, free), foreignBytes, foreignWho };
 }
 
-function suits({ among, model }: Waiting, { card }: Account): boolean {
-  if (among !== undefined && !among.includes(card.id)) return false;
-  if (model === undefined) return true;
+const suits = ({ among, model }: Waiting, { card }: Account): boolean =>
+  (among === undefined || among.includes(card.id)) && hasModel(card, model);
+
+/** Whether a card is of a model, or of one of several with `|` between them; part of its name is enough. */
+export function hasModel(card: Card, wanted: string | undefined): boolean {
+  if (wanted === undefined) return true;
   const name = card.model.toLowerCase();
-  return model
+  return wanted
     .toLowerCase()
     .split("|")
     .some((part) => name.includes(part.trim()));

@@ -4,6 +4,9 @@
 export const MIB: number = 2 ** 20;
 export const GIB: number = 2 ** 30;
 
+/** `11.2 GiB`: memory as people who watch GPUs write it. */
+export const gib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GiB`;
+
 /** The numbers of the policy. */
 export interface Settings {
   /** Jobs of unknown size at once on a card; each holds an equal share of it. */

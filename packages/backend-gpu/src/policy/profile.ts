@@ -93,6 +93,12 @@ export class ProfileBook {
     this.#change(exact, (row) => ({ ...row, floorBytes: Math.max(row.floorBytes, bytes) }));
   }
 
+  /** Sets what is known under a key, as when profiles are imported. */
+  put(key: string, row: Row): void {
+    this.version++;
+    this.#rows.set(key, row);
+  }
+
   forget(key: string): boolean {
     this.version++;
     return this.#rows.delete(key);

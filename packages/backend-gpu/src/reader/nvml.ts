@@ -3,21 +3,9 @@
 
 import { freemem, totalmem } from "node:os";
 import { err, type Log, ok, type Result } from "@flow/core";
+import { type ForeignFunction, type Library, loadBridge } from "./bridge.ts";
 import { processesIn } from "./process-list.ts";
 import type { Gpu, GpuReading, Reader, ReaderOptions } from "./reader.ts";
-
-/** The part of koffi that is used; another bridge to C could take its place. */
-interface Bridge {
-  load(path: string): Library;
-}
-
-interface Library {
-  func(name: string, result: string, parameters: readonly string[]): ForeignFunction;
-}
-
-interface ForeignFunction {
-  async(...args: readonly unknown[]): void;
-}
 
 type Call = (...args: readonly (Buffer | bigint | number)[]) => Promise<number>;
 
@@ -54,16 +42,6 @@ export async function openNvml({ env, log }: ReaderOptions): Promise<Result<Read
     return err(failure);
   }
   return err("the driver's library libnvidia-ml.so.1 was not found");
-}
-
-async function loadBridge(): Promise<Bridge | undefined> {
-  try {
-    const name = "koffi";
-    const loaded = (await import(name)) as { default?: Bridge } & Bridge;
-    return loaded.default ?? loaded;
-  } catch {
-    return undefined;
-  }
 }
 
 interface Device {

@@ -1,0 +1,366 @@
+// The broker: who may use which GPU, for every flow, tool and user of a machine. It starts no jobs
+// and carries no commands; a client can waste GPUs with it, and nothing else.
+
+import { randomBytes } from "node:crypto";
+import type { Log } from "@flow/core";
+import { Allocator, type Ask } from "../policy/allocator.ts";
+import { usableBytes } from "../policy/account.ts";
+import type { Grant, Lease, Settings, Wait } from "../policy/model.ts";
+import type { EndReport, Verdict } from "../policy/verdict.ts";
+import type { Reader } from "../reader/reader.ts";
+import { explain } from "./explain.ts";
+import { LeaseJournal } from "./journal.ts";
+import type {
+  AcquireMessage,
+  BrokerMessage,
+  ClientMessage,
+  OutOfMemoryMessage,
+  VerdictMessage,
+} from "./messages.ts";
+import { PROTOCOL } from "./messages.ts";
+import type { Processes } from "./processes.ts";
+import { exportRows, readBook, rowOf, writeBook } from "./profile-file.ts";
+import { askOf, impossible, refusal } from "./request.ts";
+import { Sampler } from "./sampler.ts";
+import { statusOf } from "./status.ts";
+
+/** One client's connection, as the broker sees it. */
+export interface Peer {
+  readonly user: string;
+  /** May drain cards and stop the broker. */
+  readonly isOwner: boolean;
+  send(message: BrokerMessage): void;
+}
+
+export interface BrokerOptions {
+  readonly reader: Reader;
+  readonly settings: Settings;
+  readonly processes: Processes;
+  /** Folder of journal and profiles. */
+  readonly state: string;
+  readonly boot: string;
+  readonly log: Log;
+  readonly now: () => number;
+  /** Somebody asked the broker to end. */
+  readonly stop: () => void;
+}
+
+/** Open leases and waiting requests one user may have. */
+const MOST_LEASES = 1000;
+const MOST_QUEUED = 2000;
+
+export interface Held {
+  readonly id: string;
+  readonly ask: Ask;
+  readonly secret: string;
+  readonly user: string;
+  /** Connections that hold it; empty: only processes that carry its mark do. */
+  readonly peers: Set<Peer>;
+}
+
+export interface Queued {
+  readonly peer: Peer;
+  readonly ask: Ask;
+  why: string;
+  position: number;
+}
+
+export class Broker {
+  readonly allocator: Allocator;
+  readonly sampler: Sampler;
+  readonly held: Map<string, Held> = new Map();
+  readonly queued: Map<string, Queued> = new Map();
+  readonly #options: BrokerOptions;
+  readonly #journal: LeaseJournal;
+  readonly #profilePath: string;
+  #passing = false;
+  #waits: readonly Wait[] = [];
+  #savedVersion: number;
+  /** Since when nobody holds or wants anything. */
+  idleSince: number;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.#profilePath = `${options.state}/profiles.jsonl`;
+    const book = readBook(this.#profilePath);
+    this.#savedVersion = book.version;
+    this.allocator = new Allocator(options.settings, book);
+    this.sampler = new Sampler(options.reader, this.allocator, options.processes);
+    this.sampler.publish();
+    this.#journal = new LeaseJournal(`${options.state}/leases.jsonl`, options.boot);
+    this.idleSince = options.now();
+    this.#restore();
+  }
+
+  get source(): string {
+    return this.#options.reader.source;
+  }
+
+  get now(): number {
+    return this.#options.now();
+  }
+
+  /** Whether anything needs watching closely: a job whose memory is still growing. */
+  get isWarming(): boolean {
+    return this.allocator.leases.some(({ cold }) => cold);
+  }
+
+  receive(peer: Peer, message: ClientMessage): void {
+    const answer = this.#answer(peer, message);
+    if (answer !== undefined) peer.send(answer);
+  }
+
+  /** A connection has closed in all processes that had it. */
+  left(peer: Peer): void {
+    for (const [id, queued] of this.queued)
+      if (queued.peer === peer) {
+        this.queued.delete(id);
+        this.allocator.withdraw(id);
+      }
+    const dropped = [...this.held.values()].filter(({ peers }) => peers.delete(peer));
+    const open = dropped.filter(({ peers }) => peers.size === 0);
+    if (open.length > 0) this.#sweep(open);
+    this.#schedule();
+  }
+
+  /** Reads the GPUs once; ends leases whose last process has gone. */
+  async look(): Promise<void> {
+    const news = await this.sampler.look(this.#options.now);
+    const orphans = [...this.held.values()].filter(({ peers }) => peers.size === 0);
+    if (orphans.length > 0) this.#sweep(orphans);
+    if (news) this.#schedule();
+    this.save();
+  }
+
+  /** Decides again although nothing happened: time alone may give somebody a turn. */
+  again(): void {
+    if (this.queued.size > 0) this.#schedule();
+  }
+
+  /** Writes the profiles when they have changed. */
+  save(): void {
+    const { version } = this.allocator.book;
+    if (version === this.#savedVersion) return;
+    this.#savedVersion = version;
+    writeBook(this.#profilePath, this.allocator.book);
+  }
+
+  #answer(peer: Peer, message: ClientMessage): BrokerMessage | undefined {
+    switch (message.m) {
+      case "acquire":
+        return this.#acquire(peer, message);
+      case "release":
+        return this.#release(peer, message);
+      case "rebind":
+        return this.#rebind(peer, message.lease, message.secret);
+      case "status":
+        return { m: "status", ...statusOf(this, process.pid) };
+      case "profile":
+        return this.#profile(peer, message);
+      case "drain":
+        return this.#drain(peer, message.gpu, message.on);
+      case "stop":
+        if (!peer.isOwner) return refusal("DENIED", "Only the broker's own user may stop it.");
+        setImmediate(this.#options.stop);
+        return { m: "done" };
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #acquire(peer: Peer, message: AcquireMessage): BrokerMessage | undefined {
+    const { user } = peer;
+    const ofUser = (all: Iterable<{ readonly ask: Ask }>): number =>
+      [...all].filter(({ ask }) => ask.user === user).length;
+    if (ofUser(this.held.values()) >= MOST_LEASES)
+      return refusal("BUSY", `${user} already has ${MOST_LEASES} leases.`);
+    if (ofUser(this.queued.values()) >= MOST_QUEUED)
+      return refusal("BUSY", `${MOST_QUEUED} requests of ${user} are already waiting.`);
+    const id = randomBytes(6).toString("hex");
+    const among = message.among && this.#ids(message.among);
+    const ask = askOf(message, { id, user, since: this.#options.now(), among });
+    const refused =
+      message.proto === PROTOCOL
+        ? impossible(ask, this.allocator.cards, this.allocator.settings)
+        : refusal(
+            "VERSION",
+            `This broker speaks version ${PROTOCOL}, not ${message.proto}; run \`flow gpu stop\` when its jobs are done.`,
+          );
+    if (refused !== undefined) return refused;
+    this.allocator.ask(ask);
+    this.queued.set(ask.id, { peer, ask, why: "", position: 0 });
+    this.#schedule();
+    return undefined;
+  }
+
+  /** GPUs may be named by index or UUID. */
+  #ids(names: readonly string[]): readonly string[] {
+    return this.sampler.gpus
+      .filter(({ id, index }) => names.includes(id) || names.includes(String(index)))
+      .map(({ id }) => id);
+  }
+
+  #release(peer: Peer, message: ClientMessage & { m: "release" }): BrokerMessage {
+    const held = this.held.get(message.lease);
+    if (held === undefined || !held.peers.has(peer))
+      return refusal("DENIED", "This connection holds no such lease.");
+    const peakBytes = this.allocator.leases.find(({ id }) => id === held.id)?.observedBytes ?? 0;
+    const verdict = this.#end(held, {
+      succeeded: message.succeeded,
+      outOfMemory: message.outOfMemory && outOfMemoryOf(message.outOfMemory),
+      peakBytes: message.peakBytes,
+    });
+    this.#schedule();
+    return { m: "released", verdict: verdictMessage(verdict, peakBytes) };
+  }
+
+  #rebind(peer: Peer, id: string, secret: string): BrokerMessage {
+    const held = this.held.get(id);
+    if (held === undefined || held.secret !== secret || held.user !== peer.user)
+      return refusal("DENIED", "There is no such lease, or it is another's.");
+    held.peers.add(peer);
+    return { m: "rebound" };
+  }
+
+  #profile(peer: Peer, { forget, add }: ClientMessage & { m: "profile" }): BrokerMessage {
+    const { book } = this.allocator;
+    if ((forget !== undefined || add !== undefined) && !peer.isOwner)
+      return refusal("DENIED", "Only the broker's own user may change profiles.");
+    if (forget !== undefined) book.forget(forget);
+    for (const line of add ?? []) {
+      const row = rowOf(line);
+      if (row !== undefined) book.put(...row);
+    }
+    this.save();
+    return { m: "profile", rows: exportRows(book) };
+  }
+
+  #drain(peer: Peer, name: string, on: boolean): BrokerMessage {
+    if (!peer.isOwner) return refusal("DENIED", "Only the broker's own user may drain GPUs.");
+    const ids = this.#ids([name]);
+    if (ids.length === 0) return refusal("NO_GPU", `There is no GPU \`${name}\`.`);
+    for (const id of ids) {
+      if (on) this.sampler.drained.add(id);
+      else this.sampler.drained.delete(id);
+    }
+    this.sampler.publish();
+    this.#schedule();
+    return { m: "done" };
+  }
+
+  /** Ends those of these leases that no living process carries. */
+  #sweep(leases: readonly Held[]): void {
+    const marked = this.#options.processes.marked();
+    for (const held of leases)
+      if (!marked.has(held.id))
+        this.#end(held, { succeeded: false, outOfMemory: undefined, peakBytes: undefined });
+    this.#schedule();
+  }
+
+  #end(held: Held, report: EndReport): Verdict {
+    this.held.delete(held.id);
+    const verdict = this.allocator.end(held.id, report, this.#options.now());
+    this.#journal.closed(held.id, () => this.#entries());
+    return verdict;
+  }
+
+  /** Decides soon; what arrives together is decided together. */
+  #schedule(): void {
+    if (this.#passing) return;
+    this.#passing = true;
+    setImmediate(() => {
+      this.#passing = false;
+      this.#pass();
+    });
+  }
+
+  #pass(): void {
+    const now = this.#options.now();
+    const { grants, waits } = this.allocator.pass(now);
+    for (const grant of grants) this.#grant(grant);
+    this.#waits = waits;
+    for (const [index, wait] of waits.entries()) {
+      const queued = this.queued.get(wait.id);
+      if (queued === undefined) continue;
+      const isNew = queued.position === 0;
+      queued.position = index + 1;
+      if (isNew) this.#tell(queued, wait);
+    }
+    if (this.held.size + this.queued.size > 0) this.idleSince = now;
+  }
+
+  #grant(grant: Grant): void {
+    const queued = this.queued.get(grant.id);
+    const lease = this.allocator.leases.find(({ id }) => id === grant.id);
+    if (queued === undefined || lease === undefined) return;
+    this.queued.delete(grant.id);
+    const { peer, ask } = queued;
+    const secret = randomBytes(16).toString("hex");
+    this.held.set(grant.id, { id: grant.id, ask, secret, user: peer.user, peers: new Set([peer]) });
+    this.#journal.granted({ lease, ask, secret });
+    const cards = this.sampler.gpus.filter(({ id }) => grant.cards.includes(id));
+    peer.send({
+      m: "granted",
+      lease: grant.id,
+      secret,
+      cards: cards.map(({ id, index }) => ({ id, index })),
+      bytes: this.#room(lease),
+    });
+  }
+
+  /** What a job may take it has, on each card. */
+  #room(lease: Lease): number {
+    if (!lease.cold) return lease.reservedBytes;
+    const card = this.allocator.cards.find(({ id }) => id === lease.cards[0]);
+    const usable = card === undefined ? 0 : usableBytes(card, this.allocator.settings);
+    return Math.floor(
+      usable / (this.allocator.settings.careful ? 1 : this.allocator.settings.cold),
+    );
+  }
+
+  /** Tells everybody who waits why, where that has changed. */
+  tellWaiting(): void {
+    for (const wait of this.#waits) {
+      const queued = this.queued.get(wait.id);
+      if (queued !== undefined) this.#tell(queued, wait);
+    }
+  }
+
+  #tell(queued: Queued, wait: Wait): void {
+    const why = explain(wait);
+    if (why === queued.why) return;
+    queued.why = why;
+    queued.peer.send({ m: "queued", position: wait.position, why });
+  }
+
+  #restore(): void {
+    for (const { lease, ask, secret } of this.#journal.open()) {
+      // Times of another process's clock mean nothing here.
+      this.allocator.restore(ask, { ...lease, startedAt: this.#options.now() });
+      this.held.set(lease.id, { id: lease.id, ask, secret, user: ask.user, peers: new Set() });
+    }
+    this.#sweep([...this.held.values()]);
+  }
+
+  #entries(): { lease: Lease; ask: Ask; secret: string }[] {
+    return this.allocator.leases.flatMap((lease) => {
+      const held = this.held.get(lease.id);
+      return held === undefined ? [] : [{ lease, ask: held.ask, secret: held.secret }];
+    });
+  }
+}
+
+const outOfMemoryOf = (told: OutOfMemoryMessage): NonNullable<EndReport["outOfMemory"]> => ({
+  strength: told.strength,
+  askedBytes: told.askedBytes,
+  usedBytes: told.usedBytes,
+  line: told.line,
+});
+
+function verdictMessage(verdict: Verdict, peakBytes: number): VerdictMessage {
+  return {
+    type: verdict.type,
+    ...(verdict.type === "oom-self" ? { bytes: verdict.bytes } : {}),
+    ...(peakBytes > 0 ? { peakBytes } : {}),
+  };
+}

@@ -1,0 +1,29 @@
+// Where the broker is found and where it keeps what it knows.
+
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A broker for all users of a machine listens here. */
+const SYSTEM_SOCKET = "/run/flow-gpu/gpu.sock";
+
+/** The socket: named, the machine's own, else this user's. */
+export function socketPath(env: Environment): string {
+  const named = env["FLOW_GPU_SOCKET"];
+  if (named !== undefined && named !== "") return named;
+  if (existsSync(SYSTEM_SOCKET)) return SYSTEM_SOCKET;
+  const runtime = env["XDG_RUNTIME_DIR"];
+  return runtime !== undefined && runtime !== ""
+    ? join(runtime, "flow", "gpu.sock")
+    : join(stateDirectory(env), "gpu.sock");
+}
+
+/** The folder of journal and profiles. */
+export function stateDirectory(env: Environment): string {
+  const named = env["FLOW_GPU_STATE"];
+  if (named !== undefined && named !== "") return named;
+  const state = env["XDG_STATE_HOME"] ?? join(env["HOME"] ?? homedir(), ".local", "state");
+  return join(state, "flow", "gpu");
+}

@@ -1,0 +1,182 @@
+// Turns readings of the GPUs into what the policy knows: what each lease holds, what strangers hold,
+// which cards take jobs.
+
+import type { Allocator } from "../policy/allocator.ts";
+import type { Card } from "../policy/model.ts";
+import type { SampleSource } from "../policy/profile.ts";
+import type { Gpu, GpuReading, Reader } from "../reader/reader.ts";
+import type { Processes } from "./processes.ts";
+
+/** How long the most that strangers held counts as theirs. */
+const HIGH_WATER_MS = 10 * 60_000;
+/** Change of foreign memory that is worth a new look at the queue. */
+const NEWS_BYTES: number = 256 * 2 ** 20;
+
+interface Seen {
+  reading: GpuReading | undefined;
+  foreign: { readonly bytes: number; readonly at: number }[];
+  who: string | undefined;
+  /** Memory in use while no lease was there; for cards whose processes cannot be told apart. */
+  baselineBytes: number;
+  attributed: boolean;
+}
+
+export class Sampler {
+  readonly #reader: Reader;
+  readonly #allocator: Allocator;
+  readonly #processes: Processes;
+  readonly #seen: Map<string, Seen>;
+  /** Cards a person has taken out of service. */
+  readonly drained: Set<string> = new Set();
+
+  constructor(reader: Reader, allocator: Allocator, processes: Processes) {
+    this.#reader = reader;
+    this.#allocator = allocator;
+    this.#processes = processes;
+    this.#seen = new Map(
+      reader.gpus.map(({ id }) => [
+        id,
+        { reading: undefined, foreign: [], who: undefined, baselineBytes: 0, attributed: true },
+      ]),
+    );
+  }
+
+  get gpus(): readonly Gpu[] {
+    return this.#reader.gpus;
+  }
+
+  reading(id: string): GpuReading | undefined {
+    return this.#seen.get(id)?.reading;
+  }
+
+  /** Looks once. True when somebody who waits may fit now. */
+  async look(now: () => number): Promise<boolean> {
+    const readings = await this.#reader.read();
+    const at = now();
+    let news = false;
+    const held = new Map<
+      string,
+      { bytes: number; load: number | undefined; source: SampleSource }
+    >();
+    for (const reading of readings) {
+      const seen = this.#seen.get(reading.id);
+      if (seen === undefined) continue;
+      const lostBefore = seen.reading?.lost;
+      seen.reading = reading;
+      const before = highest(seen);
+      this.#attribute(reading, seen, held, at);
+      news ||= Math.abs(highest(seen) - before) > NEWS_BYTES || reading.lost !== lostBefore;
+    }
+    for (const { id } of this.#allocator.leases) {
+      const reading = held.get(id) ?? { bytes: 0, load: undefined, source: "process" as const };
+      news = this.#allocator.observe(id, reading, at) || news;
+    }
+    this.publish();
+    return news;
+  }
+
+  /** Tells the policy what the cards are now. */
+  publish(): void {
+    this.#allocator.cards = this.gpus.map((gpu) => this.#card(gpu));
+  }
+
+  #attribute(
+    reading: GpuReading,
+    seen: Seen,
+    held: Map<string, { bytes: number; load: number | undefined; source: SampleSource }>,
+    at: number,
+  ): void {
+    const leases = this.#allocator.leases.filter(({ cards }) => cards.includes(reading.id));
+    const tell = (id: string, bytes: number, source: SampleSource): void => {
+      const before = held.get(id);
+      const load = loadOf(reading, leases.length);
+      held.set(id, {
+        bytes: Math.max(bytes, before?.bytes ?? 0),
+        load: load ?? before?.load,
+        source,
+      });
+    };
+    const processes = reading.processes?.map((one) => ({
+      ...one,
+      lease: this.#processes.leaseOf(one.pid),
+    }));
+    const isClear = processes?.every(
+      ({ pid, bytes }) => bytes !== undefined && this.#processes.exists(pid),
+    );
+    seen.attributed = isClear === true;
+    if (processes === undefined || !seen.attributed) {
+      this.#attributeByCard(
+        reading,
+        seen,
+        leases.map(({ id }) => id),
+        tell,
+        at,
+      );
+      return;
+    }
+    const sums = new Map<string, number>();
+    let foreign = 0;
+    const strangers: number[] = [];
+    for (const { pid, bytes = 0, lease } of processes) {
+      if (lease !== undefined && leases.some(({ id }) => id === lease))
+        sums.set(lease, (sums.get(lease) ?? 0) + bytes);
+      else {
+        foreign += bytes;
+        strangers.push(pid);
+      }
+    }
+    for (const [id, bytes] of sums) tell(id, bytes, "process");
+    if (strangers.length > 0) seen.who = this.#processes.describe(strangers[0] ?? 0);
+    remember(seen, foreign, at);
+  }
+
+  /** Processes cannot be told apart: what a lone lease finds on the card beyond the usual is its own. */
+  #attributeByCard(
+    reading: GpuReading,
+    seen: Seen,
+    leases: readonly string[],
+    tell: (id: string, bytes: number, source: SampleSource) => void,
+    at: number,
+  ): void {
+    const used = reading.usedBytes ?? 0;
+    if (leases.length === 0) seen.baselineBytes = used;
+    const above = Math.max(0, used - seen.baselineBytes);
+    const [only] = leases;
+    if (leases.length === 1 && only !== undefined) tell(only, above, "device");
+    const promised = this.#allocator.leases
+      .filter(({ cards }) => cards.includes(reading.id))
+      .reduce((sum, lease) => sum + Math.max(lease.reservedBytes, lease.observedBytes), 0);
+    const beyond = leases.length === 1 ? 0 : Math.max(0, above - promised);
+    remember(seen, leases.length === 0 ? used : seen.baselineBytes + beyond, at);
+  }
+
+  #card(gpu: Gpu): Card {
+    const seen = this.#seen.get(gpu.id);
+    const foreignBytes = seen === undefined ? 0 : highest(seen);
+    return {
+      id: gpu.id,
+      name: `GPU ${gpu.index}`,
+      model: gpu.model,
+      capacityBytes: gpu.capacityBytes,
+      foreignBytes,
+      foreignWho: foreignBytes > 0 ? seen?.who : undefined,
+      closed:
+        gpu.unusable ?? seen?.reading?.lost ?? (this.drained.has(gpu.id) ? "drained" : undefined),
+      single: gpu.single,
+      attributed: seen?.attributed ?? true,
+      group: gpu.group,
+    };
+  }
+}
+
+const highest = ({ foreign }: Seen): number =>
+  foreign.reduce((most, { bytes }) => Math.max(most, bytes), 0);
+
+function remember(seen: Seen, bytes: number, at: number): void {
+  seen.foreign = seen.foreign.filter((one) => at - one.at <= HIGH_WATER_MS && one.bytes > bytes);
+  if (bytes > 0) seen.foreign.push({ bytes, at });
+}
+
+/** A card's load is its jobs' together; shared out evenly where there are several. */
+const loadOf = ({ load }: GpuReading, leases: number): number | undefined =>
+  load === undefined || leases === 0 ? undefined : load / leases;

@@ -1,0 +1,83 @@
+// Connecting to the broker, starting one where none listens.
+
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { basename } from "node:path";
+import { err, type Result } from "@flow/core";
+import { socketPath, stateDirectory } from "../broker/places.ts";
+import { connect, type Connection } from "./connection.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How long to wait for a broker that somebody else is starting. */
+const OTHER_MS = 10_000;
+
+/** A connection to the broker, which is started when none listens; fails with a sentence. */
+export async function findBroker(env: Environment): Promise<Result<Connection, string>> {
+  const path = socketPath(env);
+  const first = await connect(path);
+  if (first.ok) return first;
+  if (first.error === "EACCES")
+    return err(`The GPU broker at ${path} belongs to another user; ask for access to it.`);
+  const failure = await startBroker(env);
+  if (failure !== undefined && !failure.includes("already listening")) return err(failure);
+  const deadline = performance.now() + OTHER_MS;
+  for (;;) {
+    const again = await connect(path);
+    if (again.ok) return again;
+    if (performance.now() > deadline)
+      return err(`The GPU broker at ${path} does not answer (${again.error}).`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/**
+ * Starts a broker that outlives this process. Resolves when it listens; to a sentence when it
+ * does not.
+ */
+export function startBroker(env: Environment): Promise<string | undefined> {
+  const program = brokerProgram(env);
+  if (program === undefined)
+    return Promise.resolve("No GPU broker is running; start one with `flow gpu start`.");
+  const state = stateDirectory(env);
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const errors = openSync(`${state}/broker.log`, "a", 0o600);
+  const child = spawn(process.execPath, [program, "gpu", "start", "--foreground"], {
+    detached: true,
+    env: withoutLease(env),
+    cwd: "/",
+    stdio: ["ignore", "pipe", errors],
+  });
+  closeSync(errors);
+  return new Promise((resolve) => {
+    let text = "";
+    const stdout = child.stdout;
+    stdout?.setEncoding("utf8");
+    stdout?.on("data", (chunk: string) => {
+      text += chunk;
+      if (!text.includes("\n")) return;
+      const [line = ""] = text.split("\n");
+      stdout.destroy();
+      child.unref();
+      resolve(line.startsWith("listening on ") ? undefined : line);
+    });
+    child.once("error", (error) => resolve(`The GPU broker did not start: ${error.message}`));
+    child.once("exit", () =>
+      resolve(text.trim() || `The GPU broker did not start; see ${state}/broker.log.`),
+    );
+  });
+}
+
+/** The program that has `gpu start`: this one, when it is flow. */
+function brokerProgram(env: Environment): string | undefined {
+  const named = env["FLOW_GPU_BROKER"];
+  if (named !== undefined && named !== "") return named;
+  const own = process.argv[1];
+  return own !== undefined && ["main.js", "flow"].includes(basename(own)) ? own : undefined;
+}
+
+/** A broker that carried a lease's mark would keep that lease for ever. */
+function withoutLease(env: Environment): NodeJS.ProcessEnv {
+  const { FLOW_GPU_LEASE: _lease, FLOW_ATTEMPT_KEY: _attempt, ...rest } = env;
+  return rest;
+}
