@@ -33,6 +33,19 @@ function describeGraceful({ it, expect }: TestApi, subject: BackendUnderTest): v
       expect(await bench.output(job, handle)).toContain("\nstop file\n");
     }));
 
+  it("no further action starts after a stop, although the program ends with 0", () =>
+    Bench.use(subject, async (bench) => {
+      const job = bench.fixture.job([
+        { name: "a", does: "obey", code: 0 },
+        { name: "b", does: "exit", code: 0 },
+      ]);
+      const handle = await bench.submit(job);
+      await bench.printed(job, handle, "ready\n");
+      await bench.cancel(handle, "graceful");
+      expect(await bench.ended(job, handle)).toMatchObject({ code: 0, stopped: "user" });
+      expect(bench.fixture.witness(job)).toEqual(["a"]);
+    }));
+
   it("a program that does not obey is killed when its grace is over", () =>
     Bench.use(subject, async (bench) => {
       const job = bench.fixture.job([{ name: "a", does: "ignore" }], { stop: short });

@@ -72,8 +72,12 @@ function body(program: Program, wait: string): string {
       return "pwd";
     case "hold":
       return wait;
-    case "obey":
-      return `trap '[ -e "$FLOW_STOP_FILE" ] && echo stop file || echo no stop file; exit ${program.code}' TERM\necho ready\n${wait}`;
+    case "obey": {
+      const answer = `[ -e "$FLOW_STOP_FILE" ] && echo stop file || echo no stop file`;
+      const inner = `trap '${answer}; exit ${program.code}' TERM\necho ready\n${wait}`;
+      // A shell around it that would die of the signal, and take the code along.
+      return `sh -c ${quote(inner)}\n:`;
+    }
     case "ignore":
       return `trap '' TERM\necho ready\n${wait}`;
     case "fork": {
