@@ -40,7 +40,11 @@ export interface JobBench extends AsyncDisposable {
   told(name: string): string;
 }
 
-export async function openBench(cluster: Cluster): Promise<JobBench> {
+/** `options` are those of the flow file. */
+export async function openBench(
+  cluster: Cluster,
+  options: Readonly<Record<string, unknown>> = {},
+): Promise<JobBench> {
   let opened: Backend | undefined;
   let root = "";
   const path = process.env["PATH"] ?? "";
@@ -48,9 +52,11 @@ export async function openBench(cluster: Cluster): Promise<JobBench> {
     root = place;
     mkdirSync(join(root, "bin"), { recursive: true });
     const env = { ...cluster.env, PATH: `${join(root, "bin")}${delimiter}${path}` };
+    const parsed = backend.parseOptions({ poll: "200ms", ...options });
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
     const answer = await backend.open({
       name: backendName("cluster"),
-      options: { sbatch: [], poll: 200 },
+      options: parsed.value,
       root,
       stateDirectory: root,
       ports: { clock: nodeClock, log: silentLog, env },

@@ -55,11 +55,11 @@ export function openCluster(
   context: Pick<BackendContext<unknown>, "name" | "stateDirectory" | "ports">,
   { scheduler, transport, pollMs }: ClusterOptions,
 ): Backend {
-  const { clock } = context.ports;
+  const { clock, env } = context.ports;
   const folder = `${context.stateDirectory}/backends/${context.name}`;
   const scripts = putScripts(folder, scheduler.nodeScript);
   const queue = new Queue(scheduler, transport, clock);
-  const submitter = new Submitter({ scheduler, transport, queue, clock, folder, scripts });
+  const submitter = new Submitter({ scheduler, transport, queue, clock, folder, scripts, env });
   const observer = new Observer(queue, clock, folder);
   return {
     name: context.name,

@@ -1,6 +1,6 @@
 // The plug-in `slurm`: tasks as jobs of a SLURM cluster.
 
-import { type BackendPlugin, defineBackend, err, ok } from "@flow/core";
+import { type BackendContext, type BackendPlugin, defineBackend, err, ok } from "@flow/core";
 import { openCluster } from "./backend.ts";
 import {
   parseOptions,
@@ -10,7 +10,7 @@ import {
 } from "./options.ts";
 import { slurm } from "./schedulers/slurm/slurm.ts";
 import { execTransport } from "./transport/exec.ts";
-import { complaint } from "./transport/transport.ts";
+import { complaint, type Transport } from "./transport/transport.ts";
 
 export type { SlurmOptions, SlurmTaskOptions } from "./options.ts";
 
@@ -20,15 +20,37 @@ export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBack
   parseTaskOptions,
   async open(context) {
     const scheduler = slurm(context.options);
-    const transport = execTransport(context.root, outside(context.ports.env));
+    const transport = await openTransport(context);
     const probe = await transport.run(scheduler.probe, "");
     if (probe.code !== 0)
-      return err(
-        `\`${scheduler.probe.join(" ")}\` cannot be run: ${complaint(probe)}. Run flow on a login node of the cluster.`,
-      );
+      return err(unusable(scheduler.probe, context.options.host, complaint(probe)));
     return ok(openCluster(context, { scheduler, transport, pollMs: context.options.poll }));
   },
 });
+
+/** The client is loaded only where it is used. */
+async function openTransport({
+  options,
+  root,
+  ports,
+}: BackendContext<SlurmOptions>): Promise<Transport> {
+  const { host, user, port, identity, ssh_config: config } = options;
+  if (host === undefined) return execTransport(root, outside(ports.env));
+  const target = { host, user, port, identity, config };
+  if (options.transport === "openssh") {
+    const { opensshTransport } = await import("./transport/openssh.ts");
+    return opensshTransport(target, root, ports.env);
+  }
+  const { sshTransport } = await import("./transport/ssh.ts");
+  return sshTransport(target, root, ports.env, ports.clock);
+}
+
+function unusable(probe: readonly string[], host: string | undefined, why: string): string {
+  const command = `\`${probe.join(" ")}\``;
+  return host === undefined
+    ? `${command} cannot be run: ${why}. Run flow on a login node of the cluster, or name one with \`host:\`.`
+    : `${command} cannot be run on ${host}: ${why}.`;
+}
 
 /** The environment without the marks of a job that flow itself may run in: its own jobs are no steps of it. */
 const outside = (

@@ -16,6 +16,16 @@ export interface SlurmTaskOptions {
 export interface SlurmOptions extends SlurmTaskOptions {
   /** Shortest pause between two questions to the scheduler, in milliseconds. */
   readonly poll: number;
+  /** The login node on which commands run; absent: this machine. A name of `~/.ssh/config` will do. */
+  readonly host?: string | undefined;
+  readonly user?: string | undefined;
+  readonly port?: number | undefined;
+  /** Path of a private key. */
+  readonly identity?: string | undefined;
+  /** A configuration file instead of `~/.ssh/config`. */
+  readonly ssh_config?: string | undefined;
+  /** `ssh2`: flow's own client; `openssh`: the `ssh` of this machine. */
+  readonly transport: "ssh2" | "openssh";
 }
 
 const duration: z.ZodType<number> = z
@@ -43,6 +53,12 @@ const optionsSchema: z.ZodType<SlurmOptions> = z.strictObject({
   qos: text.optional(),
   sbatch: words,
   poll: duration.default(2000),
+  host: text.optional(),
+  user: text.optional(),
+  port: z.int().min(1).max(65_535).optional(),
+  identity: text.optional(),
+  ssh_config: text.optional(),
+  transport: z.enum(["ssh2", "openssh"]).default("ssh2"),
 });
 
 export const parseOptions = (input: unknown): Result<SlurmOptions, readonly OptionIssue[]> =>

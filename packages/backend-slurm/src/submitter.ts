@@ -40,6 +40,8 @@ export interface SubmitterOptions {
   readonly folder: string;
   /** Where the node-side scripts lie; absolute. */
   readonly scripts: string;
+  /** flow's own environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 type Answer = Result<Handle, BackendFailure>;
@@ -188,7 +190,8 @@ export class Submitter {
       command: ["sh", `${scripts}/member.sh`, directory],
       log: `${directory}/log`,
     });
-    const answer = scheduler.parseSubmitted(await transport.run(argv, input));
+    const secrets = this.#secrets(first.job);
+    const answer = scheduler.parseSubmitted(await transport.run(argv, input, secrets));
     if (answer.ok) {
       writeFileSync(`${directory}/job`, `${answer.value}\n`);
       return undefined;
@@ -198,6 +201,16 @@ export class Submitter {
     const membership = { name, index: 0, generation: first.generation };
     const found = await this.search([{ attempt, membership }]);
     return typeof found !== "string" && found.size > 0 ? undefined : answer.error;
+  }
+
+  /** Variables passed through: the scheduler takes them from the environment of its submit command. */
+  #secrets({ secrets }: Job): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      secrets.flatMap((name) => {
+        const value = this.#options.env[name];
+        return value === undefined ? [] : [[name, value] as const];
+      }),
+    );
   }
 
   #sizeLimit(): Promise<number> {
@@ -212,7 +225,7 @@ export class Submitter {
 
 /** Members of one submission ask for the same. */
 const shapeOf = ({ job, request }: Ready): string =>
-  JSON.stringify([job.group, request, job.restarts !== undefined]);
+  JSON.stringify([job.group, request, job.restarts !== undefined, job.secrets]);
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T[]> {
   const groups = new Map<string, T[]>();

@@ -9,7 +9,7 @@ export function execTransport(
   env: Readonly<Record<string, string | undefined>>,
 ): Transport {
   return {
-    run: (argv, input, signal) => runHere(argv, input, { cwd, env }, signal),
+    run: (argv, input, more) => runHere(argv, input, { cwd, env: { ...env, ...more } }),
     [Symbol.asyncDispose]: async () => {},
   };
 }
@@ -23,7 +23,6 @@ export function runHere(
   argv: readonly string[],
   input: string,
   place: Place,
-  signal?: AbortSignal,
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const [program = "", ...args] = argv;
@@ -34,7 +33,6 @@ export function runHere(
       stdio: "pipe",
       timeout: COMMAND_TIMEOUT_MS,
       killSignal: "SIGKILL",
-      ...(signal === undefined ? {} : { signal }),
     });
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
       stdout += chunk;

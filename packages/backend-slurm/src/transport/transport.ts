@@ -9,8 +9,16 @@ export interface CommandResult {
 }
 
 export interface Transport extends AsyncDisposable {
-  /** Never throws. `input` is the command's standard input. */
-  run(argv: readonly string[], input: string, signal?: AbortSignal): Promise<CommandResult>;
+  /**
+   * Never throws. `input` is the command's standard input, `env` is added to its environment.
+   *
+   * @default env {}
+   */
+  run(
+    argv: readonly string[],
+    input: string,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<CommandResult>;
 }
 
 /** Longer than a dead controller takes to be given up by SLURM's own commands. */
