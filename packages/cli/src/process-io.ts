@@ -9,15 +9,18 @@ const GONE: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO", "ERR_STRE
 
 export function processIo(): Io {
   const hangUp = new Set<() => void>();
+  /** A run goes on whatever becomes of its output; a list that cannot be written is an error. */
+  let isRun = false;
   const onVanished = (): void => {
     for (const listener of hangUp) listener();
   };
   return {
-    stdout: output(process.stdout, onVanished),
-    stderr: output(process.stderr, onVanished),
+    stdout: output(process.stdout, onVanished, () => isRun),
+    stderr: output(process.stderr, onVanished, () => isRun),
     env: process.env,
     cwd: process.cwd(),
     onSignal: (listener) => {
+      isRun = true;
       const handlers = SIGNALS.map((signal) => ({ signal, handle: () => listener(signal) }));
       const vanished = (): void => listener("SIGHUP");
       for (const { signal, handle } of handlers) process.on(signal, handle);
@@ -31,10 +34,14 @@ export function processIo(): Io {
   };
 }
 
-function output(stream: NodeJS.WriteStream, onVanished: () => void): Output {
+function output(
+  stream: NodeJS.WriteStream,
+  onVanished: () => void,
+  isOptional: () => boolean,
+): Output {
   let isClosed = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (!GONE.has(error.code)) throw error;
+    if (!GONE.has(error.code) && !isOptional()) throw error;
     if (!isClosed && error.code === "EIO") onVanished();
     isClosed = true;
   });
