@@ -30,6 +30,8 @@ export interface AttemptPlan {
   readonly promoted: boolean;
   readonly resources: ResourceRequest;
   readonly backend: string;
+  /** Its type or package, which a task's block of options may be named after instead. */
+  readonly backendType: string;
   readonly compat: readonly string[];
   readonly secrets: readonly string[];
   readonly workspace: string | undefined;
@@ -236,7 +238,7 @@ function makeJob(
     outputs: task.targets.map(({ path }) => path),
     mounts: task.mounts,
     container: task.container,
-    options: task.backendOptions,
+    options: optionsFor(plan),
   };
 }
 
@@ -285,6 +287,16 @@ const usedTexts = ({ values }: InputSnapshot): Readonly<Record<string, string>> 
       typeof value === "string" ? value : JSON.stringify(value),
     ]),
   );
+
+/** The task's own keys for this backend; a block named after the backend wins over its type's. */
+function optionsFor({
+  task,
+  backend,
+  backendType,
+}: AttemptPlan): Readonly<Record<string, unknown>> {
+  const block = (name: string): object => (task.backendOptions[name] as object | undefined) ?? {};
+  return { ...block(backendType), ...block(backend) };
+}
 
 const SHELLS = {
   sh: ["sh", "-e", "-c"],

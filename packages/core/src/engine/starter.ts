@@ -83,6 +83,8 @@ export class Starter {
         promoted: inspection.promote,
         resources: effect.resources satisfies ResourceRequest,
         backend: task.backend,
+        backendType:
+          project.backends.find(({ name }) => name === task.backend)?.use ?? task.backend,
         compat: project.compat,
         secrets: project.secrets,
         workspace: project.workspace,
