@@ -36,10 +36,10 @@ export function indexProducts(project: Project): {
   const diagnostics: Diagnostic[] = [];
   const byPath = new Map<string, Product>();
   const checkpoints: Product[] = [];
-  const file = relativeTo(project.root, project.file);
+  const files = [relativeTo(project.root, project.file), ...project.sources];
   project.tasks.forEach((task, index) => {
     for (const product of productsOf(task, index)) {
-      const misplaced = misplacement(product, task, file);
+      const misplaced = misplacement(product, task, files);
       const earlier = byPath.get(product.path);
       if (misplaced !== undefined) diagnostics.push(misplaced);
       else if (earlier !== undefined) {
@@ -75,7 +75,11 @@ function* productsOf(task: Task, index: number): Generator<Product> {
 const isSameDeclaration = (one: Product, other: Product): boolean =>
   one.task === other.task && other.role === "values" && one.role === "target";
 
-function misplacement(product: Product, task: Task, file: string): Diagnostic | undefined {
+function misplacement(
+  product: Product,
+  task: Task,
+  files: readonly string[],
+): Diagnostic | undefined {
   const { path, role } = product;
   const what = role === "target" ? "target" : role === "values" ? "values file" : "checkpoint";
   const refuse = (why: string, fix: string): Diagnostic => ({
@@ -95,8 +99,9 @@ function misplacement(product: Product, task: Task, file: string): Diagnostic | 
   if (isWithin(path, ".flow")) {
     return refuse("lies in `.flow/`, which is flow's own", "Write it somewhere else.");
   }
-  if (isWithin(file, path)) {
-    return refuse("is or contains the flow file", "Write it somewhere else.");
+  const source = files.find((file) => isWithin(file, path));
+  if (source !== undefined) {
+    return refuse(`is or contains the flow file \`${source}\``, "Write it somewhere else.");
   }
   return undefined;
 }

@@ -124,7 +124,17 @@ describe("what cannot be a graph", () => {
       "The target `/etc/passwd` of `t3` lies outside the project root.",
       "The target `~/x` of `t4` lies outside the project root.",
       "The target `.flow/x` of `t5` lies in `.flow/`, which is flow's own.",
-      "The target `flow.yaml` of `t6` is or contains the flow file.",
+      "The target `flow.yaml` of `t6` is or contains the flow file `flow.yaml`.",
+    ]);
+  });
+
+  test("a target that holds an included file is refused", () => {
+    const project = projectOf([needs("a", [], ["parts/"])], {
+      sources: ["flow.yaml", "parts/a.yaml"],
+    });
+    const built = buildGraph(project, files());
+    expect(built.ok ? [] : built.error.map(({ message }) => message)).toEqual([
+      "The target `parts` of `a` is or contains the flow file `parts/a.yaml`.",
     ]);
   });
 
