@@ -1,17 +1,10 @@
 /** Backends of later versions: their names are known, opening one says what to do instead. */
 import { backend as azure } from "@flow/backend-azure";
-import { backend as gpu } from "@flow/backend-gpu";
 import type { BackendContext } from "@flow/core";
 import { describe, expect, it } from "vitest";
 
 describe("a backend of a later version", () => {
   it.each([
-    {
-      plugin: gpu,
-      type: "gpu",
-      message:
-        "The `gpu` backend is not available in this version of flow. Use `type: local` and limit how many tasks run at once with `-n` or a pool; they see the GPUs that CUDA_VISIBLE_DEVICES names.",
-    },
     {
       plugin: azure,
       type: "azure-batch",

@@ -1,15 +1,41 @@
-/** The plug-in of the GPU backend: it keeps its place in the flow file and says that this version cannot run it. */
-import { type BackendPlugin, defineBackend, err, ok } from "@flow/core";
+// The plug-in `gpu`: tasks as processes of this machine that share its GPUs by measured need.
 
-/** Accepts any options, so that a file that names this backend can still be planned and run elsewhere. */
-export const backend: BackendPlugin = defineBackend<unknown, unknown>({
+import { type BackendPlugin, defineBackend, ok } from "@flow/core";
+import { openGpu } from "./backend.ts";
+import {
+  type GpuOptions,
+  type GpuTaskOptions,
+  parseGpus,
+  parseOptions,
+  parseTaskOptions,
+} from "./options.ts";
+import { openReader } from "./reader/reader.ts";
+
+export type { GpuOptions, GpuTaskOptions } from "./options.ts";
+
+export const backend: BackendPlugin<GpuOptions, GpuTaskOptions> = defineBackend({
   type: "gpu",
-  parseOptions: ok,
-  parseTaskOptions: ok,
-  open: () =>
-    Promise.resolve(
-      err(
-        "The `gpu` backend is not available in this version of flow. Use `type: local` and limit how many tasks run at once with `-n` or a pool; they see the GPUs that CUDA_VISIBLE_DEVICES names.",
-      ),
-    ),
+  parseOptions,
+  parseTaskOptions,
+  async open(context) {
+    const { env } = context.ports;
+    const asked = parseGpus(env["FLOW_USE_GPUS"]);
+    const gpus = asked === undefined || asked.length === 0 ? context.options.gpus : asked;
+    const options: GpuOptions = { ...context.options, gpus };
+    return ok(openGpu({ ...context, options }, await absence(gpus, context.ports)));
+  },
 });
+
+/** Why there is no GPU to use; undefined when there is one. */
+async function absence(
+  gpus: GpuOptions["gpus"],
+  ports: Parameters<typeof openReader>[0],
+): Promise<string | undefined> {
+  if (gpus === "none") return "No GPU is to be used (`--gpus none`).";
+  const reader = await openReader(ports);
+  if (!reader.ok) return reader.error;
+  const known = reader.value.gpus.flatMap(({ id, index }) => [id, String(index)]);
+  await reader.value[Symbol.asyncDispose]();
+  const missing = gpus.find((name) => !known.includes(name));
+  return missing === undefined ? undefined : `This machine has no GPU \`${missing}\`.`;
+}

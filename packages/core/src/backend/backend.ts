@@ -78,6 +78,11 @@ export interface Job {
   readonly stop: { readonly signal: string; readonly graceMs: number };
   /** How long it may run, from its start; then it is stopped with reason `deadline`. Absent: no limit. */
   readonly timeoutMs: number | undefined;
+  /**
+   * Longest path of past durations from this task to the end of the run, for backends that order
+   * what waits; absent where nothing is known.
+   */
+  readonly weightMs?: number;
   /** Exit codes that mean requeue. */
   readonly requeueCodes: readonly number[];
   /**
@@ -127,6 +132,8 @@ export interface CollectedFile {
 export interface Backend extends AsyncDisposable {
   readonly name: BackendName;
   readonly capabilities: Capabilities;
+  /** Why a task that asks for this could never run here; undefined when it could. Absent: it takes all. */
+  refuses?(resources: ResourceRequest): string | undefined;
   /** What there is to give on this backend; an absent field is not limited here. */
   limits(): Limits;
   /** One answer per job; one bad job does not fail the others. */

@@ -96,7 +96,9 @@ export class Starter {
       files,
       this.#folders,
     );
-    return { type: "prepared", ...prepared };
+    const weightMs = request.plan.machine.weight[effect.task] ?? 0;
+    const job = weightMs > 0 ? { ...prepared.job, weightMs } : prepared.job;
+    return { type: "prepared", record: prepared.record, job };
   }
 }
 

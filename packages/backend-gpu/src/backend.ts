@@ -1,0 +1,344 @@
+// The backend `gpu`: processes of this machine, each with a lease of the GPUs it asks for. Starting,
+// stopping and finding them again is the local backend's; here only leases are added.
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import {
+  type AttemptKey,
+  type Backend,
+  type BackendContext,
+  type BackendFailure,
+  type Capabilities,
+  err,
+  type Exit,
+  type Handle,
+  type Job,
+  type Observation,
+  ok,
+  parseAttemptKey,
+  type Result,
+} from "@flow/core";
+import { Attempts, systemTable } from "@flow/backend-local/process";
+import { socketPath } from "./broker/places.ts";
+import { findBroker } from "./client/find-broker.ts";
+import {
+  acquire,
+  type HeldLease,
+  type JobEnd,
+  jobEnvironment,
+  NO_GPU_ENVIRONMENT,
+  rebind,
+  release,
+} from "./client/lease.ts";
+import type { VerdictMessage } from "./broker/messages.ts";
+import { type GpuOptions, type GpuTaskOptions, parseTaskOptions } from "./options.ts";
+import { findOutOfMemory } from "./policy/out-of-memory.ts";
+import { Pending } from "./pending.ts";
+import { type History, requestOf, wantsGpu } from "./request.ts";
+
+const CAPABILITIES: Omit<Capabilities, "gpus"> = {
+  reattach: true,
+  idempotentSubmit: true,
+  requeues: false,
+  sharedFilesystem: true,
+  logs: "stream",
+  local: true,
+  maxBatch: 10_000,
+  visibilityDelayMs: 0,
+  pollIntervalMs: 1000,
+  pushes: true,
+};
+
+/** File of an attempt's directory that names its lease. */
+const LEASE_FILE = "gpu.json";
+/** Descriptor on which a job inherits its lease. */
+const LEASE_DESCRIPTOR = 3;
+/** End of a failed job's output that is searched for signs of missing memory. */
+const TAIL_BYTES = 256 * 1024;
+
+interface LeaseRecord {
+  readonly lease: string;
+  readonly secret: string;
+  readonly socket: string;
+}
+
+/** `absent`: why there is no GPU; undefined: there are some. */
+export function openGpu(context: BackendContext<GpuOptions>, absent: string | undefined): Backend {
+  return new GpuBackend(context, absent);
+}
+
+class GpuBackend implements Backend {
+  readonly name: Backend["name"];
+  readonly capabilities: Capabilities;
+  readonly #context: BackendContext<GpuOptions>;
+  readonly #absent: string | undefined;
+  readonly #attempts: Attempts;
+  readonly #pending: Pending;
+  readonly #leases = new Map<AttemptKey, HeldLease>();
+  readonly #histories = new Map<string, History>();
+  /** Ends with what the broker knew added. */
+  readonly #settled = new Map<AttemptKey, Promise<Observation>>();
+
+  constructor(context: BackendContext<GpuOptions>, absent: string | undefined) {
+    const { clock, log, env } = context.ports;
+    this.name = context.name;
+    this.capabilities = { ...CAPABILITIES, gpus: absent === undefined };
+    this.#context = context;
+    this.#absent = absent;
+    this.#attempts = new Attempts({ clock, log, env, table: systemTable(), sharesShells: true });
+    this.#pending = new Pending();
+  }
+
+  limits(): ReturnType<Backend["limits"]> {
+    const cpusMilli = availableParallelism() * 1000;
+    return { slots: undefined, cpusMilli, memoryBytes: totalmem(), pools: {} };
+  }
+
+  refuses({ elseCpusMilli, ...resources }: Job["resources"]): string | undefined {
+    if (this.#absent === undefined || !wantsGpu({ elseCpusMilli, ...resources })) return undefined;
+    return elseCpusMilli === undefined
+      ? `${this.#absent} Give it \`resources.else_cpus\` to let it run without one, or run it elsewhere with \`--backend\`.`
+      : undefined;
+  }
+
+  async submit(
+    jobs: readonly Job[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<AttemptKey, Result<Handle, BackendFailure>>> {
+    const answers = new Map<AttemptKey, Result<Handle, BackendFailure>>();
+    for (const job of jobs) {
+      if (signal.aborted) break;
+      answers.set(job.key, await this.#start(job));
+    }
+    return answers;
+  }
+
+  async observe(
+    handles: ReadonlyMap<AttemptKey, Handle>,
+  ): Promise<Result<ReadonlyMap<AttemptKey, Observation>, BackendFailure>> {
+    const found = new Map<AttemptKey, Observation>();
+    const started = new Map<AttemptKey, Handle>();
+    for (const [key, handle] of handles) {
+      const waiting = this.#pending.observe(key);
+      if (waiting === undefined) started.set(key, handle);
+      else found.set(key, waiting);
+    }
+    for (const [key, observation] of await this.#attempts.observe(started))
+      found.set(key, await this.#withUsage(key, started.get(key), observation));
+    return ok(found);
+  }
+
+  async cancel(
+    handle: Handle,
+    how: "graceful" | "forced",
+    reason: Exclude<Exit["stopped"], undefined>,
+  ): Promise<Result<void, BackendFailure>> {
+    const key = keyOf(handle);
+    if (key === undefined || !this.#pending.cancel(key, reason))
+      this.#attempts.cancel(handle, how, reason);
+    return ok(undefined);
+  }
+
+  async reattach(
+    requests: Parameters<Backend["reattach"]>[0],
+  ): Promise<Result<ReadonlyMap<AttemptKey, Handle>, BackendFailure>> {
+    const waiting = requests.filter(({ key }) => this.#pending.observe(key) !== undefined);
+    const others = requests.filter((request) => !waiting.includes(request));
+    return ok(
+      new Map([
+        ...waiting.map(({ key, attempt }) => [key, handleOf(key, attempt)] as const),
+        ...this.#attempts.reattach(others),
+      ]),
+    );
+  }
+
+  async *logs(
+    handle: Handle,
+    stream: "stdout" | "stderr",
+    fromByte: number,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    const key = keyOf(handle);
+    if (key !== undefined) await this.#pending.over(key, signal);
+    if (!signal.aborted) yield* this.#attempts.logs(handle, stream, fromByte, signal);
+  }
+
+  async collect(): ReturnType<Backend["collect"]> {
+    return ok([]);
+  }
+
+  onChange(listener: (keys: readonly AttemptKey[]) => void): () => void {
+    const leave = [this.#attempts.onChange(listener), this.#pending.onChange(listener)];
+    return () => {
+      for (const each of leave) each();
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#pending.close();
+    await this.#attempts[Symbol.asyncDispose]();
+    // What runs keeps its lease by the descriptor it has inherited.
+    for (const lease of this.#leases.values()) lease.close();
+    this.#leases.clear();
+  }
+
+  async #start(job: Job): Promise<Result<Handle, BackendFailure>> {
+    if (this.#absent !== undefined || !wantsGpu(job.resources)) {
+      const refusal = this.refuses(job.resources);
+      if (refusal !== undefined) return err({ type: "misconfigured", message: refusal });
+      return this.#attempts.start(job, { env: NO_GPU_ENVIRONMENT });
+    }
+    if (this.#pending.observe(job.key) === undefined) {
+      if (this.#leases.has(job.key) || existsSync(job.paths.started))
+        return this.#attempts.start(job);
+      const options = parseTaskOptions(job.options);
+      if (!options.ok) {
+        const message = options.error.map((issue) => issue.message).join(" ");
+        return err({ type: "misconfigured", message });
+      }
+      this.#pending.add(job.key, (signal) => this.#lease(job, options.value, signal));
+    }
+    return ok(handleOf(job.key, job.paths.attempt));
+  }
+
+  /** Waits for cards, then starts the job on them. Answers why it could not. */
+  async #lease(
+    job: Job,
+    options: GpuTaskOptions,
+    signal: AbortSignal,
+  ): Promise<BackendFailure | undefined> {
+    const { env } = this.#context.ports;
+    const connection = await findBroker(env);
+    if (!connection.ok)
+      return { type: "unavailable", message: connection.error, retryAfterMs: undefined };
+    const among = this.#context.options.gpus === "none" ? [] : this.#context.options.gpus;
+    const request = requestOf(job, options, among, this.#histories.get(taskOf(job.key)));
+    const onQueued = (why: string): void => this.#pending.explain(job.key, why);
+    const granted = await acquire(connection.value, request, { env, signal, onQueued });
+    if (!granted.ok) return { type: "rejected", message: granted.error.message };
+    const lease = granted.value;
+    if (signal.aborted) {
+      lease.close();
+      return undefined;
+    }
+    const socket = socketPath(env);
+    const record: LeaseRecord = { lease: lease.id, secret: lease.secret, socket };
+    writeFileSync(join(job.paths.attempt, LEASE_FILE), JSON.stringify(record), { mode: 0o600 });
+    const { ids } = this.#context.options;
+    const { descriptor } = lease;
+    this.#leases.set(job.key, lease);
+    const started = await this.#attempts.start(job, {
+      env: jobEnvironment(lease, { ...env, ...job.env }, { ids, socket }),
+      ...(descriptor === undefined ? {} : { descriptors: { [LEASE_DESCRIPTOR]: descriptor } }),
+    });
+    if (started.ok) return undefined;
+    this.#leases.delete(job.key);
+    lease.close();
+    return started.error;
+  }
+
+  /** An end with what the broker saw; it is asked once. */
+  #withUsage(
+    key: AttemptKey,
+    handle: Handle | undefined,
+    observation: Observation,
+  ): Promise<Observation> | Observation {
+    if (observation.type !== "ended") return observation;
+    let settled = this.#settled.get(key);
+    if (settled === undefined) {
+      settled = this.#settle(key, directoryOf(handle), observation.exit).then((exit) => ({
+        type: "ended",
+        exit,
+      }));
+      this.#settled.set(key, settled);
+    }
+    return settled;
+  }
+
+  async #settle(key: AttemptKey, directory: string | undefined, exit: Exit): Promise<Exit> {
+    if (directory === undefined) return exit;
+    const succeeded = exit.code === 0 && exit.signal === undefined;
+    const text = succeeded || exit.stopped !== undefined ? "" : tailOf(directory);
+    const end: JobEnd = { succeeded, outOfMemory: findOutOfMemory(text) };
+    const verdict = await this.#release(key, directory, end);
+    if (verdict === undefined) return exit;
+    this.#remember(key, verdict);
+    const peak = verdict.peakBytes;
+    if (peak === undefined) return exit;
+    const { cpuSeconds, peakMemoryBytes } = exit.usage ?? {};
+    return { ...exit, usage: { cpuSeconds, peakMemoryBytes, gpuPeakMemoryBytes: peak } };
+  }
+
+  async #release(
+    key: AttemptKey,
+    directory: string,
+    end: JobEnd,
+  ): Promise<VerdictMessage | undefined> {
+    const lease = this.#leases.get(key);
+    this.#leases.delete(key);
+    if (lease !== undefined) return lease.release(end);
+    const record = readRecord(directory);
+    if (record === undefined) return undefined;
+    const connection = await rebind(record.socket, record.lease, record.secret);
+    return connection === undefined ? undefined : release(connection, record.lease, end);
+  }
+
+  #remember(key: AttemptKey, { type, bytes = 0 }: VerdictMessage): void {
+    const task = taskOf(key);
+    const before = this.#histories.get(task);
+    if (type === "ok") this.#histories.delete(task);
+    if (type !== "oom-self") return;
+    const floorBytes = Math.max(bytes, before?.floorBytes ?? 0);
+    this.#histories.set(task, { floorBytes, failures: (before?.failures ?? 0) + 1 });
+  }
+}
+
+const HANDLE_VERSION = 1;
+
+/** The same form as the local backend's, because it becomes one when the job starts. */
+const handleOf = (key: AttemptKey, attempt: string): Handle => ({
+  version: HANDLE_VERSION,
+  key,
+  attempt,
+});
+
+const fieldsOf = (handle: Handle | undefined): Readonly<Record<string, unknown>> =>
+  typeof handle === "object" && handle !== null && !Array.isArray(handle) ? { ...handle } : {};
+
+function keyOf(handle: Handle): AttemptKey | undefined {
+  const { key } = fieldsOf(handle);
+  return typeof key === "string" && parseAttemptKey(key) !== undefined
+    ? (key as AttemptKey)
+    : undefined;
+}
+
+function directoryOf(handle: Handle | undefined): string | undefined {
+  const { attempt } = fieldsOf(handle);
+  return typeof attempt === "string" && attempt.startsWith("/") ? attempt : undefined;
+}
+
+const taskOf = (key: AttemptKey): string => parseAttemptKey(key)?.task ?? key;
+
+function readRecord(directory: string): LeaseRecord | undefined {
+  try {
+    const record = JSON.parse(readFileSync(join(directory, LEASE_FILE), "utf8")) as LeaseRecord;
+    return typeof record.lease === "string" && typeof record.secret === "string"
+      ? record
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function tailOf(directory: string): string {
+  return ["stderr", "stdout"]
+    .map((name) => {
+      try {
+        return readFileSync(join(directory, name)).subarray(-TAIL_BYTES).toString("utf8");
+      } catch {
+        return "";
+      }
+    })
+    .join("\n");
+}
