@@ -32,6 +32,15 @@ describe("fresh", () => {
     expect(bench.read).toEqual([]);
   });
 
+  test("a clock that is wrong costs reading and changes no verdict", async () => {
+    for (const wall of [() => 0, () => 9e15]) {
+      const bench = await done(train);
+      expect(await bench.verdict(train, { wall })).toBe("fresh");
+      bench.write("a.csv", "2");
+      expect(await bench.verdict(train, { wall })).toHaveLength(1);
+    }
+  });
+
   test("a changed dep is named with its old and new digest", async () => {
     const bench = await done(train);
     bench.write("a.csv", "2");
