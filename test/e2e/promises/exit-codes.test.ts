@@ -37,14 +37,14 @@ describe("exit code", () => {
   });
 
   flowTest(
-    "3 or 4: a state folder that cannot be made, said in one message and no stack",
+    "4: a state folder that cannot be made, said in one message and no stack",
     async ({ project }) => {
       project.flowFile(ONE);
       project.write(".flow", "a file");
       const { code, stderr } = await project.run("run");
-      expect([3, 4]).toContain(code);
+      expect(code).toBe(4);
       expect(stderr).toContain(".flow");
-      expect(stderr).not.toMatch(/^\s+at /m);
+      expect(stderr).not.toMatch(/^\s+at .*\.[jt]s:/m);
       expect(project.has("a.txt")).toBe(false);
     },
   );
