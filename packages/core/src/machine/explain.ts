@@ -48,7 +48,8 @@ export function explain(state: State, task: number): Explanation {
   if (code === AT.held) return { why: "held" };
   if (code === AT.ready) return explainReady(state, task);
   if (code === AT.backoff) {
-    return { why: "backoff", until: notes.until as number, reason: notes.reason ?? "retry" };
+    const reason = notes.reason as RestartReason;
+    return { why: "backoff", until: notes.until as number, reason };
   }
   return { why: "dependencies", tasks: missing(state, task) };
 }

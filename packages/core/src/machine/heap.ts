@@ -5,10 +5,6 @@ export class Heap {
   readonly #keys: number[] = [];
   readonly #items: number[] = [];
 
-  get size(): number {
-    return this.#items.length;
-  }
-
   /** The item with the smallest key; undefined when the heap is empty. */
   get top(): number | undefined {
     return this.#items[0];

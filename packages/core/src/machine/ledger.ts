@@ -64,7 +64,7 @@ export class Ledger {
     const memoryBytes = local ? (request.memoryBytes ?? 0) : 0;
     const pools = Object.keys(task.pools)
       .sort()
-      .map((name) => ({ pool: this.#pool(name), amount: task.pools[name] ?? 0 }));
+      .map((name) => ({ pool: this.#pool(name), amount: task.pools[name] as number }));
     const wanted = pools.map(({ pool, amount }) => `${pool}=${amount}`).join();
     const key = `${local} ${cpusMilli} ${memoryBytes} ${task.exclusive} ${wanted}`;
     const known = this.#shapes.get(key);
@@ -117,8 +117,7 @@ export class Ledger {
   }
 
   give(task: number): void {
-    const hold = this.#holds.get(task);
-    if (hold === undefined) return;
+    const hold = this.#holds.get(task) as Hold;
     this.#holds.delete(task);
     this.#add(hold.shape, hold.cpus, -1);
   }

@@ -7,7 +7,7 @@ import { Heap } from "./heap.ts";
 import type { Ledger, Shape } from "./ledger.ts";
 
 /** How often the first task that does not fit may be overtaken by one that takes what it needs. */
-export const OVERTAKE_LIMIT = 16;
+const OVERTAKE_LIMIT = 16;
 
 /** Most shapes looked at in vain before giving up until something is given back. */
 const PARKED_LIMIT = 64;
@@ -47,8 +47,9 @@ export class ReadyQueue {
 
   /** The task for which resources are being kept; undefined when there is none. */
   get reservedFor(): number | undefined {
-    if (this.#front === undefined || !this.#isReady(this.#front)) return undefined;
-    return this.#isReserved(this.#front) ? this.#front : undefined;
+    const front = this.#front;
+    const keeps = front !== undefined && this.#isReady(front) && this.#isReserved(front);
+    return keeps ? front : undefined;
   }
 
   add(task: number): void {

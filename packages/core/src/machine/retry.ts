@@ -12,7 +12,7 @@ import type { RetryPolicy } from "../model/task.ts";
 import type { MachineTask } from "./plan.ts";
 
 /** Requeues in a row without progress after which a task is given up. */
-export const IDLE_LIMIT = 3;
+const IDLE_LIMIT = 3;
 
 /** What a task has used up in this run. `idle`: requeues in a row without progress. */
 export interface Spent {

@@ -193,8 +193,8 @@ export class State {
 /** Order of starting: priority, then the longest way to the end, then the order of the file. */
 function ranks(plan: MachinePlan): Int32Array {
   const order = Array.from({ length: plan.size }, (_, index) => index);
-  const priority = (index: number): number => plan.tasks[index]?.priority ?? 0;
-  const weight = (index: number): number => plan.weight[index] ?? 0;
+  const priority = (index: number): number => (plan.tasks[index] as MachineTask).priority;
+  const weight = (index: number): number => plan.weight[index] as number;
   order.sort((a, b) => priority(b) - priority(a) || weight(b) - weight(a) || a - b);
   const rank = new Int32Array(plan.size);
   for (const [position, index] of order.entries()) rank[index] = position;

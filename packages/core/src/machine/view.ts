@@ -39,8 +39,8 @@ export function viewOf(state: State, task: number): TaskView {
       return {
         at,
         spent,
-        until: notes.until ?? state.now,
-        reason: notes.reason ?? "retry",
+        until: notes.until as number,
+        reason: notes.reason as RestartReason,
         outcome: notes.outcome as Outcome,
       };
     case "starting":

@@ -26,7 +26,7 @@ import {
 import { Inspector } from "../../src/trace/inspect.ts";
 import { project, task } from "./tasks.ts";
 
-export const ROOT = "/project";
+const ROOT = "/project";
 
 /** A task whose output is a function of its recipe and its inputs. */
 export interface Recipe {

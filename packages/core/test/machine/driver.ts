@@ -30,7 +30,7 @@ export const interrupted = (
 
 export const OOM: Outcome = { type: "oom", device: "memory", message: "out of memory" };
 
-export const NO_LIMITS: Limits = {
+const NO_LIMITS: Limits = {
   slots: undefined,
   cpusMilli: undefined,
   memoryBytes: undefined,

@@ -204,6 +204,11 @@ describe("retries", () => {
       backends: [{ local: true }, { local: false }],
     });
     expect(through(remote, OOM)[1]).toMatchObject({ resources: { memoryBytes: 18 } });
+    const onlyMemory = retries(1, { escalate: { oom: { mem: 2 } } });
+    const both = new Driver([{ ...onlyMemory, resources: { memoryBytes: 9, cpusMilli: 1_000 } }]);
+    expect(through(both, OOM)[1]).toMatchObject({
+      resources: { memoryBytes: 18, cpusMilli: 1_000 },
+    });
     expect(through(new Driver([policy]), OOM)[1]).toMatchObject({
       resources: { memoryBytes: undefined, cpusMilli: undefined },
     });
