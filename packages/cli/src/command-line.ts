@@ -15,6 +15,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   clean: () => import("./commands/clean.ts"),
   exec: () => import("./commands/exec.ts"),
   forget: () => import("./commands/forget.ts"),
+  gpu: () => import("./commands/gpu.ts"),
   graph: () => import("./commands/graph.ts"),
   help: () => import("./commands/help.ts"),
   history: () => import("./commands/history.ts"),
@@ -39,6 +40,18 @@ const ALIASES: Readonly<Record<string, string>> = {
   "--version": "version",
   "-V": "version",
 };
+
+/** Programs of other names that are verbs with arguments. */
+const NICKNAMES: Readonly<Record<string, readonly string[]>> = {
+  "glb-run": ["gpu", "run"],
+  "glb-start": ["gpu", "start"],
+};
+
+/** The arguments of a program that was started by one of its other names. */
+export const argumentsOf = (program: string, args: readonly string[]): readonly string[] => [
+  ...(NICKNAMES[program] ?? []),
+  ...args,
+];
 
 /** Runs one command line. Never throws: a bug is reported and exits with 3. */
 export async function commandLine(args: readonly string[], io: Io): Promise<ExitCode> {

@@ -14,8 +14,9 @@ export interface Connection {
   /** Calls back for every message; returns the function that ends it. */
   onMessage(listener: (message: BrokerMessage) => void): () => void;
   onClose(listener: () => void): void;
-  /** Does not keep this process running. */
+  /** Does not keep this process running, until {@link ref}. */
   unref(): void;
+  ref(): void;
   close(): void;
 }
 
@@ -79,6 +80,7 @@ function connectionOf(socket: Socket): Connection {
       else closed.add(listener);
     },
     unref: () => socket.unref(),
+    ref: () => socket.ref(),
     close: () => socket.destroy(),
   };
 }

@@ -1,7 +1,7 @@
 // Connecting to the broker, starting one where none listens.
 
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { err, type Result } from "@flow/core";
 import { socketPath, stateDirectory } from "../broker/places.ts";
@@ -35,14 +35,17 @@ export async function findBroker(env: Environment): Promise<Result<Connection, s
  * Starts a broker that outlives this process. Resolves when it listens; to a sentence when it
  * does not.
  */
-export function startBroker(env: Environment): Promise<string | undefined> {
+export function startBroker(
+  env: Environment,
+  extra: readonly string[] = [],
+): Promise<string | undefined> {
   const program = brokerProgram(env);
   if (program === undefined)
     return Promise.resolve("No GPU broker is running; start one with `flow gpu start`.");
   const state = stateDirectory(env);
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const errors = openSync(`${state}/broker.log`, "a", 0o600);
-  const child = spawn(process.execPath, [program, "gpu", "start", "--foreground"], {
+  const child = spawn(process.execPath, [program, "gpu", "start", "--foreground", ...extra], {
     detached: true,
     env: withoutLease(env),
     cwd: "/",
@@ -72,8 +75,8 @@ export function startBroker(env: Environment): Promise<string | undefined> {
 function brokerProgram(env: Environment): string | undefined {
   const named = env["FLOW_GPU_BROKER"];
   if (named !== undefined && named !== "") return named;
-  const own = process.argv[1];
-  return own !== undefined && ["main.js", "flow"].includes(basename(own)) ? own : undefined;
+  const own = process.argv[1] === undefined ? "" : realpathSync(process.argv[1]);
+  return ["main.js", "flow"].includes(basename(own)) ? own : undefined;
 }
 
 /** A broker that carried a lease's mark would keep that lease for ever. */

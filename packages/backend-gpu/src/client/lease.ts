@@ -92,6 +92,7 @@ export async function release(
   { succeeded, outOfMemory }: JobEnd,
 ): Promise<VerdictMessage | undefined> {
   const told = outOfMemory === undefined ? {} : { outOfMemory: messageOf(outOfMemory) };
+  connection.ref();
   connection.send({ m: "release", lease, succeeded, ...told });
   const answer = await connection.next("released");
   connection.close();

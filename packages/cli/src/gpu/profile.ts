@@ -1,0 +1,64 @@
+// `flow gpu profile`: what has been learned of jobs. `export` prints it as JSON lines, `import FILE`
+// takes such lines in, `forget KEY` drops one.
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { ProfileLine } from "@flow/backend-gpu/client";
+import { EXIT } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
+import { sanitizeLine } from "../report/sanitize.ts";
+import { askBroker, type GpuVerb, outside } from "./verb.ts";
+
+export const verb: GpuVerb = async (args, io) => {
+  const [what = "list", operand] = args;
+  const request = requestOf(what, operand, io);
+  if (typeof request === "string") {
+    io.stderr.write(`flow: ${request}\n`);
+    return EXIT.usage;
+  }
+  for (const message of request) {
+    const answer = await askBroker(io, message, "profile");
+    if (!answer.ok) return outside(io, answer.error);
+    if (message !== request.at(-1)) continue;
+    if (what === "export")
+      for (const row of answer.value.rows) io.stdout.write(`${JSON.stringify(row)}\n`);
+    if (what === "list") for (const row of answer.value.rows) io.stdout.write(`${describe(row)}\n`);
+  }
+  return EXIT.ok;
+};
+
+type Request = Parameters<typeof askBroker>[1];
+
+function requestOf(what: string, operand: string | undefined, io: Io): readonly Request[] | string {
+  switch (what) {
+    case "list":
+    case "export":
+      return [{ m: "profile" }];
+    case "forget":
+      return operand === undefined
+        ? "say which profile to forget, as `flow gpu profile` lists them"
+        : [{ m: "profile", forget: operand }];
+    case "import":
+      return operand === undefined ? "say which file to import" : rowsOf(resolve(io.cwd, operand));
+    default:
+      return `\`flow gpu profile\` takes list, export, import FILE or forget KEY, not \`${what}\``;
+  }
+}
+
+/** One message per row, because a message has at most 4 KiB. */
+function rowsOf(path: string): readonly Request[] | string {
+  try {
+    const lines = readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => line !== "");
+    return lines.map((line) => ({ m: "profile", add: [JSON.parse(line) as ProfileLine] }));
+  } catch (error) {
+    return `${path} cannot be read as exported profiles: ${(error as Error).message}`;
+  }
+}
+
+function describe([key, row]: ProfileLine): string {
+  const { samples = [] } = row as { samples?: readonly { peakBytes: number }[] };
+  const peak = Math.max(0, ...samples.map(({ peakBytes }) => peakBytes));
+  return `${(peak / 2 ** 30).toFixed(1).padStart(6)} GiB  ${samples.length} runs  ${sanitizeLine(key)}`;
+}
