@@ -11,9 +11,9 @@ import {
   ok,
   type Result,
 } from "@flow/core";
-import { capacity } from "./capacity.ts";
 import type { LocalOptions } from "./options.ts";
 import { Attempts } from "./process/attempts.ts";
+import { capacity } from "./process/capacity.ts";
 import { type ProcessTable, systemTable } from "./process/table.ts";
 
 const CAPABILITIES: Capabilities = {

@@ -3,6 +3,7 @@
 import { type BackendPlugin, defineBackend, ok } from "@flow/core";
 import { openLocal } from "./backend.ts";
 import { type LocalOptions, parseOptions, parseTaskOptions } from "./options.ts";
+import { refuse } from "./refuse.ts";
 
 export type { LocalOptions } from "./options.ts";
 
@@ -10,5 +11,6 @@ export const backend: BackendPlugin<LocalOptions, Readonly<Record<string, never>
   type: "local",
   parseOptions,
   parseTaskOptions,
+  refuse,
   open: async (context) => ok(openLocal(context)),
 });

@@ -96,47 +96,37 @@ export function linuxTable(proc: string): ProcessTable {
   };
 }
 
-/** Asks `ps`, for systems without /proc: no marks of strays, no memory peaks. */
+/** Asks `ps`, for systems without /proc: no memory peaks, and no word on what a process handles. */
 export function psTable(): ProcessTable {
   const columns = "pid=,ppid=,pgid=,sess=,stat=,lstart=";
-  const list = (): readonly ProcessInfo[] =>
-    (attempt(() => execFileSync("ps", ["-axo", columns], { encoding: "utf8" })) ?? "")
-      .split("\n")
-      .flatMap((line) => parsePs(line) ?? []);
+  const one = (pid: number, column: string): string => ask("ps", "-o", column, "-p", String(pid));
   return {
-    boot: (
-      attempt(() => execFileSync("sysctl", ["-n", "kern.boottime"], { encoding: "utf8" })) ?? ""
-    ).replace(/[^0-9]+/g, "-"),
+    boot: ask("sysctl", "-n", "kern.boottime").replace(/[^0-9]+/g, "-"),
     uptime: uptimeSeconds,
-    read: (pid) =>
-      parsePs(
-        attempt(() =>
-          execFileSync("ps", ["-o", columns, "-p", String(pid)], { encoding: "utf8" }),
-        ) ?? "",
-      ),
-    list,
-    mark(pid) {
-      const text = attempt(() =>
-        execFileSync("ps", ["-E", "-o", "command=", "-p", String(pid)], { encoding: "utf8" }),
-      );
-      return text === undefined ? undefined : markIn(text.replaceAll(" ", "\0"));
-    },
+    read: (pid) => parsePs(one(pid, columns)),
+    list: () =>
+      ask("ps", "-axo", columns)
+        .split("\n")
+        .flatMap((line) => parsePs(line) ?? []),
+    mark: (pid) =>
+      markIn(ask("ps", "-E", "-o", "command=", "-p", String(pid)).replaceAll(" ", "\0")),
     memory(pid) {
-      const text = attempt(() =>
-        execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }),
-      );
-      const now = Number.parseInt(text ?? "", 10) * 1024;
+      const now = Number.parseInt(one(pid, "rss="), 10) * 1024;
       return Number.isNaN(now) ? undefined : { now, peak: now };
     },
     program(pid) {
-      const path = attempt(() =>
-        execFileSync("ps", ["-o", "comm=", "-p", String(pid)], { encoding: "utf8" }),
-      );
-      return path === undefined ? undefined : basename(path.trim()).replace(/^-/, "");
+      const path = one(pid, "comm=").trim();
+      return path === "" ? undefined : basename(path).replace(/^-/, "");
     },
     handles: () => false,
   };
 }
+
+/** What a program prints; nothing when it is not there or fails. */
+const ask = (program: string, ...args: readonly string[]): string =>
+  attempt(() =>
+    execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+  ) ?? "";
 
 let uptimeBase = { at: Number.NEGATIVE_INFINITY, seconds: 0 };
 

@@ -91,7 +91,7 @@ export function signalPrograms(
 }
 
 /** Living processes of an attempt, without its leader: by descent, by session and by mark. */
-export function members(tree: Tree, table: ProcessTable): readonly ProcessInfo[] {
+function members(tree: Tree, table: ProcessTable): readonly ProcessInfo[] {
   const all = table.list();
   const children = childrenByParent(all);
   const found = new Map<number, ProcessInfo>();
