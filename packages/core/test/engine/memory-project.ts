@@ -40,6 +40,8 @@ export interface Recipe {
   readonly ms: number;
   /** How many of its attempts exit with 1 before one succeeds. */
   readonly fails: number;
+  /** How many of its attempts are taken away by the system while they run. @default 0 */
+  readonly taken?: number;
 }
 
 export interface RunChoices {
@@ -79,6 +81,7 @@ export class MemoryProject {
   readonly #layout: Layout = layoutOf(ROOT);
   readonly #held = new Set<string>();
   readonly #failures = new Map<string, number>();
+  readonly #taken = new Map<string, number>();
   #runs = 0;
 
   constructor() {
@@ -186,6 +189,7 @@ export class MemoryProject {
         deps: needs.map(pathOf),
         targets: [outputOf(name)],
         run: `make ${name} v${version}${constant ? " constant" : ""}`,
+        requeue: { mode: "always", codes: [], max: undefined, delayMs: 0 },
       }),
     );
     const graph = buildGraph(project(ROOT, tasks), this.disk);
@@ -207,11 +211,11 @@ export class MemoryProject {
     if (!argv.at(-1)?.includes(`v${recipe.version}`)) return { code: 9, stderr: "old recipe" };
     const inputs = recipe.needs.map((need) => this.disk.text(`${ROOT}/${pathOf(need)}`) ?? "");
     this.disk.write(target, "half of it");
-    const failures = this.#failures.get(recipe.name) ?? 0;
-    if (failures < recipe.fails) {
-      this.#failures.set(recipe.name, failures + 1);
-      return { ms: recipe.ms, code: 1 };
+    if (count(this.#taken, recipe.name) < (recipe.taken ?? 0)) {
+      this.clock.after(1, () => this.world.jobOf(job.key)?.takeAway("preempted"));
+      return { ms: Number.POSITIVE_INFINITY };
     }
+    if (count(this.#failures, recipe.name) < recipe.fails) return { ms: recipe.ms, code: 1 };
     return {
       ms: recipe.ms,
       effect: () => {
@@ -226,6 +230,13 @@ export class MemoryProject {
     if (recipe === undefined) throw new Error(`no recipe ${name}`);
     return recipe;
   }
+}
+
+/** How often this was counted before. */
+function count(counts: Map<string, number>, name: string): number {
+  const before = counts.get(name) ?? 0;
+  counts.set(name, before + 1);
+  return before;
 }
 
 const CHANGES: ReadonlySet<string> = new Set([

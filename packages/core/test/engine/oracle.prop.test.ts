@@ -126,6 +126,17 @@ describe("a project in memory", () => {
     );
   });
 
+  test("takes up again what the system takes away, without a failure", async () => {
+    await fc.assert(
+      fc.asyncProperty(recipes(never), fc.array(fc.nat({ max: 2 })), async (drawn, taken) => {
+        const memory = open(drawn.map((each, index) => ({ ...each, taken: taken[index] ?? 0 })));
+        expect(await finish(memory)).toEqual(names(memory));
+        expectRight(memory);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   test("is the same after flow was killed at any change it makes to the disk", async () => {
     await fc.assert(
       fc.asyncProperty(
