@@ -106,6 +106,10 @@ export async function loadChecks(uses: readonly string[], file: string): Promise
   return {
     options: (use, options) => check(use, (plugin) => plugin.parseOptions(options)),
     taskOptions: (use, options) => check(use, (plugin) => plugin.parseTaskOptions(options)),
+    refuse: (use, task) => {
+      const plugin = plugins.get(use);
+      return plugin?.ok === true ? plugin.value.refuse?.(task) : undefined;
+    },
   };
 }
 

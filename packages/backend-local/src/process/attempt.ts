@@ -39,7 +39,7 @@ export interface Attempt {
 }
 
 /** A stop under way. */
-export interface Stop {
+interface Stop {
   readonly reason: StopReason;
   /** Whether the stop file could be written, so that the attempt's shell knows of it. */
   readonly recorded: boolean;

@@ -264,7 +264,7 @@ export function changeText(
 }
 
 /** Exports the variables whose names a shell can hold. */
-export function exportText(env: Readonly<Record<string, string>>): string {
+function exportText(env: Readonly<Record<string, string>>): string {
   let text = "";
   for (const [name, value] of Object.entries(env))
     if (isIdentifier(name)) text += `export ${name}=${quote(value)}\n`;
@@ -274,4 +274,4 @@ export function exportText(env: Readonly<Record<string, string>>): string {
 const isIdentifier = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 
 /** A text as one word of a POSIX shell. */
-export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -57,6 +57,7 @@ const TITLES = {
   "unknown-pool": "A pool that is not declared or too small",
   "unknown-tag": "A YAML tag that flow does not know",
   "unknown-target": "A target that a task does not have",
+  unsupported: "Something a backend, or this version, cannot do",
   "unknown-task": "A task that does not exist",
   "unused-exclude": "An exclude that matches nothing",
   usage: "A request that cannot be carried out",

@@ -26,6 +26,8 @@ export interface ContractFacts {
   readonly output: string;
   /** Absolute directory per named output. */
   readonly outputs: Readonly<Record<string, string>>;
+  /** Absolute directory per mount, where mounts are directories. */
+  readonly mounts: Readonly<Record<string, string>>;
   /** Undefined when the task keeps none. */
   readonly checkpoint: CheckpointFacts | undefined;
   readonly events: string;
@@ -111,6 +113,9 @@ function places(facts: ContractFacts): Variables {
     FLOW_EVENTS: facts.events,
     FLOW_STOP_FILE: facts.stopFile,
   };
+  for (const [name, path] of Object.entries(facts.mounts)) {
+    variables[`FLOW_MOUNT_${variableSuffix(name)}`] = path;
+  }
   if (facts.pythonPath !== undefined) variables["PYTHONPATH"] = facts.pythonPath;
   for (const [name, path] of Object.entries(facts.outputs)) {
     variables[`FLOW_OUTPUT_${variableSuffix(name)}`] = path;

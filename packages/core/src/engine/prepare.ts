@@ -2,7 +2,7 @@
 // contract's variables and files, commands with nothing left to fill in. Everything a later flow
 // needs to bring the attempt to its end is on disk before the job is handed over.
 
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Job, JobAction, JobPaths } from "../backend/backend.ts";
 import { type AttemptKey, attemptKey, type RunId } from "../model/ids.ts";
 import type { RestartReason } from "../model/outcome.ts";
@@ -194,6 +194,9 @@ function makeJob(
     scratch: `${paths.attempt}/${ATTEMPT_FILES.scratch}`,
     output: paths.output,
     outputs,
+    mounts: Object.fromEntries(
+      Object.entries(task.mounts).map(([name, path]) => [name, resolve(paths.root, path)]),
+    ),
     checkpoint:
       record.checkpoint === undefined
         ? undefined

@@ -2,6 +2,7 @@
 
 import type { OptionIssue } from "../backend/plugin.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
+import type { Task } from "../model/task.ts";
 import type { BackendDeclaration } from "../model/project.ts";
 import type { MapNode, Node } from "./document/node.ts";
 import { child, entriesOf, spanOf, textOf } from "./document/node.ts";
@@ -19,6 +20,8 @@ export const BUILT_IN_BACKENDS: readonly string[] = ["local", "gpu", "slurm", "a
 export interface BackendChecks {
   options(use: string, options: unknown): readonly OptionIssue[];
   taskOptions(use: string, options: unknown): readonly OptionIssue[];
+  /** Why the backend cannot do what the task asks for; undefined when it can. */
+  refuse?(use: string, task: Task): string | undefined;
 }
 
 /** Names and types under `backends:`, for references from tasks. */

@@ -3,12 +3,14 @@
 // only then.
 
 import { join } from "node:path";
+import type { BackendChecks } from "../flowfile/backends.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import type { SourceFile } from "../diagnostics/source.ts";
 import { layout as layoutOf } from "../engine/layout.ts";
 import type { TaskGraph } from "../graph/build.ts";
 import { complete, type Frozen, type Plan } from "../graph/plan.ts";
+import type { Task } from "../model/task.ts";
 import type { Project } from "../model/project.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { nodeClock } from "../ports/node/clock.ts";
@@ -45,9 +47,10 @@ export interface OpenedPlan {
   keep(): void;
 }
 
-/** Reads the flow file and builds its graph. Never writes. */
+/** Reads the flow file and builds its graph; `backend` replaces each task's own. Never writes. */
 export async function openGraph(
   request: ProjectRequest,
+  backend?: string,
 ): Promise<Result<OpenedGraph, LoadFailure>> {
   const [{ loadProject }, { buildGraph }] = await Promise.all([
     import("../flowfile/load.ts"),
@@ -56,25 +59,66 @@ export async function openGraph(
   const { directory, file, params, paramsFile, env } = request;
   const wanted = { file, directory, params, paramsFile, env, fileSystem: nodeFileSystem };
   let loaded = loadProject(wanted);
-  const uses = loaded.project === undefined ? [] : usesToCheck(loaded.project);
+  let checks: BackendChecks | undefined;
+  const uses = loaded.project === undefined ? [] : usesToCheck(loaded.project, backend);
   if (loaded.project !== undefined && request.loadChecks !== undefined && uses.length > 0) {
-    const checkBackend = await request.loadChecks(uses, loaded.project.file);
-    loaded = loadProject({ ...wanted, checkBackend });
+    checks = await request.loadChecks(uses, loaded.project.file);
+    loaded = loadProject({ ...wanted, checkBackend: checks });
   }
   const { project, diagnostics, sources, inputs, secretValues } = loaded;
   if (project === undefined) return err({ diagnostics, sources });
+  const refused = refusals(project, checks, backend);
+  if (refused.length > 0) return err({ diagnostics: [...diagnostics, ...refused], sources });
   const graph = buildGraph(project, nodeFileSystem);
   if (!graph.ok) return err({ diagnostics: [...diagnostics, ...graph.error], sources });
   return ok({ graph: graph.value, inputs, sources, diagnostics, secretValues });
 }
 
-/** Types and packages of backends whose options somebody has written. */
-function usesToCheck({ backends, tasks }: Project): readonly string[] {
-  const uses = new Map(backends.map(({ name, use }) => [name, use]));
-  const ofTasks = tasks
-    .filter(({ backendOptions }) => Object.keys(backendOptions).length > 0)
-    .map(({ backend }) => uses.get(backend) ?? backend);
-  return [...new Set([...uses.values(), ...ofTasks])];
+/** Types and packages of backends of which something is asked that not every backend can do. */
+function usesToCheck(project: Project, backend: string | undefined): readonly string[] {
+  const ofTasks = project.tasks
+    .filter(asksMore)
+    .map((task) => useOf(project, backend ?? task.backend));
+  return [...new Set([...project.backends.map(({ use }) => use), ...ofTasks])];
+}
+
+const useOf = ({ backends }: Project, name: string): string =>
+  backends.find((declared) => declared.name === name)?.use ?? name;
+
+/** More than a command with cpus, memory and time. */
+function asksMore({ backendOptions, container, resources, mounts }: Task): boolean {
+  const { gpusMilli, gpuMemoryBytes, gpuModel, diskBytes, nodes, mpiProcesses } = resources;
+  const special = [container, gpusMilli, gpuMemoryBytes, gpuModel, diskBytes, nodes, mpiProcesses];
+  const blocks = [backendOptions, mounts];
+  return (
+    special.some((asked) => asked !== undefined) ||
+    blocks.some((block) => Object.keys(block).length > 0)
+  );
+}
+
+/** What backends cannot do that tasks ask of them; one error per template. */
+function refusals(
+  project: Project,
+  checks: BackendChecks | undefined,
+  backend: string | undefined,
+): readonly Diagnostic[] {
+  const said = new Set<string>();
+  return project.tasks.flatMap((task): Diagnostic[] => {
+    const name = backend ?? task.backend;
+    const reason = asksMore(task) ? checks?.refuse?.(useOf(project, name), task) : undefined;
+    if (reason === undefined || said.has(task.template)) return [];
+    said.add(task.template);
+    return [
+      {
+        code: "unsupported",
+        severity: "error",
+        message: `\`${task.template}\` ${reason}`,
+        span: task.span,
+        related: [],
+        fix: undefined,
+      },
+    ];
+  });
 }
 
 /** `cacheRoot`: the folder whose `.flow/` may hold the plan. Never writes; see `keep`. */
@@ -96,7 +140,7 @@ export async function openPlan(
       });
     }
   }
-  const opened = await openGraph(request);
+  const opened = await openGraph(request, request.options.backend);
   if (!opened.ok) return opened;
   const { graph, inputs, sources, diagnostics, secretValues } = opened.value;
   const [{ select }, { compilePlan }, { plainSources }, { indexProducts }] = await Promise.all([

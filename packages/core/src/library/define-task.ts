@@ -121,7 +121,6 @@ const targetOf = (path: string): Target => ({
   sha256: undefined,
   optional: false,
   update: false,
-  untilUsed: false,
   span: NOWHERE,
 });
 

@@ -89,8 +89,6 @@ export interface Target {
   readonly optional: boolean;
   /** Left in place when the task runs again, instead of being moved aside. */
   readonly update: boolean;
-  /** May be removed once every task that uses it is done. */
-  readonly untilUsed: boolean;
   readonly span: Span;
 }
 

@@ -40,7 +40,6 @@ const fileTarget = (path: string): Target => ({
   sha256: undefined,
   optional: false,
   update: false,
-  untilUsed: false,
   span,
 });
 

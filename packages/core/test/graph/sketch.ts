@@ -36,7 +36,6 @@ export const target = (path: string, more: Partial<Target> = {}): Target => ({
   sha256: undefined,
   optional: false,
   update: false,
-  untilUsed: false,
   span: at(1),
   ...more,
 });

@@ -72,10 +72,6 @@ const target = z.union([
       .describe("The content it must have."),
     optional: flag.optional().describe("May be missing after success."),
     update: flag.optional().describe("Left in place when the task runs again."),
-    keep: z
-      .literal("until_used")
-      .optional()
-      .describe("May be removed once every task that uses it is done."),
   }),
 ]);
 

@@ -73,7 +73,6 @@ function readTarget(
       sha256: reader.text(child(node, "sha256"))?.toLowerCase(),
       optional: isTrue(child(node, "optional")),
       update: isTrue(child(node, "update")),
-      untilUsed: child(node, "keep") !== undefined,
       span: spanOf(pathNode),
     };
     return [target];

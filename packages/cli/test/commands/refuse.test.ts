@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { projectFolder } from "../project-folder.ts";
+
+const file = `tasks:
+  gpu:
+    resources: {gpus: 1}
+    actions: ["true"]
+  either:
+    resources: {gpus: 1, else_cpus: 2}
+    actions: ["true"]
+  box:
+    container: python:3
+    actions: ["true"]
+  wide:
+    resources: {nodes: 2}
+    actions: ["true"]
+`;
+
+describe("what a backend cannot do", () => {
+  it("is an error before anything starts, at each task that asks for it", async () => {
+    const folder = projectFolder({ "flow.yaml": file });
+    const { code, stderr } = await folder.flow("run");
+    expect(code).toBe(2);
+    expect(stderr).toBe(`flow.yaml:2:3: error: \`gpu\` asks for a GPU, and the backend \`local\` hands out none; use \`backend: gpu\`, or give \`else_cpus\` to run without [unsupported]
+  2 |   gpu:
+    |   ^^^
+
+flow.yaml:8:3: error: \`box\` asks for a container, and the backend \`local\` runs none; choose a backend that does, or remove \`container\` [unsupported]
+  8 |   box:
+    |   ^^^
+
+flow.yaml:11:3: error: \`wide\` asks for several nodes or MPI, and the backend \`local\` is one machine; choose a cluster's backend [unsupported]
+  11 |   wide:
+     |   ^^^^
+`);
+  });
+});
