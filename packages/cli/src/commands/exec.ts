@@ -38,6 +38,7 @@ const settingsOf = (
 ): Parameters<typeof executePlan>[1] => ({
   ...limits,
   slots: 1,
+  gpus: invocation.value("gpus"),
   keepGoing: false,
   failFast: false,
   force: false,

@@ -2,6 +2,7 @@
 
 import { dirname, relative, resolve } from "node:path";
 import {
+  type Backend,
   runId as asRunId,
   evaluateCondition,
   type Log,
@@ -28,6 +29,8 @@ import { handleSignals } from "./signals.ts";
 /** How a plan is run, whatever the verb. */
 export interface ExecutionSettings {
   readonly slots: number | undefined;
+  /** GPUs to use, as `--gpus` names them; absent: all. */
+  readonly gpus?: string | undefined;
   /** For tasks that say nothing themselves. */
   readonly retries: number | undefined;
   readonly timeoutMs: number | undefined;
@@ -58,10 +61,20 @@ export async function executePlan(
   const durationMs: PlanOptions["durationMs"] = (task) => state.traces.durationMs(task);
   const plan = overridePlan(opened.plan, settings, { ...settings.planOptions, durationMs });
   const { project } = plan;
-  const env = { ...io.env, ...opened.secretValues };
+  const env = {
+    ...io.env,
+    ...opened.secretValues,
+    ...(settings.gpus === undefined ? {} : { FLOW_USE_GPUS: settings.gpus }),
+  };
   const backends = await openBackends(plan.backends, project, logTo(io, settings.verbose), env);
   if (!backends.ok) {
     io.stderr.write(`flow: ${backends.error}\n`);
+    return EXIT.outside;
+  }
+  const refused = refusedTasks(plan, backends.value);
+  if (refused !== undefined) {
+    io.stderr.write(`flow: ${refused}\n`);
+    await closeBackends(backends.value);
     return EXIT.outside;
   }
   const { mode, verbose, color, projectArguments } = settings;
@@ -106,6 +119,21 @@ export async function executePlan(
     leaveEvidence({ plan, inputs, inspector, state, env, request, summary });
   }
   return result.exitCode as ExitCode;
+}
+
+/** The first task that its backend can never run, and how many more there are; undefined: none. */
+function refusedTasks(
+  { tasks }: OpenedPlan["plan"],
+  backends: ReadonlyMap<string, Backend>,
+): string | undefined {
+  const refusals = tasks.flatMap((task) => {
+    const why = backends.get(task.backend)?.refuses?.(task.resources);
+    return why === undefined ? [] : [{ task, why }];
+  });
+  const [first] = refusals;
+  if (first === undefined) return undefined;
+  const others = refusals.length === 1 ? "" : ` and ${refusals.length - 1} more`;
+  return `\`${first.task.id}\`${others} cannot run on \`${first.task.backend}\`: ${first.why}`;
 }
 
 /** The run a `--detach` has announced; undefined: a new one. */

@@ -52,6 +52,7 @@ function settingsOf(
 ): ExecutionSettings {
   return {
     ...numbers,
+    gpus: invocation.value("gpus"),
     keepGoing: invocation.has("keep-going"),
     failFast: invocation.has("fail-fast"),
     force: invocation.has("force"),

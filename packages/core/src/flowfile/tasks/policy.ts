@@ -24,10 +24,14 @@ const STOP: StopPolicy = { signal: "SIGTERM", graceMs: 30 * SECOND };
 const CAUSES = ["oom", "gpu_oom", "preempted", "lost", "timeout"];
 const ESCALATED = ["mem", "gpu_mem", "time", "cpus", "disk"];
 
+/** Running out of a shared GPU's memory is nobody's mistake: the next try gets more. */
+const GPU_RETRIES: RetryPolicy = { ...NO_RETRIES, max: 3, causes: ["gpu_oom"] };
+
 /** `retries:`, a number or a map. */
 export function readRetries(reader: FieldReader): RetryPolicy {
   const node = reader.node("retries");
-  if (node === undefined) return NO_RETRIES;
+  if (node === undefined)
+    return child(reader.node("resources"), "gpus") === undefined ? NO_RETRIES : GPU_RETRIES;
   if (node.kind === "scalar") return { ...NO_RETRIES, max: reader.count(node) ?? 0 };
   const causes = asList(child(node, "for")).flatMap((cause) => readCause(cause, reader));
   return {
