@@ -13,16 +13,20 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "flow-"));
-  for (const name of ["exhaust-descriptors", "submit-and-wait"])
-    await build({
-      entryPoints: [fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url))],
-      outfile: join(folder, `${name}.mjs`),
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      conditions: ["@flow/source"],
-      logLevel: "error",
-    });
+  const sources = [
+    new URL("fixtures/exhaust-descriptors.ts", import.meta.url),
+    new URL("fixtures/submit-and-wait.ts", import.meta.url),
+  ];
+  await build({
+    entryPoints: sources.map((source) => fileURLToPath(source)),
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    conditions: ["@flow/source"],
+    logLevel: "error",
+  });
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -86,11 +90,18 @@ it("gives an interactive job flow's own terminal or streams", async () => {
   expect(readFileSync(join(job.paths.attempt, "exit"), "utf8")).toMatch(/^code=3 signal=0 /);
 });
 
+function sh(script: string, argument: string): void {
+  execFileSync("sh", ["-c", script, "sh", argument], { stdio: "ignore" });
+}
+
+const mountSmall = (place: string): void => sh('mount -t tmpfs -o size=64k tmpfs "$1"', place);
+const unmount = (place: string): void => sh('umount -l "$1"', place);
+
 function mayMount(): boolean {
   const place = mkdtempSync(join(tmpdir(), "flow-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", place], { stdio: "ignore" });
-    execFileSync("umount", [place]);
+    mountSmall(place);
+    unmount(place);
     return true;
   } catch {
     return false;
@@ -104,7 +115,7 @@ describe.skipIf(!mayMount())("on a full disk (needs the right to mount a tmpfs)"
     await using rig = await Rig.make({ sharesShells });
     const job = rig.job(["echo ran"]);
     const place = job.paths.attempt;
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", place]);
+    mountSmall(place);
     try {
       writeFileSync(join(place, "filler"), Buffer.alloc(16 * 4096));
       const handle = await rig.submit(job);
@@ -121,7 +132,7 @@ describe.skipIf(!mayMount())("on a full disk (needs the right to mount a tmpfs)"
       expect((await rig.ended(job, handle)).code).toBe(0);
       expect(readFileSync(join(place, "stdout"), "utf8")).toBe("ran\n");
     } finally {
-      execFileSync("umount", ["-l", place]);
+      unmount(place);
     }
   });
 });
