@@ -1,0 +1,61 @@
+/** The tutorial of `workflows/cluster-mnist.flow.yaml`, on a real cluster and without one. */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { systemSuite } from "../rig/system.ts";
+import { startCluster } from "./cluster.ts";
+
+const main = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
+const workflows = fileURLToPath(new URL("../../workflows", import.meta.url));
+
+interface Result {
+  readonly accuracy: number;
+  readonly epochs: number;
+  readonly slices: number;
+}
+
+function train(env: NodeJS.ProcessEnv, ...args: readonly string[]): Result {
+  const folder = mkdtempSync(join(tmpdir(), "flow-tutorial-"));
+  try {
+    for (const name of ["cluster-mnist.flow.yaml", "cluster-mnist", "mnist"])
+      cpSync(join(workflows, name), join(folder, name), { recursive: true });
+    const parameters = ["epochs=2", "digits=500", "slice=0.7", "source=made"].flatMap((each) => ["-p", each]);
+    const file = join(folder, "cluster-mnist.flow.yaml");
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [main, "run", "-f", file, ...parameters, ...args],
+      { cwd: folder, env, encoding: "utf8", timeout: 110_000 },
+    );
+    expect(status, stdout + stderr).toBe(0);
+    return JSON.parse(readFileSync(join(folder, "out/cluster-mnist/result.json"), "utf8"));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+systemSuite("python", "cluster-mnist without a cluster", () => {
+  it("trains in slices until it is done", () => {
+    const { epochs, slices, accuracy } = train(process.env, "--backend", "local");
+    expect(epochs).toBe(2);
+    expect(slices).toBeGreaterThan(1);
+    expect(accuracy).toBeGreaterThan(0.5);
+  });
+});
+
+systemSuite(["python", "slurm"], "cluster-mnist on a cluster", () => {
+  it("trains in slices of one job that is requeued until it is done", async () => {
+    const cluster = await startCluster();
+    try {
+      const { epochs, slices } = train(cluster.env);
+      expect(epochs).toBe(2);
+      expect(slices).toBeGreaterThan(1);
+      const restarts = cluster.run("squeue", "-h", "-t", "all", "-O", "RestartCnt").trim();
+      expect(Number(restarts)).toBe(slices - 1);
+    } finally {
+      cluster.stop();
+    }
+  });
+});
