@@ -45,19 +45,25 @@ export class Dispatch {
 
   start(effect: StartEffect): void {
     const { post } = this.#services;
+    const { checker, neighbours } = this.#parts;
     const task = this.#task(effect.task);
-    const checked = this.#parts.checker.result(effect.task);
+    const checked = checker.result(effect.task);
     if (checked === undefined) throw new Error(`${task.id} was started without being checked`);
     try {
       this.#parts.open();
-      const start = this.#starter.start(effect, checked);
-      if (start.type === "prepared") this.#submit(effect.task, start.record, start.job);
+      const start = neighbours.admit(task, effect.resources, () =>
+        this.#starter.start(effect, checked),
+      );
+      if (start === undefined) {
+        post({ type: "task/held", task: effect.task });
+        post({ type: "task/released", task: effect.task });
+      } else if (start.type === "prepared") this.#submit(effect.task, start.record, start.job);
       else if (start.type === "orphan") {
         void this.#adopt(effect.task, start.attempt);
       } else {
         post({ type: "task/held", task: effect.task });
-        if (start.type === "held") this.#parts.neighbours.waitFor(effect.task, start.by);
-        else this.#parts.checker.refresh(effect.task);
+        if (start.type === "held") neighbours.waitFor(effect.task, start.by);
+        else checker.refresh(effect.task);
       }
     } catch (error) {
       this.#services.outside(`cannot start: ${(error as Error).message}`, task);

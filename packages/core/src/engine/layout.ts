@@ -15,6 +15,9 @@ export interface Layout {
   readonly cache: string;
   readonly partial: string;
   readonly tasks: string;
+  /** Contents of captured code by digest, and its trees. */
+  readonly objects: string;
+  readonly trees: string;
   runLock(run: RunId): string;
   claim(task: TaskKey): string;
   run(run: RunId): string;
@@ -42,6 +45,8 @@ export function layout(root: string): Layout {
     cache: `${state}/cache`,
     partial: `${state}/partial`,
     tasks: `${state}/tasks`,
+    objects: `${state}/objects`,
+    trees: `${state}/trees`,
     runLock: (run) => `${locks}/${RUN_LOCK}${run}`,
     claim: (key) => `${locks}/${CLAIM}${key}`,
     run: (run) => `${state}/runs/${run}`,

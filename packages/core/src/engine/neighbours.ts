@@ -2,6 +2,7 @@
 // the shared cpus, memory and pools is not given out twice.
 
 import type { RunId } from "../model/ids.ts";
+import type { ResourceRequest } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { lastAttempt } from "../record/attempt-record.ts";
 import type { Services } from "./services.ts";
@@ -12,8 +13,14 @@ const LOOK_MS = 200;
 /** Pause between two counts of what the others hold. */
 const COUNT_MS = 1000;
 
-/** What is counted when there are no others. */
-const NOTHING = JSON.stringify([0, 0, {}]);
+/** What other runs hold of what a project's runs share. */
+interface Held {
+  readonly cpusMilli: number;
+  readonly memoryBytes: number;
+  readonly pools: Readonly<Record<string, number>>;
+}
+
+const NOTHING: Held = { cpusMilli: 0, memoryBytes: 0, pools: {} };
 
 export class Neighbours {
   readonly #services: Services;
@@ -21,7 +28,8 @@ export class Neighbours {
   readonly #waiting = new Map<number, RunId>();
   #cancel: (() => void) | undefined;
   #countedAt = 0;
-  #counted = NOTHING;
+  /** As the machine was told. */
+  #held = NOTHING;
 
   constructor(services: Services) {
     this.#services = services;
@@ -31,6 +39,26 @@ export class Neighbours {
   begin(): void {
     this.#count();
     this.#lookLater();
+  }
+
+  /**
+   * Starts a task while no other run can start one. Undefined, with nothing done, when another run has
+   * taken of what the task needs since the machine was told, or is just starting something itself.
+   */
+  admit<T>(task: Task, request: ResourceRequest, start: () => T): T | undefined {
+    const { claims, layout } = this.#services;
+    const { run, ports } = this.#services.request;
+    const isSharing = request.memoryBytes !== undefined || Object.keys(task.pools).length > 0;
+    if (!isSharing || claims.runs().every((each) => each === run)) return start();
+    const lock = ports.locks.take(`${layout.locks}/admission`, run);
+    if (lock === undefined) return undefined;
+    try {
+      const told = this.#held;
+      this.#count();
+      return leavesAsMuch(told, this.#held, task, request) ? start() : undefined;
+    } finally {
+      lock.release();
+    }
   }
 
   waitFor(index: number, run: RunId): void {
@@ -55,7 +83,8 @@ export class Neighbours {
     this.#cancel ??= clock.after(LOOK_MS, () => {
       this.#cancel = undefined;
       this.#look();
-      if (clock.now() - this.#countedAt >= COUNT_MS) this.#count();
+      const isDue = clock.now() - this.#countedAt >= COUNT_MS;
+      if (isDue || this.#held !== NOTHING) this.#count();
       this.#lookLater();
     });
   }
@@ -78,9 +107,16 @@ export class Neighbours {
   }
 
   #count(): void {
-    const { claims, clock, layout, files, post } = this.#services;
+    const { clock, post } = this.#services;
     this.#countedAt = clock.now();
-    const others = new Set(this.#others());
+    const held = this.#sum(new Set(this.#others()));
+    if (JSON.stringify(held) === JSON.stringify(this.#held)) return;
+    this.#held = held;
+    post({ type: "foreign/changed", ...held });
+  }
+
+  #sum(others: ReadonlySet<RunId>): Held {
+    const { claims, layout, files } = this.#services;
     let cpusMilli = 0;
     let memoryBytes = 0;
     const pools: Record<string, number> = {};
@@ -93,9 +129,12 @@ export class Neighbours {
         pools[pool] = (pools[pool] ?? 0) + amount;
       }
     }
-    const counted = JSON.stringify([cpusMilli, memoryBytes, pools]);
-    if (counted === this.#counted) return;
-    this.#counted = counted;
-    post({ type: "foreign/changed", cpusMilli, memoryBytes, pools });
+    return { cpusMilli, memoryBytes, pools };
   }
+}
+
+/** Whether `now` takes away nothing of what the task needs that `before` left to it. */
+function leavesAsMuch(before: Held, now: Held, { pools }: Task, request: ResourceRequest): boolean {
+  if (request.memoryBytes !== undefined && now.memoryBytes > before.memoryBytes) return false;
+  return Object.keys(pools).every((pool) => (now.pools[pool] ?? 0) <= (before.pools[pool] ?? 0));
 }

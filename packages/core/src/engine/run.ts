@@ -26,6 +26,9 @@ import { TaskNews } from "./task-news.ts";
 /** Pause before a disk that refused is tried again. */
 const DISK_RETRY_MS = 500;
 
+/** How long a run that starts nothing more waits for news of attempts it knows nothing about. */
+const UNKNOWN_PATIENCE_MS = 10_000;
+
 /** Freshness checks at once. */
 const CHECKS = 16;
 
@@ -62,6 +65,7 @@ export class Run {
   #unfollow: (() => void) | undefined;
   #cancelWake: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
+  #cancelLeave: (() => void) | undefined;
   #done: () => void = () => {};
 
   constructor(request: RunRequest) {
@@ -184,6 +188,21 @@ export class Run {
     } finally {
       this.#busy = false;
     }
+    this.#leaveUnknown();
+  }
+
+  /**
+   * A run that starts nothing more does not wait for ever for attempts that nothing can be found out
+   * about; they keep their claims, and the next run asks again.
+   */
+  #leaveUnknown(): void {
+    const stuck = this.#machine.isHalted && this.#machine.onlyUnknownLeft;
+    if (!stuck) {
+      this.#cancelLeave?.();
+      this.#cancelLeave = undefined;
+      return;
+    }
+    this.#cancelLeave ??= this.#services.clock.after(UNKNOWN_PATIENCE_MS, () => this.#finish());
   }
 
   /** Writes what is pending, then lets go of what waited for it. False when the disk refuses. */
@@ -289,6 +308,7 @@ export class Run {
   async #close(): Promise<RunResult> {
     this.#cancelWake?.();
     this.#cancelRetry?.();
+    this.#cancelLeave?.();
     this.#unfollow?.();
     this.#neighbours.close();
     this.#attendant.close();

@@ -9,6 +9,9 @@ import type { Clock } from "../ports/clock.ts";
 /** Longest pause between two questions while nothing changes, as a multiple of the shortest. */
 const SLOWEST = 8;
 
+/** Pause before new attempts of a backend of this machine are first asked about; most short ones are over by then. */
+const FIRST_LOOK_MS = 100;
+
 export class Watcher {
   readonly #backend: Backend;
   readonly #lane: PQueue;
@@ -22,7 +25,10 @@ export class Watcher {
   #hinted = new Set<AttemptKey>();
   #busy = false;
   #quiet = 1;
+  /** Not asked about yet. */
+  readonly #unseen = new Set<AttemptKey>();
   #cancelTimer: (() => void) | undefined;
+  #cancelFirst: (() => void) | undefined;
 
   constructor(
     backend: Backend,
@@ -42,9 +48,11 @@ export class Watcher {
 
   watch(key: AttemptKey, handle: Handle): void {
     this.#watched.set(key, handle);
+    this.#unseen.add(key);
     // A new attempt is soon seen to run, however long the others have been quiet.
     if (this.#quiet > 1) this.#unschedule();
     this.#quiet = 1;
+    this.#lookSoon();
     if (this.#early.delete(key)) {
       this.#hinted.add(key);
       void this.#ask();
@@ -54,6 +62,7 @@ export class Watcher {
 
   forget(key: AttemptKey): void {
     this.#watched.delete(key);
+    this.#unseen.delete(key);
     this.#early.delete(key);
     this.#hinted.delete(key);
   }
@@ -66,8 +75,20 @@ export class Watcher {
   close(): void {
     this.#abort.abort();
     this.#unschedule();
+    this.#cancelFirst?.();
     this.#unsubscribe?.();
     this.#watched.clear();
+  }
+
+  /** Where asking is cheap, new attempts are seen to run before the next regular question. */
+  #lookSoon(): void {
+    if (!this.#backend.capabilities.pushes || this.#cancelFirst !== undefined) return;
+    this.#cancelFirst = this.#clock.after(FIRST_LOOK_MS, () => {
+      this.#cancelFirst = undefined;
+      for (const key of this.#unseen) this.#hinted.add(key);
+      this.#unseen.clear();
+      void this.#ask();
+    });
   }
 
   #schedule(): void {
