@@ -104,6 +104,12 @@ export class FlowProcess {
     return this.#until(() => this.events.some(isThere), `progress ${atLeast} of ${task}`);
   }
 
+  /** Resolves once so many events of this type have come. */
+  total(type: RunEvent["type"], atLeast: number): Promise<void> {
+    const count = (): number => this.events.filter((event) => event.type === type).length;
+    return this.#until(() => count() >= atLeast, `${atLeast} times ${type}`);
+  }
+
   /** Resolves once so many events have come. */
   count(events: number): Promise<void> {
     return this.#until(() => this.events.length >= events, `${events} events`);

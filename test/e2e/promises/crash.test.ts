@@ -254,6 +254,25 @@ tasks:
     },
   );
 
+  flowTest(
+    "promise 4, limits: three runs that begin together never exceed a pool",
+    async ({ project }) => {
+      project.flowFile(`
+pools: { press: 1 }
+tasks:
+  t:
+    matrix: { n: 1..9 }
+    pools: { press: 1 }
+    targets: ["out/\${{ matrix.n }}.txt"]
+    actions: ["cmd --quick t \${{ target }}"]
+`);
+      const runs = [1, 2, 3].map(() => project.startRun("-n", "3"));
+      for (const { ended } of runs) expect((await ended).code).toBe(0);
+      expect(project.witness.begun()).toHaveLength(9);
+      expect(project.witness.mostAtOnce()).toBe(1);
+    },
+  );
+
   flowTest("--detach starts a run that goes on alone", async ({ project }) => {
     project.flowFile(TWO_TASKS);
     const { code, stdout, stderr } = await project.run("run", "--detach");
