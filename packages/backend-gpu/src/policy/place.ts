@@ -19,6 +19,8 @@ export function place(situation: Situation): Decision {
   const slots = accounts.length * (settings.cold + 1);
   const stagger = unknown + leases.filter(({ cold }) => cold).length > slots;
   let hasKept = false;
+  /** What is in the way of requests that ask for the same, as long as the cards stay as they are. */
+  const failed = new Map<string, readonly CardObstacle[]>();
   for (const request of queue) {
     if (isUnknown(request)) unknown--;
     const position = waits.length + 1;
@@ -28,15 +30,23 @@ export function place(situation: Situation): Decision {
       continue;
     }
     const cold = isUnknown(request) ? coldSlots(settings, unknown, accounts.length) : settings.cold;
-    const found = choose(request, accounts, { settings, cold, stagger, now });
+    const shape = shapeOf(request, cold);
+    const known = failed.get(shape);
+    const found: Choice =
+      known === undefined
+        ? choose(request, accounts, { settings, cold, stagger, now })
+        : { accounts: undefined, obstacles: known };
     if (found.accounts === undefined) {
+      failed.set(shape, found.obstacles);
       waits.push({ id: request.id, position, obstacles: found.obstacles, sibling: undefined });
       if (!hasKept && hasWaitedLong(request, settings, now)) {
         keepCards(request, accounts, leases, { settings, cold, stagger, now });
         hasKept = true;
+        failed.clear();
       }
       continue;
     }
+    failed.clear();
     const granted = grantOf(request, found.accounts, settings, cold);
     grants.push(granted);
     if (granted.cold) siblings.set(request.kind, request.label);
@@ -44,6 +54,21 @@ export function place(situation: Situation): Decision {
     for (const account of found.accounts) charge(account, entry);
   }
   return { grants, waits };
+}
+
+/** A request is the same object from pass to pass, as long as nothing new is known of it. */
+const shapes = new WeakMap<Waiting, string>();
+
+/** Requests of one shape fit on the same cards. */
+function shapeOf(request: Waiting, cold: number): string {
+  let shape = shapes.get(request);
+  if (shape === undefined) {
+    const { need, count, fraction, alone, model, linked, among } = request;
+    const { bytes, load, durationMs } = need;
+    shape = [bytes, load, durationMs, count, fraction, alone, model, linked, among].join();
+    shapes.set(request, shape);
+  }
+  return cold === 1 ? shape : `${cold} ${shape}`;
 }
 
 /** One slot more than usual when few unknown jobs are left: then it costs less than waiting. */

@@ -1,0 +1,93 @@
+/** Other tools share the GPUs too: the nine-job example under make and under doit. */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { FakeMachine } from "../../gpu/fake-gpus.ts";
+import { systemSuite } from "../../rig/system.ts";
+
+const main = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
+const job = fileURLToPath(new URL("../../../workflows/glb/job.py", import.meta.url));
+
+interface Place {
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+function using(test: (place: Place) => void): void {
+  const machine = new FakeMachine(2);
+  const folder = mkdtempSync(join(tmpdir(), "flow-tools-"));
+  const { FLOW_GPU_LEASE: _outer, ...own } = process.env;
+  const env = { ...own, ...machine.env, FLOW: `${process.execPath} ${main}` };
+  cpSync(job, join(folder, "job.py"));
+  try {
+    test({ folder, env });
+  } finally {
+    spawnSync(process.execPath, [main, "gpu", "stop"], { env });
+    rmSync(folder, { recursive: true, force: true });
+    machine.remove();
+  }
+}
+
+const kinds = { numpy: 1126, tensorflow: 1434, torch: 1280 };
+const command = (kind: string, mib: number, seed: number): string =>
+  `gpu run -- python3 job.py --kind ${kind} --mib ${mib} --seed ${seed} --seconds 0.5 --out ${kind}-${seed}.json`;
+const jobs = Object.entries(kinds).flatMap(([kind, mib]) =>
+  [1, 2, 3].map((seed) => ({ name: `${kind}-${seed}`, line: command(kind, mib, seed) })),
+);
+
+function expectAllRan(folder: string): void {
+  const made = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  expect(made.sort()).toEqual(jobs.map(({ name }) => `${name}.json`).sort());
+  const gpus = made.map(
+    (name) => (JSON.parse(readFileSync(join(folder, name), "utf8")) as { gpus: string }).gpus,
+  );
+  expect(new Set(gpus).size).toBe(2);
+}
+
+systemSuite(["cc", "make", "python"], "GPUs shared under make", () => {
+  it(
+    "runs nine jobs of three kinds, and passes a failure on",
+    () =>
+      using(({ folder, env }) => {
+        const rules = jobs.map(({ name, line }) => `${name}.json: ; $(FLOW) ${line}\n`).join("");
+        const all = `all: ${jobs.map(({ name }) => `${name}.json`).join(" ")}\n`;
+        writeFileSync(
+          join(folder, "Makefile"),
+          `${all}${rules}bad: ; $(FLOW) gpu run -- sh -c 'exit 7'\n`,
+        );
+        const good = spawnSync("make", ["-j9"], { cwd: folder, env, encoding: "utf8" });
+        expect(good.stderr).toBe("");
+        expect(good.status).toBe(0);
+        expectAllRan(folder);
+        const bad = spawnSync("make", ["bad"], { cwd: folder, env, encoding: "utf8" });
+        expect(bad.stderr).toContain("Error 7");
+        expect(bad.status).toBe(2);
+      }),
+    60_000,
+  );
+});
+
+systemSuite(["cc", "doit", "python"], "GPUs shared under doit", () => {
+  it(
+    "runs nine jobs of three kinds, nine at once",
+    () =>
+      using(({ folder, env }) => {
+        const lines = jobs
+          .map(
+            ({ name, line }) =>
+              `    yield {"name": "${name}", "actions": [FLOW + " ${line}"], "targets": ["${name}.json"]}`,
+          )
+          .join("\n");
+        const text = `import os\nFLOW = os.environ["FLOW"]\n\ndef task_train():\n${lines}\n`;
+        writeFileSync(join(folder, "dodo.py"), text);
+        const run = spawnSync("doit", ["-n", "9"], { cwd: folder, env, encoding: "utf8" });
+        expect(run.stderr).toBe("");
+        expect(run.status).toBe(0);
+        expectAllRan(folder);
+      }),
+    60_000,
+  );
+});
