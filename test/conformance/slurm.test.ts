@@ -32,7 +32,7 @@ systemSuite("slurm", "a real cluster", () => {
       shellFixture(async (root) => {
         const opened = await backend.open({
           name: backendName("cluster"),
-          options: { sbatch: [], poll: 500 },
+          options: { sbatch: [], poll: 500, transport: "ssh2" },
           root,
           stateDirectory: root,
           ports: { clock: nodeClock, log: silentLog, env: cluster.env },

@@ -1,0 +1,174 @@
+/** What SLURM is asked and what its answers mean. */
+import type { Job } from "@flow/core";
+import { describe, expect, it } from "vitest";
+import { parseOptions, parseTaskOptions, type SlurmOptions } from "../src/options.ts";
+import { slurm } from "../src/schedulers/slurm/slurm.ts";
+
+const options = (input: unknown): SlurmOptions => {
+  const parsed = parseOptions(input);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+  return parsed.value;
+};
+const scheduler = slurm(options({ partition: "cpu", sbatch: ["--exclusive"] }));
+
+const job = (resources: Partial<Job["resources"]>, more: Partial<Job> = {}): Job =>
+  ({
+    stop: { signal: "SIGTERM", graceMs: 20_000 },
+    resources,
+    options: {},
+    interactive: false,
+    container: undefined,
+    ...more,
+  }) as Job;
+
+const answer = (stdout: string, stderr = "", code: number | undefined = 0) => ({
+  code,
+  stdout,
+  stderr,
+});
+
+describe("options", () => {
+  it("a mistake is located", () => {
+    const wrong = parseOptions({ partion: "x", poll: "soon", port: 0 });
+    expect(wrong.ok ? [] : wrong.error.map(({ path }) => path.join("."))).toEqual([
+      "poll",
+      "port",
+      "",
+    ]);
+    expect(parseTaskOptions({ sbatch: "--x" }).ok).toBe(false);
+  });
+
+  it("nothing is needed", () => {
+    expect(options(undefined)).toEqual({ sbatch: [], poll: 2000, transport: "ssh2" });
+  });
+});
+
+describe("requests", () => {
+  it("resources become options, the task's own come last", () => {
+    const wanted = {
+      cpusMilli: 1500,
+      memoryBytes: 3e9,
+      gpusMilli: 2000,
+      gpuModel: "a100",
+      timeMs: 5_400_000,
+      nodes: 2,
+      mpiProcesses: 8,
+      diskBytes: 2 ** 30,
+    };
+    const own = { options: { partition: "gpu", account: "a", sbatch: ["--nice"] } };
+    expect(scheduler.request(job(wanted, own))).toEqual({
+      ok: true,
+      value: [
+        "--partition=gpu",
+        "--account=a",
+        "--nodes=2",
+        "--ntasks=8",
+        "--cpus-per-task=2",
+        "--mem=2862M",
+        "--gres=gpu:a100:2",
+        "--tmp=1024M",
+        "--time=90",
+        "--signal=B:USR2@30",
+        "--exclusive",
+        "--nice",
+      ],
+    });
+  });
+
+  it("no warning is asked for where it would come with the start", () => {
+    const request = scheduler.request(job({ timeMs: 60_000 }));
+    expect(request.ok && request.value.some((each) => each.startsWith("--signal"))).toBe(false);
+  });
+
+  it.each([
+    [
+      job({ gpusMilli: 500 }),
+      "SLURM grants whole GPUs: `gpus` must be a whole number on this backend.",
+    ],
+    [job({}, { interactive: true }), "`interactive` needs a terminal, which a batch job has not."],
+    [
+      job({}, { container: "x" }),
+      "`container` is not supported by this backend; start it in the action itself.",
+    ],
+  ])("what it cannot do is refused", (wish, message) => {
+    expect(scheduler.request(wish)).toEqual({ ok: false, error: message });
+  });
+
+  it("a submission says what it is, where its words go, and what its members run", () => {
+    const { argv, input } = scheduler.submit({
+      name: "flow-1",
+      title: "train",
+      members: 3,
+      request: ["--nodes=1"],
+      restartable: true,
+      command: ["sh", "/p/it's/member.sh"],
+      log: "/p/100%/log",
+    });
+    expect(argv).toEqual([
+      "sbatch",
+      "--parsable",
+      "--job-name=flow-1",
+      "--comment=train",
+      "--array=0-2",
+      "--requeue",
+      "--output=/p/100%%/log",
+      "--open-mode=append",
+      "--nodes=1",
+    ]);
+    expect(input).toBe("#!/bin/sh\nexec 'sh' '/p/it'\\''s/member.sh'\n");
+  });
+});
+
+describe("answers", () => {
+  it("a submit is taken, refused, put off, or nobody knows", () => {
+    const meaning = (result: ReturnType<typeof answer>) => {
+      const parsed = scheduler.parseSubmitted(result);
+      return parsed.ok ? parsed.value : parsed.error.type;
+    };
+    expect(meaning(answer("12;cluster\n"))).toBe("12");
+    expect(meaning(answer("sbatch: lua: welcome\n13\n"))).toBe("13");
+    expect(meaning(answer("", "sbatch: error: invalid partition specified: x", 1))).toBe(
+      "rejected",
+    );
+    expect(
+      meaning(
+        answer(
+          "",
+          "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy",
+          1,
+        ),
+      ),
+    ).toBe("busy");
+    expect(meaning(answer("", "sbatch: error: Unable to contact slurm controller", 1))).toBe(
+      "unclear",
+    );
+    expect(meaning(answer("", "", undefined))).toBe("unclear");
+    expect(meaning(answer(""))).toBe("unclear");
+  });
+
+  it("a list is read, whatever other jobs are called", () => {
+    const text = `7|N/A|2|PENDING|BeginTime||flow-a|
+9|3|0|RUNNING|None|n[1-2]|flow-b|
+11|N/A|0|RUNNING|None|n1|my|job|
+`;
+    expect(scheduler.parseList(answer(text))?.slice(0, 2)).toMatchObject([
+      { name: "flow-a", index: 0, id: "7", restarts: 2, phase: "waiting", why: "BeginTime" },
+      { name: "flow-b", index: 3, id: "9_3", restarts: 0, phase: "running", node: "n[1-2]" },
+    ]);
+    expect(scheduler.parseList(answer("", "slurm_load_jobs error", 1))).toBe(undefined);
+  });
+
+  it("history tells what became of a job, and its absence tells nothing", () => {
+    expect(scheduler.parseHistory(answer("9_3|CANCELLED by 1000|n1|flow-b\n"))).toMatchObject([
+      { name: "flow-b", index: 3, cancelled: true, phase: "ended" },
+    ]);
+    expect(scheduler.parseHistory(answer("", "accounting storage is disabled", 1))).toEqual([]);
+  });
+
+  it("the size of arrays is the cluster's, or the usual one", () => {
+    expect(scheduler.parseSettings(answer("MaxArraySize            = 11\n"))).toEqual({
+      maxMembers: 10,
+    });
+    expect(scheduler.parseSettings(answer("", "", undefined))).toEqual({ maxMembers: 1000 });
+  });
+});
