@@ -29,7 +29,7 @@ export function place(situation: Situation): Decision {
       waits.push({ id: request.id, position, obstacles: [], sibling });
       continue;
     }
-    const cold = isUnknown(request) ? coldSlots(settings, unknown, accounts.length) : settings.cold;
+    const cold = coldSlots(settings, isUnknown(request) ? unknown : Infinity, accounts.length);
     const shape = shapeOf(request, cold);
     const known = failed.get(shape);
     const found: Choice =
@@ -71,7 +71,10 @@ function shapeOf(request: Waiting, cold: number): string {
   return cold === 1 ? shape : `${cold} ${shape}`;
 }
 
-/** One slot more than usual when few unknown jobs are left: then it costs less than waiting. */
+/**
+ * Unknown jobs a card is taken to hold. One more than usual when few are left: that costs less than
+ * waiting. A job that runs alone to be measured holds all of it.
+ */
 function coldSlots(settings: Settings, unknownBehind: number, cards: number): number {
   if (settings.careful) return 1;
   return unknownBehind < cards ? settings.cold + 1 : settings.cold;
