@@ -221,7 +221,7 @@ export class Attempts implements AsyncDisposable {
     if (!started.ok) return started.error;
     attempt.shell = started.value;
     attempt.leader = { pid: started.value.pid, start: started.value.start, boot: table.boot };
-    if (attempt.ending === undefined) this.#sampler.add(attempt);
+    if (attempt.ending === undefined && !attempt.shell.startsNothing) this.#sampler.add(attempt);
     return undefined;
   }
 
@@ -341,6 +341,7 @@ export class Attempts implements AsyncDisposable {
     const hasGroup = !shell.goesOn && send(-shell.pid, 0);
     if (stop !== undefined || !attempt.ownsSession || !isTold || hasGroup || ran * 1000 >= SWEEP_MS)
       return treeOf(attempt);
+    if (shell.startsNothing) return undefined;
     this.#ended.add(attempt.key);
     this.#cancelSweep ??= this.#options.clock.after(SWEEP_MS, () => this.#sweep());
     return undefined;

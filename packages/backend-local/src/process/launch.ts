@@ -23,6 +23,8 @@ export interface Leader {
   readonly start: string;
   /** It lives on after the attempt, for the next one. */
   readonly goesOn: boolean;
+  /** The attempt starts no program: there is nothing to watch, and nothing is left behind. */
+  readonly startsNothing: boolean;
   /** Lets flow end before the attempt does. */
   release(): void;
   /** The attempt is over and what it left behind is gone. */
@@ -95,7 +97,14 @@ export async function launch(
     }),
   );
   const start = table.read(child.pid)?.start ?? "";
-  return ok({ pid: child.pid, start, goesOn: false, release: () => child.unref(), done: () => {} });
+  return ok({
+    pid: child.pid,
+    start,
+    goesOn: false,
+    startsNothing: false,
+    release: () => child.unref(),
+    done: () => {},
+  });
 }
 
 function shellArguments(spec: AttemptSpec): readonly string[] {

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { type BackendFailure, err, ok, type Result } from "@flow/core";
 import { type Leader, type LeaderExit, LOST_CLAIM, spawnFailure, TORN_CLAIM } from "./launch.ts";
 import type { ProcessTable } from "./table.ts";
-import { type AttemptSpec, changeText, PRELUDE, runnerScript } from "./wrapper.ts";
+import { type AttemptSpec, changeText, isBrief, PRELUDE, runnerScript } from "./wrapper.ts";
 
 /** Idle shells that are kept. */
 const MAX_IDLE = 64;
@@ -43,6 +43,7 @@ export class Runners {
       pid: runner.pid,
       start: runner.start,
       goesOn: true,
+      startsNothing: isBrief(spec.job),
       release: () => runner.close(),
       done: () => this.#takeBack(runner),
     });

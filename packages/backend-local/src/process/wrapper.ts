@@ -156,7 +156,7 @@ const BRIEF_STREAMS = " >&3 2>&4";
  * Whether a job starts no program at all. Creating files is then most of its cost, so only its claim
  * is made: the result is the claim's second line, and output is kept where there is any.
  */
-const isBrief = (job: Pick<Job, "actions" | "finally">): boolean =>
+export const isBrief = (job: Pick<Job, "actions" | "finally">): boolean =>
   [...job.actions, ...job.finally].every((action) => startsNoProgram(shellText(action) ?? "`"));
 
 /** Whether every action can be run by a shell that lives on. */
