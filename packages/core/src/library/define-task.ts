@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { taskId, taskKey } from "../model/ids.ts";
-import type { ResourceRequest } from "../model/resources.ts";
+import { NO_RESOURCES, type ResourceRequest } from "../model/resources.ts";
 import type { Action, Dep, RetryPolicy, Span, Target, Task } from "../model/task.ts";
 import { FUNCTIONS, type TaskFunction } from "./function-backend.ts";
 
@@ -144,14 +144,7 @@ function actionOf(run: NonNullable<TaskDefinition["run"]>, version = ""): Action
 }
 
 const resourcesOf = ({ cpus, memoryBytes }: TaskDefinition): ResourceRequest => ({
+  ...NO_RESOURCES,
   cpusMilli: cpus === undefined ? undefined : Math.round(cpus * 1000),
   memoryBytes,
-  gpusMilli: undefined,
-  gpuMemoryBytes: undefined,
-  gpuModel: undefined,
-  elseCpusMilli: undefined,
-  diskBytes: undefined,
-  timeMs: undefined,
-  nodes: undefined,
-  mpiProcesses: undefined,
 });

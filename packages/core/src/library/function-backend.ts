@@ -3,14 +3,20 @@
 // heed; nothing can kill it.
 
 import * as fs from "node:fs";
-import type { Backend, Handle, Job, Observation } from "../backend/backend.ts";
+import type {
+  Backend,
+  BackendFailure,
+  Handle,
+  Job,
+  Observation,
+  ReattachRequest,
+} from "../backend/backend.ts";
 import type { Capabilities } from "../backend/capabilities.ts";
 import { type AttemptKey, type BackendName, backendName } from "../model/ids.ts";
 import { type Exit, exitWith, type StopReason } from "../model/outcome.ts";
 import type { Limits } from "../model/resources.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { nodeClock } from "../ports/node/clock.ts";
-import type { BackendFailure, ReattachRequest } from "../backend/backend.ts";
 
 /** Name of the backend in tasks whose action is a function. */
 export const FUNCTIONS = "functions";

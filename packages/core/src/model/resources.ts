@@ -20,6 +20,20 @@ export interface ResourceRequest {
   readonly mpiProcesses: number | undefined;
 }
 
+/** A request for nothing in particular. */
+export const NO_RESOURCES: ResourceRequest = {
+  cpusMilli: undefined,
+  memoryBytes: undefined,
+  gpusMilli: undefined,
+  gpuMemoryBytes: undefined,
+  gpuModel: undefined,
+  elseCpusMilli: undefined,
+  diskBytes: undefined,
+  timeMs: undefined,
+  nodes: undefined,
+  mpiProcesses: undefined,
+};
+
 /** How much of each named pool a task holds while it runs. */
 export type PoolRequest = Readonly<Record<string, number>>;
 

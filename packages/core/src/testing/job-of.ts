@@ -2,7 +2,7 @@
 
 import type { Job, JobAction } from "../backend/backend.ts";
 import { attemptKey, taskKey } from "../model/ids.ts";
-import { NO_REQUEST } from "./plan-of.ts";
+import { NO_RESOURCES } from "../model/resources.ts";
 
 let made = 0;
 
@@ -33,7 +33,7 @@ export function jobOf(actions: readonly JobAction[], changes: Partial<Job> = {})
       output: `${attempt}/out`,
       checkpoint: `${attempt}/ckpt`,
     },
-    resources: NO_REQUEST,
+    resources: NO_RESOURCES,
     stop: { signal: "SIGTERM", graceMs: 10_000 },
     timeoutMs: undefined,
     requeueCodes: [75, 85, 99],

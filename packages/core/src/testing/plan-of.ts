@@ -1,7 +1,7 @@
 // Small plans for the machine, written as what differs from a plain task.
 
 import type { MachineBackend, MachinePlan, MachineTask } from "../machine/plan.ts";
-import type { ResourceRequest } from "../model/resources.ts";
+import { NO_RESOURCES, type ResourceRequest } from "../model/resources.ts";
 
 /** A task of a plan; what is left out is plain. `deps` are indices of earlier tasks. */
 export interface TaskSpec extends Omit<Partial<MachineTask>, "resources"> {
@@ -11,23 +11,9 @@ export interface TaskSpec extends Omit<Partial<MachineTask>, "resources"> {
   readonly weight?: number;
 }
 
-/** A request for nothing in particular. */
-export const NO_REQUEST: ResourceRequest = {
-  cpusMilli: undefined,
-  memoryBytes: undefined,
-  gpusMilli: undefined,
-  gpuMemoryBytes: undefined,
-  gpuModel: undefined,
-  elseCpusMilli: undefined,
-  diskBytes: undefined,
-  timeMs: undefined,
-  nodes: undefined,
-  mpiProcesses: undefined,
-};
-
 const PLAIN: MachineTask = {
   backend: 0,
-  resources: NO_REQUEST,
+  resources: NO_RESOURCES,
   pools: {},
   retries: { max: 0, causes: [], backoffMs: 0, backoffMaxMs: 0, escalate: {} },
   requeue: { mode: "auto", codes: [], max: undefined, delayMs: 0 },
@@ -60,7 +46,7 @@ export function planOf(
     tasks: specs.map((spec) => ({
       ...PLAIN,
       ...spec,
-      resources: { ...NO_REQUEST, ...spec.resources },
+      resources: { ...NO_RESOURCES, ...spec.resources },
     })),
     dependentStart,
     dependents: Int32Array.from(dependents.flat()),

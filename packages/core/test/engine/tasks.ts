@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { taskId, taskKey } from "../../src/model/ids.ts";
 import type { Project } from "../../src/model/project.ts";
+import { NO_RESOURCES } from "../../src/model/resources.ts";
 import type { Action, Dep, Span, Target, Task } from "../../src/model/task.ts";
 
 const span: Span = { file: 0, start: 0, end: 0 };
@@ -95,18 +96,7 @@ export function task(name: string, sketch: Sketch = {}): Task {
     stop: { signal: "SIGTERM", graceMs: 1000 },
     allowFailure: false,
     priority: 0,
-    resources: {
-      cpusMilli: undefined,
-      memoryBytes: undefined,
-      gpusMilli: undefined,
-      gpuMemoryBytes: undefined,
-      gpuModel: undefined,
-      elseCpusMilli: undefined,
-      diskBytes: undefined,
-      timeMs: undefined,
-      nodes: undefined,
-      mpiProcesses: undefined,
-    },
+    resources: NO_RESOURCES,
     pools: {},
     maxParallel: undefined,
     failFast: false,

@@ -1,26 +1,13 @@
 // Where a task runs and what it takes: resources, pools, backend, container, mounts.
 
 import { didYouMean } from "../../diagnostics/suggest.ts";
-import type { PoolRequest, ResourceRequest } from "../../model/resources.ts";
+import { NO_RESOURCES, type PoolRequest, type ResourceRequest } from "../../model/resources.ts";
 import { BUILT_IN_BACKENDS, checkTaskOptions } from "../backends.ts";
 import type { Node } from "../document/node.ts";
 import { child, spanOf } from "../document/node.ts";
 import { fillData } from "../template/fill-data.ts";
 import type { FieldReader, Fields } from "./fields.ts";
 import type { Loading } from "./scope.ts";
-
-const NO_RESOURCES: ResourceRequest = {
-  cpusMilli: undefined,
-  memoryBytes: undefined,
-  gpusMilli: undefined,
-  gpuMemoryBytes: undefined,
-  gpuModel: undefined,
-  elseCpusMilli: undefined,
-  diskBytes: undefined,
-  timeMs: undefined,
-  nodes: undefined,
-  mpiProcesses: undefined,
-};
 
 /** `resources:`, a task's own keys over those of the defaults. */
 export function readResources(reader: FieldReader): ResourceRequest {

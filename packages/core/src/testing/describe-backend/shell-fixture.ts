@@ -17,25 +17,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Backend, Job } from "../../backend/backend.ts";
 import { attemptKey, taskKey } from "../../model/ids.ts";
-import type { ResourceRequest } from "../../model/resources.ts";
+import { NO_RESOURCES } from "../../model/resources.ts";
 import type { BackendFixture, JobChanges } from "./fixture.ts";
 import { type Program, shellAction } from "./program.ts";
 
 /** How long a condition may take to hold. */
 const PATIENCE_MS = 20_000;
-
-const NO_RESOURCES: ResourceRequest = {
-  cpusMilli: undefined,
-  memoryBytes: undefined,
-  gpusMilli: undefined,
-  gpuMemoryBytes: undefined,
-  gpuModel: undefined,
-  elseCpusMilli: undefined,
-  diskBytes: undefined,
-  timeMs: undefined,
-  nodes: undefined,
-  mpiProcesses: undefined,
-};
 
 /** Processes are found by their attempt's key, so no other test process on this machine may use the same. */
 const ownKeys = randomBytes(5).toString("hex");
