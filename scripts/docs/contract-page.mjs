@@ -23,6 +23,7 @@ const MEANINGS = {
   FLOW_CHECKPOINT: "the last checkpoint that was reported complete",
   FLOW_CHECKPOINT_STEP: "its step",
   FLOW_RESUME: "1 if the checkpoint directory holds something at the start, else 0",
+  FLOW_MOUNT_DATA: "where the mount `data` is, if there is one (`FLOW_MOUNT_<NAME>`)",
   FLOW_PARAMS_FILE: "JSON file of parameters: name → text as written",
   FLOW_PARAM_OPTIMIZER__LR:
     "the parameter or axis `optimizer.lr` (`FLOW_PARAM_<NAME>`: upper case, a dot is `__`)",
@@ -52,6 +53,9 @@ const MEANINGS = {
 const PLACE = {
   FLOW_DEADLINE: "unix seconds, on this node's clock, of the kill that a time limit brings",
   FLOW_JOB_ID: "the job's id where it runs: a process id, a scheduler's number",
+  FLOW_GPUS: "granted GPUs by index, with commas between; empty: none. On the `gpu` backend",
+  FLOW_GPU_COUNT: "how many",
+  CUDA_VISIBLE_DEVICES: "the same GPUs as CUDA wants them",
 };
 
 const EVENTS = [
@@ -101,6 +105,7 @@ function everything() {
       axes: { seed: "1" },
       params: { "optimizer.lr": "0.1" },
       targets: [{ path: "a" }],
+      mounts: { data: "data" },
       stop: { graceMs: 0 },
     },
     attempt: 2,
@@ -110,6 +115,7 @@ function everything() {
     scratch: path("tmp"),
     output: path("out"),
     outputs: { model: path("model") },
+    mounts: { data: path("data") },
     checkpoint: { directory: path("ckpt"), path: path("ckpt/1"), step: 1, resume: true },
     events: path("events"),
     stopFile: path("stop"),

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { backendName, nodeClock, silentLog } from "@flow/core";
 import { describeBackend, shellFixture } from "@flow/core/testing";
 import { describe, expect, it } from "vitest";
-import { backend } from "./nice-backend.ts";
+import { backend } from "./cpu-backend.ts";
 
-describeBackend({ describe, it, expect }, "nice", {
+describeBackend({ describe, it, expect }, "cpu", {
   capabilities: {
     reattach: true,
     idempotentSubmit: true,
@@ -24,8 +24,8 @@ describeBackend({ describe, it, expect }, "nice", {
   make: () =>
     shellFixture(async (root) => {
       const opened = await backend.open({
-        name: backendName("nice"),
-        options: { by: 5 },
+        name: backendName("cpu"),
+        options: { cpus: 2 },
         root,
         stateDirectory: root,
         ports: { clock: nodeClock, log: silentLog, env: process.env },
@@ -36,13 +36,13 @@ describeBackend({ describe, it, expect }, "nice", {
 });
 
 it("refuses options with their place", () => {
-  expect(backend.parseOptions({ by: 20 })).toEqual({
+  expect(backend.parseOptions({ cpus: 0 })).toEqual({
     ok: false,
-    error: [{ path: ["by"], message: "must be a whole number from 0 to 19" }],
+    error: [{ path: ["cpus"], message: "must be a number above 0" }],
   });
 });
 
 it("is the example of the page", () => {
   const here = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8");
-  expect(here("../../docs/backends.md")).toContain(here("./nice-backend.ts"));
+  expect(here("../../docs/backends.md")).toContain(here("./cpu-backend.ts"));
 });
