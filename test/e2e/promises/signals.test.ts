@@ -132,3 +132,26 @@ describe("other signals", () => {
     expect(project.read("out.txt")).toBe("whole");
   });
 });
+
+describe("flow cancel", () => {
+  flowTest(
+    "from another terminal stops the tasks it names and no others; the run has failed",
+    async ({ project }) => {
+      project.flowFile(`
+tasks:
+  one: { targets: [one.txt], actions: [cmd one] }
+  two: { targets: [two.txt], actions: [cmd two] }
+`);
+      const flow = project.startRun("-n", "2");
+      const one = await project.cmd("one").next();
+      const two = await project.cmd("two").next();
+      expect((await project.run("cancel", "one")).code).toBe(0);
+      await one.gone;
+      await two.write("two.txt", "");
+      await two.exit();
+      expect((await flow.ended).code).toBe(1);
+      expect(flow.tasks("task/cancelled")).toEqual(["one"]);
+      expect(flow.tasks("task/done")).toEqual(["two"]);
+    },
+  );
+});
