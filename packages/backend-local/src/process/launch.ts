@@ -117,14 +117,14 @@ function shellArguments(spec: AttemptSpec): readonly string[] {
 
 /** What a failed start means to the engine. */
 export function spawnFailure(error: unknown): BackendFailure {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
   if (code !== undefined && PASSING.has(code))
     return {
       type: "unavailable",
       message: `This machine cannot start another process now (${code}).`,
       retryAfterMs: RETRY_MS,
     };
-  if (code === "ENOENT")
+  if (code === "ENOENT" && syscall?.startsWith("spawn") === true)
     return {
       type: "misconfigured",
       message: "`/bin/sh` was not found; install a POSIX shell there.",

@@ -7,8 +7,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type BackendFailure, err, ok, type Result } from "@flow/core";
 import { type Leader, type LeaderExit, LOST_CLAIM, spawnFailure, TORN_CLAIM } from "./launch.ts";
 import type { ProcessTable } from "./table.ts";
@@ -36,7 +34,7 @@ export class Runners {
     variables: Variables,
     ended: (exit: LeaderExit) => void,
   ): Promise<Result<Leader, BackendFailure>> {
-    const runner = this.#idle.pop() ?? (await this.#open());
+    const runner = this.#idle.pop() ?? (await this.#open(spec.files.directory));
     if (!(runner instanceof Runner)) return err(runner);
     runner.run(spec, variables, ended);
     return ok({
@@ -53,11 +51,11 @@ export class Runners {
     for (const runner of this.#idle.splice(0)) runner.close();
   }
 
-  async #open(): Promise<Runner | BackendFailure> {
+  async #open(directory: string): Promise<Runner | BackendFailure> {
     let child: ChildProcess;
     const output: number[] = [];
     try {
-      output.push(namelessFile(), namelessFile());
+      output.push(namelessFile(directory), namelessFile(directory));
       child = spawn("/bin/sh", [], {
         argv0: "sh",
         cwd: "/",
@@ -88,8 +86,8 @@ export class Runners {
 }
 
 /** A file that is gone when its last holder is: for the output of a command until its end. */
-function namelessFile(): number {
-  const path = join(tmpdir(), `flow-${randomUUID()}`);
+function namelessFile(directory: string): number {
+  const path = `${directory}/output-${randomUUID()}`;
   const descriptor = openSync(path, "ax+", 0o600);
   unlinkSync(path);
   return descriptor;

@@ -134,7 +134,7 @@ export function runnerScript(spec: AttemptSpec, setup: string): string {
   const brief = isBrief(spec.job);
   const streams = brief ? BRIEF_STREAMS : `${FILE_STREAMS} 3>&- 4>&-`;
   const result = brief
-    ? `_flow_keep /dev/fd/3 "$_flow_dir/stdout"; _flow_keep /dev/fd/4 "$_flow_dir/stderr"; _flow_result "$_flow_dir/started"`
+    ? `_flow_keep /proc/self/fd/3 "$_flow_dir/stdout"; _flow_keep /proc/self/fd/4 "$_flow_dir/stderr"; _flow_result "$_flow_dir/started"`
     : "_flow_result";
   return `{
 ${setup}FLOW_JOB_ID=$$ ${MARK}=${quote(spec.job.key)}
@@ -154,9 +154,11 @@ const BRIEF_STREAMS = " >&3 2>&4";
 
 /**
  * Whether a job starts no program at all. Creating files is then most of its cost, so only its claim
- * is made: the result is the claim's second line, and output is kept where there is any.
+ * is made: the result is the claim's second line, and output is kept where there is any. Nameless files
+ * can be opened again only through Linux's /proc.
  */
 export const isBrief = (job: Pick<Job, "actions" | "finally">): boolean =>
+  process.platform === "linux" &&
   [...job.actions, ...job.finally].every((action) => startsNoProgram(shellText(action) ?? "`"));
 
 /** Whether every action can be run by a shell that lives on. */
