@@ -44,6 +44,8 @@ __all__ = [
     "checkpoint",
     "done",
     "finish",
+    "gpu_load_balance",
+    "lease",
     "log_artifact",
     "log_metrics",
     "params",
@@ -844,6 +846,217 @@ class ClusterStateManager:
         if "SGE_TASK_ID" in os.environ or "OAR_JOB_ID" in os.environ:
             return 99
         return 3 if self._told == "timer" else 0
+
+
+# --- GPUs -----------------------------------------------------------------------------------------
+#
+# A lease of part of a GPU from flow's broker, for programs that flow did not start.
+
+
+class GpuError(RuntimeError):
+    """No lease could be had; `code` says why as the broker does (``NO_GPU``, ``TOO_BIG`` …)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class lease:
+    """A right to part of a GPU for the time of a ``with`` block.
+
+    Waits until the broker grants it, then shows this process the GPU through CUDA_VISIBLE_DEVICES;
+    so enter it before anything has used CUDA. Inside another lease (``flow gpu run``, a task on the
+    `gpu` backend) that one is used. The kernel frees it when this process and all that it forked
+    have ended, however they end.
+    """
+
+    def __init__(
+        self,
+        gpus: float = 1,
+        memory: Optional[int] = None,
+        name: Optional[str] = None,
+        alone: bool = False,
+        required: bool = True,
+    ) -> None:
+        """`memory` in bytes; without it what earlier runs under `name` needed. With
+        ``required=False`` the block also runs, as things are, where there is no broker."""
+        self._wish = {"gpus": gpus, "bytes": memory, "alone": alone or None}
+        self._name = name or os.path.basename(sys.argv[0] or "python")
+        self._required = required
+        self._socket: Any = None
+        self._saved: Dict[str, Optional[str]] = {}
+        self._id = ""
+        #: UUIDs of the granted GPUs.
+        self.gpus: List[str] = []
+        #: True when nobody knows yet what jobs of this name need.
+        self.cold = False
+
+    def __enter__(self) -> lease:
+        if os.environ.get("FLOW_GPU_LEASE"):
+            self.gpus = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
+            return self
+        torch: Any = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            raise GpuError("TOO_LATE", "CUDA is in use already: enter lease() before anything uses the GPU")
+        try:
+            self._acquire()
+        except GpuError as error:
+            self._close()
+            if self._required or error.code != "NO_BROKER":
+                raise
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self._socket is None:
+            return
+        report: Dict[str, Any] = {"m": "release", "lease": self._id, "succeeded": error is None}
+        text = "%s: %s" % (getattr(kind, "__name__", ""), error)
+        if error is not None and any(sign in text for sign in _OUT_OF_MEMORY):
+            report["outOfMemory"] = {"strength": "strong", "line": text[:500]}
+        torch: Any = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            report["peakBytes"] = int(torch.cuda.max_memory_reserved())
+        try:
+            self._send(report)
+            self._receive("released")
+        except (OSError, GpuError):
+            pass  # The lease ends with the connection all the same.
+        self._close()
+
+    def _acquire(self) -> None:
+        self._socket = _connect_broker()
+        wish = {name: value for name, value in self._wish.items() if value is not None}
+        keys = ["type %s" % self._name]
+        self._send({"m": "acquire", "proto": 1, "label": self._name, "keys": keys, "inProcess": True, **wish})
+        granted = self._receive("granted")
+        self._id, self.cold = granted["lease"], granted["cold"]
+        self.gpus = [card["id"] for card in granted["cards"]]
+        names = ",".join(self.gpus)
+        self._set("FLOW_GPU_LEASE", self._id)
+        self._set("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        self._set("CUDA_VISIBLE_DEVICES", names)
+        self._set("FLOW_GPU_COUNT", str(len(self.gpus)))
+        self._set("FLOW_GPU_MEM_MB", str(granted["bytes"] // 2**20))
+        for name, value in (("TF_FORCE_GPU_ALLOW_GROWTH", "true"), ("XLA_PYTHON_CLIENT_PREALLOCATE", "false")):
+            if name not in os.environ:
+                self._set(name, value)
+
+    def _set(self, name: str, value: str) -> None:
+        self._saved[name] = os.environ.get(name)
+        os.environ[name] = value
+
+    def _send(self, message: Dict[str, Any]) -> None:
+        import json
+
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def _receive(self, kind: str) -> Dict[str, Any]:
+        import json
+
+        line = b""
+        while True:
+            byte = self._socket.recv(1)
+            if not byte:
+                raise GpuError("NO_BROKER", "the GPU broker has ended")
+            line += byte
+            if byte != b"\n":
+                continue
+            message: Dict[str, Any] = json.loads(line)
+            line = b""
+            if message["m"] == "error":
+                raise GpuError(message["code"], message["message"])
+            if message["m"] == kind:
+                return message
+
+    def _close(self) -> None:
+        for name, value in self._saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        self._saved = {}
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+_OUT_OF_MEMORY = ("CUDA out of memory", "OutOfMemoryError", "RESOURCE_EXHAUSTED", "OOM when allocating")
+
+
+def _broker_socket() -> str:
+    named = os.environ.get("FLOW_GPU_SOCKET")
+    if named:
+        return named
+    if os.path.exists("/run/flow-gpu/gpu.sock"):
+        return "/run/flow-gpu/gpu.sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return os.path.join(runtime, "flow", "gpu.sock")
+    state = os.environ.get("FLOW_GPU_STATE")
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(state or os.path.join(home, "flow", "gpu"), "gpu.sock")
+
+
+def _connect_broker() -> Any:
+    import shutil
+    import socket
+    import subprocess
+
+    for is_last in (False, True):
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(_broker_socket())
+            # What this process forks keeps the lease; what it starts anew does not need it.
+            return connection
+        except OSError as error:
+            connection.close()
+            flow = shutil.which("flow")
+            if is_last or flow is None:
+                message = "no GPU broker can be reached (%s); start one with `flow gpu start`" % error
+                raise GpuError("NO_BROKER", message) from None
+            subprocess.run([flow, "gpu", "start"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    raise AssertionError
+
+
+def gpu_load_balance(function: Any = None, **wish: Any) -> Any:
+    """Runs a function under a :class:`lease`, as a decorator with or without arguments.
+
+        @flow.gpu_load_balance()
+        def train(rate): ...
+
+        @train.profile
+        def short_train(rate): ...
+
+    Its exceptions are its own. The function named by ``.profile`` is a light stand-in with the same
+    arguments: it runs once before the first run, so that its memory is known early.
+    """
+    import functools
+
+    def decorate(wrapped: Any) -> Any:
+        light: List[Any] = []
+        name = wish.pop("name", None) or "%s::%s" % (os.path.basename(sys.argv[0] or ""), wrapped.__name__)
+
+        @functools.wraps(wrapped)
+        def run(*args: Any, **options: Any) -> Any:
+            for stand_in in light:
+                with lease(name=name, **wish) as held:
+                    if not held.cold:
+                        return wrapped(*args, **options)
+                    stand_in(*args, **options)
+            with lease(name=name, **wish):
+                return wrapped(*args, **options)
+
+        def profile(stand_in: Any) -> Any:
+            light[:] = [stand_in]
+            return stand_in
+
+        setattr(run, "profile", profile)
+        return run
+
+    return decorate if function is None else decorate(function)
 
 
 # --- the node-side runner -------------------------------------------------------------------------

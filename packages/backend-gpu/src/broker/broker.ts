@@ -27,6 +27,8 @@ import { statusOf } from "./status.ts";
 /** One client's connection, as the broker sees it. */
 export interface Peer {
   readonly user: string;
+  /** Of the process that connected; undefined where the kernel does not tell. */
+  readonly pid: number | undefined;
   /** May drain cards and stop the broker. */
   readonly isOwner: boolean;
   send(message: BrokerMessage): void;
@@ -61,6 +63,8 @@ export interface Held {
 export interface Queued {
   readonly peer: Peer;
   readonly ask: Ask;
+  /** The client's process itself will be the job. */
+  readonly isHolder: boolean;
   why: string;
   position: number;
 }
@@ -188,7 +192,8 @@ export class Broker {
           );
     if (refused !== undefined) return refused;
     this.allocator.ask(ask);
-    this.queued.set(ask.id, { peer, ask, why: "", position: 0 });
+    const isHolder = message.inProcess === true;
+    this.queued.set(ask.id, { peer, ask, isHolder, why: "", position: 0 });
     this.#schedule();
     return undefined;
   }
@@ -259,6 +264,8 @@ export class Broker {
 
   #end(held: Held, report: EndReport): Verdict {
     this.held.delete(held.id);
+    for (const [pid, lease] of this.sampler.holders)
+      if (lease === held.id) this.sampler.holders.delete(pid);
     const verdict = this.allocator.end(held.id, report, this.#options.now());
     this.#journal.closed(held.id, () => this.#entries());
     return verdict;
@@ -295,6 +302,7 @@ export class Broker {
     if (queued === undefined || lease === undefined) return;
     this.queued.delete(grant.id);
     const { peer, ask } = queued;
+    if (queued.isHolder && peer.pid !== undefined) this.sampler.holders.set(peer.pid, grant.id);
     const secret = randomBytes(16).toString("hex");
     this.held.set(grant.id, { id: grant.id, ask, secret, user: peer.user, peers: new Set([peer]) });
     this.#journal.granted({ lease, ask, secret });
@@ -305,6 +313,7 @@ export class Broker {
       secret,
       cards: cards.map(({ id, index }) => ({ id, index })),
       bytes: this.#room(lease),
+      cold: lease.cold,
     });
   }
 

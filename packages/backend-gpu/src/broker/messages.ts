@@ -26,6 +26,8 @@ export interface AcquireMessage {
   readonly floorBytes?: number;
   /** Indices or UUIDs of the only GPUs it may get. */
   readonly among?: readonly string[];
+  /** The asking process itself will use the GPU, not a program that it starts with the mark. */
+  readonly inProcess?: boolean;
 }
 
 export interface OutOfMemoryMessage {
@@ -70,6 +72,8 @@ export type BrokerMessage =
       readonly cards: readonly GrantedCard[];
       /** Bytes that are kept for the job on each card. */
       readonly bytes: number;
+      /** Nobody knows yet what jobs of this kind need. */
+      readonly cold: boolean;
     }
   | { readonly m: "released"; readonly verdict: VerdictMessage }
   | { readonly m: "rebound" }

@@ -6,8 +6,10 @@ import type { Bridge } from "../reader/bridge.ts";
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 
-/** User id of the process that opened a connection; undefined where it cannot be told. */
-export type PeerUser = (socket: Socket) => number | undefined;
+/** The process that opened a connection, and its user; undefined where it cannot be told. */
+export type PeerUser = (
+  socket: Socket,
+) => { readonly pid: number; readonly uid: number } | undefined;
 
 export function peerUser(bridge: Bridge | undefined): PeerUser {
   if (bridge === undefined || process.platform !== "linux") return () => undefined;
@@ -19,7 +21,9 @@ export function peerUser(bridge: Bridge | undefined): PeerUser {
     const credentials = Buffer.alloc(12);
     const length = Buffer.from(Uint32Array.of(credentials.length).buffer);
     const code = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, credentials, length);
-    return code === 0 ? credentials.readUInt32LE(4) : undefined;
+    return code === 0
+      ? { pid: credentials.readInt32LE(0), uid: credentials.readUInt32LE(4) }
+      : undefined;
   };
 }
 

@@ -12,7 +12,8 @@ export interface Processes {
   leaseOf(pid: number): string | undefined;
   /** Whether the process can be seen: not so for pids of another namespace. */
   exists(pid: number): boolean;
-  /** `4242 python (anna)`. */
+  parentOf(pid: number): number | undefined;
+  /** `pid 4242 python (anna)`. */
   describe(pid: number): string;
   /** Leases that living processes carry. */
   marked(): ReadonlySet<string>;
@@ -35,6 +36,10 @@ export function systemProcesses(proc: string = "/proc"): Processes {
   return {
     leaseOf,
     exists: (pid) => startOf(proc, pid) !== undefined,
+    parentOf: (pid) => {
+      const parent = Number(fieldsOf(proc, pid)?.[1]);
+      return Number.isInteger(parent) ? parent : undefined;
+    },
     describe: (pid) => `pid ${pid} ${programOf(proc, pid)} (${userOf(proc, pid)})`,
     marked() {
       const leases = new Set<string>();

@@ -12,6 +12,9 @@ const HIGH_WATER_MS = 10 * 60_000;
 /** Change of foreign memory that is worth a new look at the queue. */
 const NEWS_BYTES: number = 256 * 2 ** 20;
 
+/** How far above a process its holder is looked for. */
+const GENERATIONS = 8;
+
 interface Seen {
   reading: GpuReading | undefined;
   foreign: { readonly bytes: number; readonly at: number }[];
@@ -26,6 +29,8 @@ export class Sampler {
   readonly #allocator: Allocator;
   readonly #processes: Processes;
   readonly #seen: Map<string, Seen>;
+  /** Leases of processes that asked for themselves, by pid. */
+  readonly holders: Map<number, string> = new Map();
   /** Cards a person has taken out of service. */
   readonly drained: Set<string> = new Set();
 
@@ -98,7 +103,7 @@ export class Sampler {
     };
     const processes = reading.processes?.map((one) => ({
       ...one,
-      lease: this.#processes.leaseOf(one.pid),
+      lease: this.#leaseOf(one.pid),
     }));
     const isClear = processes?.every(
       ({ pid, bytes }) => bytes !== undefined && this.#processes.exists(pid),
@@ -128,6 +133,19 @@ export class Sampler {
     for (const [id, bytes] of sums) tell(id, bytes, "process");
     if (strangers.length > 0) seen.who = this.#processes.describe(strangers[0] ?? 0);
     remember(seen, foreign, at);
+  }
+
+  /** By its mark, or as a process that asked for itself or a descendant of one. */
+  #leaseOf(pid: number): string | undefined {
+    const marked = this.#processes.leaseOf(pid);
+    if (marked !== undefined || this.holders.size === 0) return marked;
+    let at: number | undefined = pid;
+    for (let depth = 0; at !== undefined && at > 1 && depth < GENERATIONS; depth++) {
+      const lease = this.holders.get(at);
+      if (lease !== undefined) return lease;
+      at = this.#processes.parentOf(at);
+    }
+    return undefined;
   }
 
   /** Processes cannot be told apart: what a lone lease finds on the card beyond the usual is its own. */

@@ -105,10 +105,11 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
 
 /** Reads a client's lines and writes the answers. */
 function attend(socket: Socket, broker: Broker, userOf: PeerUser): void {
-  const uid = userOf(socket);
+  const { uid, pid } = userOf(socket) ?? {};
   const own = process.getuid?.() ?? 0;
   const peer: Peer = {
     user: userName(uid ?? own),
+    pid,
     isOwner: uid === undefined || uid === own || uid === 0,
     send: (message) => {
       if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
