@@ -30,9 +30,11 @@ systemSuite("slurm", "a real cluster", () => {
     },
     make: () =>
       shellFixture(async (root) => {
+        const parsed = backend.parseOptions({ poll: "500ms", mode: "job" });
+        if (!parsed.ok) throw new Error("the options are not right");
         const opened = await backend.open({
           name: backendName("cluster"),
-          options: { sbatch: [], poll: 500, transport: "ssh2" },
+          options: parsed.value,
           root,
           stateDirectory: root,
           ports: { clock: nodeClock, log: silentLog, env: cluster.env },

@@ -22,7 +22,10 @@ function train(env: NodeJS.ProcessEnv, ...args: readonly string[]): Result {
   try {
     for (const name of ["cluster-mnist.flow.yaml", "cluster-mnist", "mnist"])
       cpSync(join(workflows, name), join(folder, name), { recursive: true });
-    const parameters = ["epochs=2", "digits=500", "slice=0.7", "source=made"].flatMap((each) => ["-p", each]);
+    const parameters = ["epochs=2", "digits=500", "slice=0.7", "source=made"].flatMap((each) => [
+      "-p",
+      each,
+    ]);
     const file = join(folder, "cluster-mnist.flow.yaml");
     const { status, stdout, stderr } = spawnSync(
       process.execPath,

@@ -7,6 +7,7 @@ import {
   type Capabilities,
   err,
   type Handle,
+  type Job,
   ok,
   type StopReason,
 } from "@flow/core";
@@ -19,9 +20,11 @@ import {
   parseHandle,
   readIncarnation,
   readMembership,
+  tellRunner,
 } from "./attempt/files.ts";
 import { followFile } from "./logs.ts";
 import { Observer } from "./observer.ts";
+import { Pilots } from "./pilots.ts";
 import { Queue } from "./queue.ts";
 import type { Scheduler } from "./schedulers/scheduler.ts";
 import { putScripts } from "./scripts.ts";
@@ -48,19 +51,24 @@ export interface ClusterOptions {
   readonly scheduler: Scheduler;
   readonly transport: Transport;
   readonly pollMs: number;
+  readonly pilots: { readonly most: number; readonly timeMs: number; readonly idleMs: number };
+  /** The time limit of a pilot for this job; undefined when it is to be a job of its own. */
+  pilotTime(job: Job): number | undefined;
 }
 
 /** Opens the backend. It writes under `<state>/backends/<name>` and in the attempts' directories. */
 export function openCluster(
   context: Pick<BackendContext<unknown>, "name" | "stateDirectory" | "ports">,
-  { scheduler, transport, pollMs }: ClusterOptions,
+  { scheduler, transport, pollMs, pilots: limits, pilotTime }: ClusterOptions,
 ): Backend {
   const { clock, env } = context.ports;
   const folder = `${context.stateDirectory}/backends/${context.name}`;
   const scripts = putScripts(folder, scheduler.nodeScript);
   const queue = new Queue(scheduler, transport, clock);
-  const submitter = new Submitter({ scheduler, transport, queue, clock, folder, scripts, env });
-  const observer = new Observer(queue, clock, folder);
+  const shared = { scheduler, transport, queue, clock, folder, scripts };
+  const pilots = new Pilots({ ...shared, ...limits });
+  const submitter = new Submitter({ ...shared, env, pilots, pilotTime });
+  const observer = new Observer(queue, clock, folder, pilots);
   return {
     name: context.name,
     capabilities: capabilitiesOf(pollMs),
@@ -71,6 +79,12 @@ export function openCluster(
       const attempt = attemptToStop(handle);
       if (attempt === undefined) return ok(undefined);
       requestStop(attempt, how, reason, clock.wall());
+      const membership = readMembership(attempt);
+      if (membership?.pilot === true) {
+        if (pilots.drop(membership)) return ok(undefined);
+        tellRunner(attempt, membership.generation);
+        if (how === "graceful") return ok(undefined);
+      }
       const id = await observer.jobId(handle);
       const trouble = id === undefined ? undefined : await queue.cancel(id, how);
       return trouble === undefined

@@ -1,6 +1,13 @@
 // The plug-in `slurm`: tasks as jobs of a SLURM cluster.
 
-import { type BackendContext, type BackendPlugin, defineBackend, err, ok } from "@flow/core";
+import {
+  type BackendContext,
+  type BackendPlugin,
+  defineBackend,
+  err,
+  type Job,
+  ok,
+} from "@flow/core";
 import { openCluster } from "./backend.ts";
 import {
   parseOptions,
@@ -24,9 +31,23 @@ export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBack
     const probe = await transport.run(scheduler.probe, "");
     if (probe.code !== 0)
       return err(unusable(scheduler.probe, context.options.host, complaint(probe)));
-    return ok(openCluster(context, { scheduler, transport, pollMs: context.options.poll }));
+    const { poll, pilots: most, pilot_time: timeMs, pilot_idle: idleMs } = context.options;
+    const pilotTime = (job: Job) => (wantsPilot(job, context.options) ? timeMs : undefined);
+    const pilots = { most, timeMs, idleMs };
+    return ok(openCluster(context, { scheduler, transport, pollMs: poll, pilots, pilotTime }));
   },
 });
+
+/** Tasks that take no longer are not worth a job each. */
+const SHORT_MS = 120_000;
+
+function wantsPilot({ resources, options }: Job, defaults: SlurmOptions): boolean {
+  const mode = (options as Partial<SlurmTaskOptions>).mode ?? defaults.mode ?? "auto";
+  if (mode !== "auto") return mode === "pilot";
+  return (
+    resources.timeMs !== undefined && resources.timeMs <= SHORT_MS && (resources.nodes ?? 1) === 1
+  );
+}
 
 /** The client is loaded only where it is used. */
 async function openTransport({

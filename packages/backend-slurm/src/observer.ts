@@ -10,9 +10,11 @@ import {
   parseHandle,
   readIncarnation,
   readMembership,
+  readPilot,
   readStop,
 } from "./attempt/files.ts";
 import { BLANK, type Evidence, judge, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
+import type { Pilots } from "./pilots.ts";
 import type { Listing, Queue } from "./queue.ts";
 import type { Row } from "./schedulers/scheduler.ts";
 
@@ -30,7 +32,10 @@ export class Observer {
   /** Remembered by the scheduler although no longer listed. */
   readonly #remembered = new Map<string, Row>();
 
-  constructor(queue: Queue, clock: Clock, folder: string) {
+  readonly #pilots: Pilots;
+
+  constructor(queue: Queue, clock: Clock, folder: string, pilots: Pilots) {
+    this.#pilots = pilots;
     this.#queue = queue;
     this.#clock = clock;
     this.#folder = folder;
@@ -40,7 +45,8 @@ export class Observer {
     handles: ReadonlyMap<AttemptKey, Handle>,
   ): Promise<ReadonlyMap<AttemptKey, Observation>> {
     const open = [...handles].filter(([key]) => !this.#ended.has(key));
-    const listing = open.length === 0 ? new Map() : await this.#queue.list();
+    if (open.length > 0) await this.#pilots.replenish(pilotGroups(open));
+    const listing = open.length === 0 ? "" : await this.#queue.list();
     await this.#recall(open, listing);
     const found = new Map<AttemptKey, Observation>();
     for (const [key, handle] of handles)
@@ -52,9 +58,11 @@ export class Observer {
   async jobId(handle: Handle): Promise<string | undefined> {
     const place = placeOf(handle);
     if (place === undefined) return undefined;
-    const { name, index } = place.membership;
+    const { name, index, pilot, generation } = place.membership;
     const listing = await this.#queue.list();
-    const row = typeof listing === "string" ? undefined : listing.get(name)?.get(index);
+    const rows = typeof listing === "string" ? undefined : listing;
+    if (pilot) return readPilot(place.attempt, generation);
+    const row = rows?.member(name, index);
     if (row !== undefined) return row.phase === "ended" ? undefined : row.id;
     return typeof listing === "string" ? this.#recordedId(place.membership) : undefined;
   }
@@ -91,7 +99,7 @@ export class Observer {
   ): Observation {
     const { attempt, membership } = place;
     const row = rowOf(membership, listing);
-    const over = row !== "unreachable" && row?.phase === "ended";
+    const over = membership.pilot || (row !== "unreachable" && row?.phase === "ended");
     const next = (verdict.exit.restarts ?? 0) + 1;
     if (!over && !fence(attempt, membership.generation, next)) {
       const { startedAt, started } = readIncarnation(attempt, membership.generation, next);
@@ -107,6 +115,15 @@ export class Observer {
   }
 
   #judge(key: AttemptKey, { attempt, membership }: Place, listing: Listing): Verdict {
+    if (membership.pilot) {
+      const { generation } = membership;
+      const incarnation = readIncarnation(attempt, generation, 0);
+      return this.#pilots.judge(attempt, membership, listing, {
+        stop: readStop(attempt),
+        unchangedMs: this.#unchangedFor(key, undefined, incarnation),
+        trouble: typeof listing === "string" ? listing : "",
+      });
+    }
     const row = rowOf(membership, listing) ?? this.#remembered.get(memberId(membership));
     const restarts = row === undefined || row === "unreachable" ? undefined : row.restarts;
     const { generation } = membership;
@@ -124,7 +141,7 @@ export class Observer {
 
   #unchangedFor(key: AttemptKey, row: Evidence["row"], incarnation: Incarnation): number {
     const state = typeof row === "object" ? `${row.phase} ${row.restarts}` : (row ?? "unlisted");
-    const signs = `${state} ${incarnation.exit !== undefined}`;
+    const signs = `${state} ${incarnation.exit !== undefined} ${incarnation.started !== undefined}`;
     const now = this.#clock.now();
     const before = this.#sightings.get(key);
     if (before?.signs === signs) return now - before.since;
@@ -154,7 +171,7 @@ export class Observer {
     const names = new Set<string>();
     for (const [key, handle] of open) {
       const sighting = this.#sightings.get(key);
-      if (sighting?.signs !== "unlisted false") continue;
+      if (sighting?.signs.startsWith("unlisted false") !== true) continue;
       if (this.#clock.now() - sighting.since < SETTLE_MS / 2) continue;
       const place = placeOf(handle);
       if (place !== undefined && !this.#remembered.has(memberId(place.membership)))
@@ -165,6 +182,15 @@ export class Observer {
       if (row.phase === "ended") this.#remembered.set(memberId(row), row);
     }
   }
+}
+
+/** The groups of attempts that wait for pilots or are in their hands. */
+function pilotGroups(open: readonly (readonly [AttemptKey, Handle])[]): ReadonlySet<string> {
+  const names = open.flatMap(([, handle]) => {
+    const membership = placeOf(handle)?.membership;
+    return membership?.pilot === true ? [membership.name] : [];
+  });
+  return new Set(names);
 }
 
 interface Place {
@@ -180,7 +206,7 @@ function placeOf(handle: Handle): Place | undefined {
 }
 
 function rowOf({ name, index }: Membership, listing: Listing): Evidence["row"] {
-  return typeof listing === "string" ? "unreachable" : listing.get(name)?.get(index);
+  return typeof listing === "string" ? "unreachable" : listing.member(name, index);
 }
 
 const memberId = ({ name, index }: Pick<Membership, "name" | "index">): string =>

@@ -10,6 +10,11 @@ export interface SlurmTaskOptions {
   readonly qos?: string | undefined;
   /** Options of `sbatch`, as they are; they come last and so win. */
   readonly sbatch: readonly string[];
+  /**
+   * `job`: each task is a job; `pilot`: a few jobs take one task after another; `auto`: pilots for
+   * tasks whose `time` is two minutes at most.
+   */
+  readonly mode?: "auto" | "job" | "pilot" | undefined;
 }
 
 /** What the flow file may say of a cluster; a task may say otherwise of its own place. */
@@ -26,6 +31,12 @@ export interface SlurmOptions extends SlurmTaskOptions {
   readonly ssh_config?: string | undefined;
   /** `ssh2`: flow's own client; `openssh`: the `ssh` of this machine. */
   readonly transport: "ssh2" | "openssh";
+  /** Most pilots at once for tasks that ask for the same. */
+  readonly pilots: number;
+  /** Time limit of a pilot, in milliseconds. */
+  readonly pilot_time: number;
+  /** How long a pilot waits for another task, in milliseconds. */
+  readonly pilot_idle: number;
 }
 
 const duration: z.ZodType<number> = z
@@ -40,11 +51,18 @@ const duration: z.ZodType<number> = z
 const text: z.ZodString = z.string().min(1);
 const words: z.ZodType<readonly string[]> = z.array(text).default([]);
 
+const mode: z.ZodEnum<{ auto: "auto"; job: "job"; pilot: "pilot" }> = z.enum([
+  "auto",
+  "job",
+  "pilot",
+]);
+
 const taskOptionsSchema: z.ZodType<SlurmTaskOptions> = z.strictObject({
   partition: text.optional(),
   account: text.optional(),
   qos: text.optional(),
   sbatch: words,
+  mode: mode.optional(),
 });
 
 const optionsSchema: z.ZodType<SlurmOptions> = z.strictObject({
@@ -52,7 +70,11 @@ const optionsSchema: z.ZodType<SlurmOptions> = z.strictObject({
   account: text.optional(),
   qos: text.optional(),
   sbatch: words,
+  mode: mode.optional(),
   poll: duration.default(2000),
+  pilots: z.int().min(1).default(8),
+  pilot_time: duration.default(3_600_000),
+  pilot_idle: duration.default(30_000),
   host: text.optional(),
   user: text.optional(),
   port: z.int().min(1).max(65_535).optional(),

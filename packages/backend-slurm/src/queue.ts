@@ -14,8 +14,16 @@ const GATHER_MS = 30;
 /** Most jobs named in one command. */
 const MOST_IDS = 1000;
 
-/** The jobs of this user by submission and index; a text when the scheduler did not answer. */
-export type Listing = ReadonlyMap<string, ReadonlyMap<number, Row>> | string;
+/** The jobs of this user. */
+export interface Rows {
+  member(name: string, index: number): Row | undefined;
+  byId(id: string): Row | undefined;
+  /** Jobs of a submission that have not ended. */
+  living(name: string): readonly Row[];
+}
+
+/** A text when the scheduler did not answer. */
+export type Listing = Rows | string;
 
 export class Queue {
   readonly #scheduler: Scheduler;
@@ -80,12 +88,13 @@ export class Queue {
     const result = await this.#transport.run(argv, input);
     const rows = this.#scheduler.parseList(result);
     if (rows === undefined) return complaint(result);
-    const listing = new Map<string, Map<number, Row>>();
-    for (const row of rows) {
-      const members = listing.get(row.name) ?? new Map<number, Row>();
-      listing.set(row.name, members.set(row.index, row));
-    }
-    return listing;
+    const members = new Map(rows.map((row) => [`${row.name} ${row.index}`, row]));
+    const ids = new Map(rows.map((row) => [row.id, row]));
+    return {
+      member: (name, index) => members.get(`${name} ${index}`),
+      byId: (id) => ids.get(id),
+      living: (name) => rows.filter((row) => row.name === name && row.phase !== "ended"),
+    };
   }
 }
 

@@ -27,6 +27,7 @@ import {
 } from "./attempt/files.ts";
 import { SETTLE_MS } from "./attempt/judge.ts";
 import { specOf } from "./attempt/spec.ts";
+import type { Pilots } from "./pilots.ts";
 import { pieces, type Queue } from "./queue.ts";
 import type { Refusal, Scheduler } from "./schedulers/scheduler.ts";
 import type { Transport } from "./transport/transport.ts";
@@ -42,6 +43,9 @@ export interface SubmitterOptions {
   readonly scripts: string;
   /** flow's own environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pilots: Pilots;
+  /** The time limit of a pilot for this job; undefined when it is to be a job of its own. */
+  pilotTime(job: Job): number | undefined;
 }
 
 type Answer = Result<Handle, BackendFailure>;
@@ -53,7 +57,12 @@ interface Ready {
   readonly request: readonly string[];
   readonly spec: string;
   readonly generation: number;
+  /** Runs in a pilot. */
+  readonly pilot: boolean;
 }
+
+/** How often the runner of a pilot looks for a stop request. */
+const PILOT_POLL_S = 1;
 
 /** Pauses between searches for a submission whose answer was lost. */
 const SEARCH_MS = 300;
@@ -88,8 +97,12 @@ export class Submitter {
     }
     const groups = groupBy(fresh, shapeOf);
     for (const group of groups.values()) {
-      for (const piece of pieces(group, await this.#sizeLimit()))
-        await this.#handOver(piece, answers);
+      if (group[0]?.pilot === true) {
+        await this.#enqueue(group, answers);
+        continue;
+      }
+      const size = group.length === 1 ? 1 : await this.#sizeLimit();
+      for (const piece of pieces(group, size)) await this.#handOver(piece, answers);
     }
     return answers;
   }
@@ -98,11 +111,17 @@ export class Submitter {
     const { scheduler, scripts } = this.#options;
     if (/\n/.test(job.paths.attempt))
       return rejected("The project's path holds a newline, which batch jobs cannot bear.");
-    const request = scheduler.request(job);
+    const timeMs = this.#options.pilotTime(job);
+    const pilot = timeMs !== undefined;
+    const asked = pilot ? { ...job, resources: { ...job.resources, timeMs } } : job;
+    const request = scheduler.request(asked);
     if (!request.ok) return rejected(request.error);
-    const spec = specOf(job, scripts, scheduler.ownVariable);
+    const { restarts: _, ...once } = job;
+    const spec = pilot
+      ? specOf(once, scripts, scheduler.ownVariable, PILOT_POLL_S)
+      : specOf(job, scripts, scheduler.ownVariable);
     if (!spec.ok) return rejected(spec.error);
-    return ok({ job, request: request.value, spec: spec.value, generation });
+    return ok({ job, request: request.value, spec: spec.value, generation, pilot });
   }
 
   /** An attempt that was handed over before: found, or handed over anew once it certainly was not taken. */
@@ -116,7 +135,8 @@ export class Submitter {
     const { generation } = membership;
     if (!fence(attempt, generation, 0)) return ok(handleOf(job.key, attempt));
     const answers: Answers = new Map();
-    await this.#handOver([{ ...ready, generation: generation + 1 }], answers);
+    const anew = [{ ...ready, generation: generation + 1 }];
+    await (ready.pilot ? this.#enqueue(anew, answers) : this.#handOver(anew, answers));
     return answers.get(job.key) ?? unavailable("another flow has taken it", AWAY_RETRY_MS);
   }
 
@@ -135,7 +155,10 @@ export class Submitter {
       const listing = await queue.list();
       for (const { attempt, membership } of wanted) {
         const listed =
-          typeof listing !== "string" && listing.get(membership.name)?.has(membership.index);
+          this.#options.pilots.holds(membership) !== undefined ||
+          (typeof listing !== "string" &&
+            !membership.pilot &&
+            listing.member(membership.name, membership.index) !== undefined);
         const { started } = readIncarnation(attempt, membership.generation, undefined);
         if (listed || started !== undefined) found.add(attempt);
       }
@@ -143,6 +166,37 @@ export class Submitter {
       if (typeof listing === "string") return listing;
       if (clock.now() >= end) return found;
       await clock.sleep(SEARCH_MS);
+    }
+  }
+
+  /** Puts attempts where pilots take them, and sees to it that there are pilots. */
+  async #enqueue(group: readonly Ready[], answers: Answers): Promise<void> {
+    const { pilots } = this.#options;
+    const [first] = group;
+    if (first === undefined) return;
+    const { request, job: kind } = first;
+    const name = pilots.group(kind.group, request, kind.resources.timeMs);
+    const taken: Ready[] = [];
+    for (const ready of group) {
+      const { attempt } = ready.job.paths;
+      const { generation, job, spec } = ready;
+      const membership = { name, index: pilots.nextIndex(name), generation, pilot: true };
+      if (!enlist(attempt, membership)) {
+        answers.set(job.key, await this.#again(ready));
+        continue;
+      }
+      writeFileSync(`${attempt}/spec.sh`, spec, { mode: 0o600 });
+      pilots.enqueue(membership, attempt);
+      answers.set(job.key, ok(handleOf(job.key, attempt)));
+      taken.push(ready);
+    }
+    const refusal = await pilots.replenish([name]);
+    if (refusal?.type !== "rejected") return;
+    for (const { job, generation } of taken) {
+      const membership = readMembership(job.paths.attempt);
+      if (membership === undefined || !pilots.drop(membership)) continue;
+      discharge(job.paths.attempt, generation);
+      answers.set(job.key, failureOf(refusal));
     }
   }
 
@@ -154,7 +208,8 @@ export class Submitter {
     for (const ready of group) {
       const { attempt } = ready.job.paths;
       const { generation } = ready;
-      if (enlist(attempt, { name, index: taken.length, generation })) taken.push(ready);
+      if (enlist(attempt, { name, index: taken.length, generation, pilot: false }))
+        taken.push(ready);
       else answers.set(ready.job.key, await this.#again(ready));
     }
     if (taken.length === 0) return;
@@ -198,7 +253,7 @@ export class Submitter {
     }
     if (answer.error.type !== "unclear") return answer.error;
     const { attempt } = first.job.paths;
-    const membership = { name, index: 0, generation: first.generation };
+    const membership = { name, index: 0, generation: first.generation, pilot: false };
     const found = await this.search([{ attempt, membership }]);
     return typeof found !== "string" && found.size > 0 ? undefined : answer.error;
   }
@@ -224,8 +279,8 @@ export class Submitter {
 }
 
 /** Members of one submission ask for the same. */
-const shapeOf = ({ job, request }: Ready): string =>
-  JSON.stringify([job.group, request, job.restarts !== undefined, job.secrets]);
+const shapeOf = ({ job, request, pilot }: Ready): string =>
+  JSON.stringify([job.group, request, job.restarts !== undefined, job.secrets, pilot]);
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T[]> {
   const groups = new Map<string, T[]>();

@@ -39,7 +39,12 @@ describe("options", () => {
   });
 
   it("nothing is needed", () => {
-    expect(options(undefined)).toEqual({ sbatch: [], poll: 2000, transport: "ssh2" });
+    expect(options(undefined)).toMatchObject({
+      sbatch: [],
+      poll: 2000,
+      transport: "ssh2",
+      pilots: 8,
+    });
   });
 });
 

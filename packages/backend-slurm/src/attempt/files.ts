@@ -35,14 +35,17 @@ export interface Membership {
   readonly index: number;
   /** 0, 1, …: how often the attempt was handed over before, because nothing had come of it. */
   readonly generation: number;
+  /** It waits in a queue from which pilots take, and is no job of its own. */
+  readonly pilot: boolean;
 }
 
 const membershipFile = (attempt: string, generation: number): string =>
   `${attempt}/submission.${generation}`;
 
 /** Takes the attempt for a submission. False when somebody has done so for this generation. */
-export function enlist(attempt: string, { name, index, generation }: Membership): boolean {
-  return createFile(membershipFile(attempt, generation), `${name} ${index}\n`);
+export function enlist(attempt: string, { name, index, generation, pilot }: Membership): boolean {
+  const text = `${name} ${index}${pilot ? " pilot" : ""}\n`;
+  return createFile(membershipFile(attempt, generation), text);
 }
 
 /** Takes back what {@link enlist} did for a submission that certainly does not exist. */
@@ -55,8 +58,9 @@ export function readMembership(attempt: string): Membership | undefined {
   for (let generation = 0; ; generation++) {
     const line = readText(membershipFile(attempt, generation));
     if (line === undefined) return found;
-    const [, name, index] = /^(\S+) (\d+)\n$/.exec(line) ?? [];
-    if (name !== undefined) found = { name, index: Number(index), generation };
+    const [, name, index, pilot] = /^(\S+) (\d+)( pilot)?\n$/.exec(line) ?? [];
+    if (name !== undefined)
+      found = { name, index: Number(index), generation, pilot: pilot !== undefined };
   }
 }
 
@@ -168,6 +172,17 @@ export function askToStop(attempt: string, reason: StopReason, wall: number): vo
     unlinkSync(draft);
   }
 }
+
+/** Tells the runner of a pilot, which no scheduler can signal for itself. */
+export function tellRunner(attempt: string, generation: number): void {
+  const directory = incarnationDirectory(attempt, generation, 0);
+  mkdirSync(directory, { recursive: true });
+  createFile(`${directory}/stop`, readText(`${attempt}/stop`) ?? "\n");
+}
+
+/** The job of the pilot that has taken an attempt. */
+export const readPilot = (attempt: string, generation: number): string | undefined =>
+  readText(`${incarnationDirectory(attempt, generation, 0)}/pilot`)?.trim();
 
 /** Lets the stop be without grace. */
 export const askToKill = (attempt: string): boolean => createFile(`${attempt}/kill`, "");

@@ -1,0 +1,189 @@
+// Attempts too short to be jobs of their own: they wait as files in a queue on the shared file system,
+// and a few jobs, the pilots, take one after another. What a pilot has not taken when it ends stays in
+// the queue, and new pilots are submitted for it.
+
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import type { Clock, Observation } from "@flow/core";
+import { type Membership, readIncarnation, readPilot } from "./attempt/files.ts";
+import { type Evidence, judge, type Verdict } from "./attempt/judge.ts";
+import { complaint, type Transport } from "./transport/transport.ts";
+import type { Queue, Rows } from "./queue.ts";
+import type { Refusal, Scheduler, Submission } from "./schedulers/scheduler.ts";
+
+export interface PilotOptions {
+  readonly scheduler: Scheduler;
+  readonly transport: Transport;
+  readonly queue: Queue;
+  readonly clock: Clock;
+  readonly folder: string;
+  readonly scripts: string;
+  /** Most pilots of a group. */
+  readonly most: number;
+  readonly timeMs: number;
+  readonly idleMs: number;
+}
+
+/** What the pilots of a group are submitted with; kept beside the queue for later flows. */
+interface Group {
+  readonly name: string;
+  readonly title: string;
+  readonly request: readonly string[];
+  /** Seconds that must be left for another attempt. */
+  readonly need: number;
+}
+
+/** A submitted pilot may be invisible this long. */
+const VISIBLE_MS = 3000;
+
+/** Pilots that take nothing are not replaced for ever. */
+const MOST_FRUITLESS = 5;
+
+interface Watch {
+  lastSubmit: number;
+  waiting: number;
+  fruitless: number;
+  trouble: string | undefined;
+}
+
+export class Pilots {
+  readonly #options: PilotOptions;
+  readonly #groups = new Map<string, Group & { next: number }>();
+  readonly #watches = new Map<string, Watch>();
+
+  constructor(options: PilotOptions) {
+    this.#options = options;
+  }
+
+  /** The group for attempts that ask for this; `taskMs` is what one may take, if that is known. */
+  group(title: string, request: readonly string[], taskMs: number | undefined): string {
+    const shape = JSON.stringify([title, request, taskMs]);
+    const known = this.#groups.get(shape);
+    if (known !== undefined) return known.name;
+    const name = `flow-${randomBytes(10).toString("hex")}`;
+    const need = taskMs === undefined ? 60 : Math.ceil(taskMs / 1000) + 10;
+    const group = { name, title, request, need };
+    const directory = `${this.#options.folder}/${name}`;
+    for (const each of ["queue", "taken", "dropped"])
+      mkdirSync(`${directory}/${each}`, { recursive: true });
+    writeFileSync(`${directory}/pilots.json`, JSON.stringify(group));
+    this.#groups.set(shape, { ...group, next: 0 });
+    return name;
+  }
+
+  /** A place in a group's queue. */
+  nextIndex(name: string): number {
+    const group = [...this.#groups.values()].find((each) => each.name === name);
+    if (group === undefined) throw new Error(`no group has the name ${name}`);
+    return group.next++;
+  }
+
+  /** Puts an attempt where pilots find it, whole. */
+  enqueue({ name, index, generation }: Membership, attempt: string): void {
+    const queue = `${this.#options.folder}/${name}/queue`;
+    const entry = entryOf(index);
+    writeFileSync(`${queue}/.${entry}`, `${generation} ${attempt}\n`);
+    renameSync(`${queue}/.${entry}`, `${queue}/${entry}`);
+  }
+
+  /** Takes an attempt out of the queue. False when a pilot was faster. */
+  drop({ name, index }: Membership): boolean {
+    const directory = `${this.#options.folder}/${name}`;
+    try {
+      renameSync(`${directory}/queue/${entryOf(index)}`, `${directory}/dropped/${entryOf(index)}`);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** In the queue, taken by a pilot that may not have begun it yet, or taken out of the queue. */
+  holds({ name, index }: Membership): "queue" | "taken" | "dropped" | undefined {
+    const places = ["queue", "taken", "dropped"] as const;
+    return places.find((place) =>
+      exists(`${this.#options.folder}/${name}/${place}/${entryOf(index)}`),
+    );
+  }
+
+  judge(
+    attempt: string,
+    membership: Membership,
+    rows: Rows | string,
+    evidence: Pick<Evidence, "stop" | "unchangedMs" | "trouble">,
+  ): Verdict {
+    const incarnation = readIncarnation(attempt, membership.generation, 0);
+    const place = incarnation.started === undefined ? this.holds(membership) : undefined;
+    if (place === "queue") return { type: "queued", why: this.#waitingFor(membership.name, rows) };
+    if (place === "dropped") return { type: "vanished" };
+    const pilot = readPilot(attempt, membership.generation);
+    const found = typeof rows === "string" || pilot === undefined ? undefined : rows.byId(pilot);
+    const row = typeof rows === "string" ? "unreachable" : found;
+    const unchangedMs = incarnation.exit === undefined ? evidence.unchangedMs : Infinity;
+    return judge({ ...evidence, unchangedMs, row, incarnation });
+  }
+
+  #waitingFor(name: string, rows: Rows | string): Extract<Observation, { type: "queued" }>["why"] {
+    const trouble = this.#watches.get(name)?.trouble;
+    if (trouble !== undefined || typeof rows === "string") return trouble;
+    return rows.living(name).find(({ phase }) => phase === "waiting")?.why;
+  }
+
+  /** Submits pilots for queues that have too few. A refusal, when the scheduler does not want them. */
+  async replenish(names: Iterable<string>): Promise<Refusal | undefined> {
+    for (const name of names) {
+      const directory = `${this.#options.folder}/${name}`;
+      const waiting = readdirSync(`${directory}/queue`).length;
+      if (waiting === 0) continue;
+      const { most, queue, clock } = this.#options;
+      const watch = this.#watches.get(name) ?? {
+        lastSubmit: -Infinity,
+        waiting,
+        fruitless: 0,
+        trouble: undefined,
+      };
+      this.#watches.set(name, watch);
+      if (clock.now() - watch.lastSubmit < VISIBLE_MS) continue;
+      const rows = await queue.list();
+      if (typeof rows === "string") continue;
+      const living = rows.living(name).length;
+      const missing = Math.min(most - living, waiting);
+      if (missing <= 0) continue;
+      watch.fruitless = living > 0 || waiting < watch.waiting ? 0 : watch.fruitless + 1;
+      watch.waiting = waiting;
+      if (watch.fruitless > MOST_FRUITLESS) {
+        watch.trouble = `its pilots end without taking it; see ${directory}/log`;
+        continue;
+      }
+      watch.lastSubmit = clock.now();
+      const group = JSON.parse(readFileSync(`${directory}/pilots.json`, "utf8")) as Group;
+      const refusal = await this.#submit(group, missing);
+      watch.trouble = refusal?.message;
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
+  }
+
+  async #submit(group: Group, members: number): Promise<Refusal | undefined> {
+    const { scheduler, transport, queue, folder, scripts, idleMs, timeMs } = this.#options;
+    const directory = `${folder}/${group.name}`;
+    const seconds = [Math.ceil(idleMs / 1000), group.need, Math.floor(timeMs / 1000)];
+    const submission: Submission = {
+      name: group.name,
+      title: `pilots for ${group.title}`,
+      members,
+      request: group.request,
+      restartable: false,
+      command: ["sh", `${scripts}/pilot.sh`, directory, ...seconds.map(String)],
+      log: `${directory}/log`,
+    };
+    const { argv, input } = scheduler.submit(submission);
+    const result = await transport.run(argv, input);
+    queue.invalidate();
+    const answer = scheduler.parseSubmitted(result);
+    return answer.ok ? undefined : { ...answer.error, message: complaint(result) };
+  }
+}
+
+const entryOf = (index: number): string => String(index).padStart(7, "0");
+
+const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
