@@ -97,10 +97,28 @@ export { silentLog } from "./ports/log.ts";
 export { nodeClock } from "./ports/node/clock.ts";
 export { nodeFileSystem } from "./ports/node/file-system.ts";
 export { nodeLocks } from "./ports/node/locks.ts";
-export type { AttemptRecord, AttemptResult, StoredAttempt } from "./record/attempt-record.ts";
+export type {
+  AttemptRecord,
+  AttemptResult,
+  CodeState,
+  EndedCode,
+  StoredAttempt,
+} from "./record/attempt-record.ts";
 export { attemptSerials, lastAttempt, readAttempt } from "./record/attempt-record.ts";
 export type { FoundFile, MadeFile, MadeFiles } from "./record/made-files.ts";
 export { listFiles, ownDirectories, readMade, recordMade } from "./record/made-files.ts";
+export type { CaptureRequest, CodeTree } from "./snapshot/capture.ts";
+export { captureTree, hasCode, productsOf } from "./snapshot/capture.ts";
+export type { GitFacts } from "./snapshot/git.ts";
+export type { CodeLimits } from "./snapshot/limits.ts";
+export type { CodeChange, CodeEntry, Manifest, TreeId } from "./snapshot/manifest.ts";
+export { diffManifests } from "./snapshot/manifest.ts";
+export type { MaterialiseRequest } from "./snapshot/materialise.ts";
+export { materialise } from "./snapshot/materialise.ts";
+export { SnapshotError } from "./snapshot/snapshot-error.ts";
+export type { ObjectStore } from "./snapshot/store.ts";
+export { readObject, readTree } from "./snapshot/store.ts";
+export { tarOf } from "./snapshot/tar.ts";
 export { cacheName } from "./trace/cache-name.ts";
 export { checkEvidence } from "./trace/evidence.ts";
 export { describeParams, describeReason } from "./trace/explain.ts";

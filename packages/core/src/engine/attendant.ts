@@ -234,12 +234,14 @@ export class Attendant {
     const { record, directory, story, stop } = live;
     const { request, layout, files, clock, claims } = this.#services;
     this.#tell(live, story.read(true));
-    const { result, warnings } = await settle(
+    const seen = this.#services.code?.ended(record);
+    const { result: settled, warnings } = await settle(
       { record, directory, exit, stop, story, wall: clock.wall() },
       request.inspector,
       layout,
       files,
     );
+    const result = { ...settled, code: await seen };
     this.#write(record, directory, exit, result);
     for (const warning of warnings) this.#services.warn(warning, record.task);
     this.#services.afterFlush(() => {

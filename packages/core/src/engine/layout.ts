@@ -22,6 +22,8 @@ export interface Layout {
   claim(task: TaskKey): string;
   run(run: RunId): string;
   journal(run: RunId): string;
+  /** What code the run began with. */
+  code(run: RunId): string;
   task(task: TaskKey): string;
   attempts(task: TaskKey): string;
   attempt(key: AttemptKey): string;
@@ -51,6 +53,7 @@ export function layout(root: string): Layout {
     claim: (key) => `${locks}/${CLAIM}${key}`,
     run: (run) => `${state}/runs/${run}`,
     journal: (run) => `${state}/runs/${run}/journal.jsonl`,
+    code: (run) => `${state}/runs/${run}/code.json`,
     task,
     attempts: (key) => `${task(key)}/attempts`,
     attempt: (key) => {

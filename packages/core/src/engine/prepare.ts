@@ -9,7 +9,12 @@ import type { RestartReason } from "../model/outcome.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { Action, Task, Text } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
-import { type AttemptRecord, RECORD_FORMAT, type StoredAttempt } from "../record/attempt-record.ts";
+import {
+  type AttemptRecord,
+  type CodeState,
+  RECORD_FORMAT,
+  type StoredAttempt,
+} from "../record/attempt-record.ts";
 import type { InputSnapshot } from "../trace/trace.ts";
 import { checkpointDirectory, checkpointState, readyCheckpoint } from "./checkpoint.ts";
 import { REQUEUE_CODES } from "./classify.ts";
@@ -37,6 +42,7 @@ export interface AttemptPlan {
   readonly workspace: string | undefined;
   readonly experiment: string | undefined;
   readonly pythonPath: string | undefined;
+  readonly code: CodeState | undefined;
   /** Unix milliseconds. */
   readonly wall: number;
 }
@@ -145,6 +151,7 @@ function makeRecord(
     checkpoint,
     aside: targetsInTheWay(task, layout.root, fileSystem),
     checkpointState: checkpoint === undefined ? "" : checkpointState(checkpoint, fileSystem),
+    code: plan.code,
   };
 }
 

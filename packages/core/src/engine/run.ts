@@ -13,6 +13,7 @@ import { lastAttempt } from "../record/attempt-record.ts";
 import { Attendant } from "./attendant.ts";
 import { Checker } from "./checker.ts";
 import { Claims } from "./claims.ts";
+import { CodeKeeper } from "./code-keeper.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Neighbours } from "./neighbours.ts";
 import { foldTraces } from "./open-traces.ts";
@@ -140,6 +141,7 @@ export class Run {
       clock: ports.clock,
       claims: new Claims(run, layout, ports.fileSystem, ports.locks),
       recorder: new Recorder(ports.clock, request.listeners),
+      code: this.#makeKeeper(),
       tasks: request.plan.tasks,
       post: (fact) => this.#post(fact),
       afterFlush: (action) => {
@@ -156,6 +158,15 @@ export class Run {
       outside: (message, task) => this.#trouble(message, task),
       warn: (message, task) => this.#warn(message, task),
     };
+  }
+
+  #makeKeeper(): CodeKeeper | undefined {
+    const { captureCode, ports, layout, run } = this.#request;
+    if (captureCode === undefined) return undefined;
+    return new CodeKeeper(captureCode, ports.clock, {
+      first: (code) => ports.fileSystem.write(layout.code(run), `${JSON.stringify(code)}\n`),
+      warn: (message) => this.#warn(message),
+    });
   }
 
   #limits(): Limits {
@@ -313,6 +324,7 @@ export class Run {
     this.#neighbours.close();
     this.#attendant.close();
     await this.#attendant.idle();
+    await this.#services.code?.idle();
     this.#dispatch.close();
     const counts = this.#news.counts();
     this.#tryToFlush();

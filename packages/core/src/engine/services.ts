@@ -12,6 +12,7 @@ import type { Locks } from "../ports/locks.ts";
 import type { Inspector } from "../trace/inspect.ts";
 import type { TraceStore } from "../trace/store.ts";
 import type { Claims } from "./claims.ts";
+import type { CaptureCode, CodeKeeper } from "./code-keeper.ts";
 import type { Layout } from "./layout.ts";
 import type { Recorder, RunListener } from "./recorder.ts";
 
@@ -51,6 +52,8 @@ export interface RunRequest {
   /** `mnist.flow.yaml:31`, of a task or of one of its actions; absent when it has no place. */
   readonly position: (task: Task, action: number | undefined) => string | undefined;
   readonly listeners: readonly RunListener[];
+  /** Takes down the project's code, and stores it with `keep`; absent: code is not recorded. */
+  readonly captureCode?: CaptureCode | undefined;
 }
 
 export type ConditionVerdict = { readonly holds: boolean } | { readonly problem: string };
@@ -69,6 +72,8 @@ export interface Services {
   readonly clock: Clock;
   readonly claims: Claims;
   readonly recorder: Recorder;
+  /** Absent where code is not recorded. */
+  readonly code: CodeKeeper | undefined;
   readonly tasks: readonly Task[];
   /** Tells the machine something; it acts at once or after what it is doing now. */
   post(fact: Fact): void;

@@ -2,7 +2,7 @@
 // Also the place where an attempt that a dead run left behind is found.
 
 import type { Effect } from "../machine/effect.ts";
-import type { RunId } from "../model/ids.ts";
+import { attemptKey, type RunId } from "../model/ids.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { type AttemptRecord, lastAttempt, type StoredAttempt } from "../record/attempt-record.ts";
@@ -70,13 +70,14 @@ export class Starter {
     previous: StoredAttempt | undefined,
     inspection: Checked["inspection"],
   ): Start {
-    const { request, layout, files, clock } = this.#services;
+    const { request, layout, files, clock, code } = this.#services;
     const { project } = request.plan;
+    const serial = (previous?.serial ?? 0) + 1;
     const prepared = prepare(
       {
         run: request.run,
         task,
-        serial: (previous?.serial ?? 0) + 1,
+        serial,
         previous,
         inputs: inspection.inputs,
         reason: effect.reason,
@@ -90,6 +91,7 @@ export class Starter {
         workspace: project.workspace,
         experiment: project.experiment,
         pythonPath: request.pythonPath,
+        code: code?.started(attemptKey(task.key, serial)),
         wall: clock.wall(),
       },
       layout,

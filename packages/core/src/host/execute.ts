@@ -11,6 +11,7 @@ import type { RunId } from "../model/ids.ts";
 import type { Task } from "../model/task.ts";
 import { nodeClock } from "../ports/node/clock.ts";
 import { nodeFileSystem } from "../ports/node/file-system.ts";
+import { CodeCapturer, hasCode, productsOf } from "../snapshot/capture.ts";
 import { Inspector } from "../trace/inspect.ts";
 import type { TraceStore } from "../trace/store.ts";
 import { runCheckCommand } from "./check-command.ts";
@@ -105,8 +106,20 @@ export function prepareRun(plan: Plan, state: ProjectState, options: ExecuteOpti
     evaluate,
     position,
     listeners,
+    captureCode: captureOf(plan, state),
   });
   return { run, inspector };
+}
+
+/** Undefined where code is not recorded. What tasks made that are not in the plan is known from their traces. */
+function captureOf({ project, tasks }: Plan, { traces }: ProjectState): RunRequest["captureCode"] {
+  if (!hasCode(project)) return undefined;
+  const made = traces
+    .keys()
+    .flatMap((key) => traces.get(key)?.targets.map(({ path }) => path) ?? []);
+  const products = [...new Set([...productsOf(tasks), ...made])].sort();
+  const capturer = new CodeCapturer({ root: project.root, code: project.code, products });
+  return (keep) => capturer.capture(keep);
 }
 
 function pythonPath({ helperFolder, env }: ExecuteOptions): string | undefined {

@@ -7,9 +7,30 @@ import type { Exit, Outcome, RestartReason } from "../model/outcome.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import type { GitFacts } from "../snapshot/git.ts";
+import type { TreeId } from "../snapshot/manifest.ts";
 import type { InputSnapshot, Trace } from "../trace/trace.ts";
 
 export const RECORD_FORMAT = 1;
+
+/** The code that a program could see. */
+export interface CodeState {
+  /** Names the captured files; see {@link TreeId}. */
+  readonly tree: TreeId;
+  /** Whether the files' contents are stored under that name, and not only their digests known. */
+  readonly kept: boolean;
+  /** Absent outside git. */
+  readonly git: GitFacts | undefined;
+  /** Digest of the stored `git diff HEAD`; absent when clean, not kept, or too large. */
+  readonly diff: string | undefined;
+}
+
+/** The code of an attempt that has ended. */
+export interface EndedCode extends CodeState {
+  readonly changedWhileRunning: boolean;
+  /** Files that changed or went meanwhile, the first few; empty when it is not known which. */
+  readonly changed: readonly string[];
+}
 
 /** `attempt.json`. The task is recorded whole, with its fingerprint's parts in `inputs`. */
 export interface AttemptRecord {
@@ -43,6 +64,8 @@ export interface AttemptRecord {
   readonly aside: readonly number[];
   /** What the checkpoint directory looked like before the start. */
   readonly checkpointState: string;
+  /** As last seen before the start; absent where code is not recorded, or was not captured yet. */
+  readonly code?: CodeState | undefined;
 }
 
 /** `result.json`. */
@@ -61,6 +84,8 @@ export interface AttemptResult {
   readonly metrics: Readonly<Record<string, MetricSummary>>;
   readonly checkpoint: { readonly path: string; readonly step: number | undefined } | undefined;
   readonly artifacts: readonly string[];
+  /** Present where it says more than `attempt.json`: found out after the start, or changed since. */
+  readonly code?: EndedCode | undefined;
 }
 
 export interface MetricSummary {
