@@ -1,5 +1,5 @@
 /**
- * The pages of the guide are true: their files are written (the block's language is followed by a
+ * The pages of the guide and the README are true: their files are written (the block's language is followed by a
  * name), their commands run in order, and what they print is what the page shows. Times, digests and
  * ids may differ; a line with only `…` stands for any lines.
  */
@@ -14,6 +14,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const main = `${root}/packages/cli/dist/main.js`;
 
 const PAGES = [
+  "../../README",
   "ci",
   "cleaning",
   "flow-files",
