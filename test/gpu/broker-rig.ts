@@ -9,13 +9,13 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 let program: Promise<string> | undefined;
 
 /** Path of the built broker. */
-export function brokerProgram(): Promise<string> {
+function brokerProgram(): Promise<string> {
   program ??= bundle("broker-main.ts");
   return program;
 }
 
 /** Builds a program of this folder into a temporary file. */
-export async function bundle(name: string): Promise<string> {
+async function bundle(name: string): Promise<string> {
   // Inside the checkout, so that the one native library is found from there.
   const outfile = join(root, "node_modules/.cache/flow-gpu", `${process.pid}-${name}.mjs`);
   await build({

@@ -20,7 +20,7 @@ import { fileURLToPath } from "node:url";
 const source = fileURLToPath(new URL("./fake-nvml.c", import.meta.url));
 
 /** Path of the built library; built again only when its source has changed. */
-export function fakeNvml(): string {
+function fakeNvml(): string {
   const digest = createHash("sha256").update(readFileSync(source)).digest("hex").slice(0, 12);
   const folder = join(tmpdir(), `flow-fake-nvml-${process.getuid?.() ?? 0}-${digest}`);
   const path = join(folder, "libnvidia-ml.so.1");
@@ -43,7 +43,7 @@ export interface FakeGpu {
   readonly mode: number;
 }
 
-export interface FakeUse {
+interface FakeUse {
   readonly gpu: string;
   readonly pid: number;
   /** -1: not available. */

@@ -304,7 +304,9 @@ const handleOf = (key: AttemptKey, attempt: string): Handle => ({
 });
 
 const fieldsOf = (handle: Handle | undefined): Readonly<Record<string, unknown>> =>
-  typeof handle === "object" && handle !== null && !Array.isArray(handle) ? { ...handle } : {};
+  typeof handle === "object" && handle !== null
+    ? (handle as Readonly<Record<string, unknown>>)
+    : {};
 
 function keyOf(handle: Handle): AttemptKey | undefined {
   const { key } = fieldsOf(handle);

@@ -41,8 +41,12 @@ export function parseOptions(input: unknown): Result<GpuOptions, readonly Option
 export function parseGpus(value: unknown): GpuOptions["gpus"] | undefined {
   if (value === undefined || value === null || value === "") return [];
   if (value === "none") return "none";
-  const parts = Array.isArray(value) ? value : String(value).split(",");
-  const names = parts.map((part) => String(part).trim());
+  if (typeof value !== "string" && typeof value !== "number" && !Array.isArray(value))
+    return undefined;
+  const parts: readonly unknown[] = Array.isArray(value) ? value : String(value).split(",");
+  const names = parts.map((part) =>
+    typeof part === "string" || typeof part === "number" ? String(part).trim() : "",
+  );
   return names.every((name) => /^(\d+|GPU-[\w-]+)$/.test(name)) ? names : undefined;
 }
 

@@ -31,8 +31,7 @@ export const exportRows = (book: ProfileBook): readonly (readonly [string, Row])
     .filter(([, row]) => row.samples.length > 0 || row.floorBytes > 0)
     .map(([key, row]) => [key, { ...row, early: undefined }]);
 
-/** One exported row; undefined for what is none. */
-export function parseRow(line: string): readonly [string, Row] | undefined {
+function parseRow(line: string): readonly [string, Row] | undefined {
   try {
     const value = JSON.parse(line) as unknown;
     return rowOf(value);
@@ -41,6 +40,7 @@ export function parseRow(line: string): readonly [string, Row] | undefined {
   }
 }
 
+/** One exported row; undefined for what is none. */
 export function rowOf(value: unknown): readonly [string, Row] | undefined {
   if (!Array.isArray(value) || typeof value[0] !== "string") return undefined;
   const { samples, floorBytes } = (value[1] ?? {}) as Partial<Row>;

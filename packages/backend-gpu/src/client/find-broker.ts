@@ -81,6 +81,6 @@ function brokerProgram(env: Environment): string | undefined {
 
 /** A broker that carried a lease's mark would keep that lease for ever. */
 function withoutLease(env: Environment): NodeJS.ProcessEnv {
-  const { FLOW_GPU_LEASE: _lease, FLOW_ATTEMPT_KEY: _attempt, ...rest } = env;
+  const { FLOW_GPU_LEASE: _lease, FLOW_ATTEMPT_DIR: _attempt, ...rest } = env;
   return rest;
 }

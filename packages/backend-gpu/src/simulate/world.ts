@@ -49,7 +49,7 @@ export interface RunResult {
 }
 
 /** Loss per unit of load beyond what a card can do. */
-export const INTERFERENCE = 0.15;
+const INTERFERENCE = 0.15;
 const SHARING_LOSS = 0.04;
 const LIMIT_S = 200_000;
 

@@ -3,12 +3,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { flowTaskPath } from "@flow/task-py";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { acquire } from "@flow/backend-gpu/client";
 import { expect, it } from "vitest";
 import { BrokerRig } from "../../../../test/gpu/broker-rig.ts";
 import { systemSuite } from "../../../../test/rig/system.ts";
+
+/** The folder of flow_task.py. */
+const helper = fileURLToPath(new URL("../../../task-py/python", import.meta.url));
 
 interface Outcome {
   readonly code: number | null;
@@ -21,7 +24,7 @@ function start(rig: BrokerRig, text: string): { child: ChildProcess; ended: Prom
   const script = join(folder, "train.py");
   writeFileSync(
     script,
-    `import sys\nsys.path.insert(0, ${JSON.stringify(dirname(flowTaskPath))})\nsys.dont_write_bytecode = True\nimport flow_task as flow\nimport os, time\n${text}`,
+    `import sys\nsys.path.insert(0, ${JSON.stringify(helper)})\nsys.dont_write_bytecode = True\nimport flow_task as flow\nimport os, time\n${text}`,
   );
   const child = spawn("python3", [script], {
     env: rig.env as NodeJS.ProcessEnv,
