@@ -12,7 +12,8 @@ import { createInterface } from "node:readline";
 
 const args = process.argv.slice(2);
 const mode = args[0]?.startsWith("--") ? args.shift() : undefined;
-const { RIG_SOCKET, RIG_WITNESS, FLOW_TASK, FLOW_ATTEMPT, FLOW_TASK_DIR } = process.env;
+const { RIG_SOCKET, RIG_WITNESS, FLOW_TASK, FLOW_ATTEMPT, FLOW_TASK_DIR, FLOW_PROJECT_DIR } =
+  process.env;
 
 /** Since boot, in clock ticks: with the pid it names one process for ever. Undefined once it is dead. */
 function startTime(pid) {
@@ -28,6 +29,7 @@ function startTime(pid) {
 // The folder is new for each attempt: several programs of one attempt may live together.
 const me = {
   task: FLOW_TASK ?? args[0],
+  project: FLOW_PROJECT_DIR,
   folder: FLOW_TASK_DIR,
   pid: process.pid,
   start: startTime(process.pid),
@@ -45,7 +47,9 @@ function othersAlive() {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line))
-    .filter(({ kind, task }) => kind === "begin" && task === me.task)
+    .filter(
+      ({ kind, task, project }) => kind === "begin" && task === me.task && project === me.project,
+    )
     .filter(({ folder }) => folder !== me.folder)
     .filter(({ pid, start }) => startTime(pid) === start)
     .map(({ pid }) => pid);

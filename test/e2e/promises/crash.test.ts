@@ -288,3 +288,26 @@ tasks:
     expect(project.witness.begun()).toEqual(["slow", "after"]);
   });
 });
+
+describe("copies of a project", () => {
+  flowTest(
+    "do not touch each other's tasks, though these have the same names",
+    async ({ project }) => {
+      const file = "version: 1\ntasks:\n  work: { targets: [out.txt], actions: [cmd work] }\n";
+      for (const copy of ["one", "two"]) project.write(`${copy}/flow.yaml`, file);
+      const start = (cwd: string) => project.start(["run", "--output", "json"], { cwd });
+      const [one, two] = [start("one"), start("two")];
+      const first = await project.cmd("work").next();
+      const second = await project.cmd("work").next();
+      // A stop searches for processes that left the tree, which is where copies could be mixed up.
+      const [stopped, other] = first.cwd.endsWith("/one") ? [first, second] : [second, first];
+      one.signal("SIGINT");
+      await stopped.gone;
+      expect((await one.ended).code).toBe(130);
+      await other.write("out.txt", "whole");
+      await other.exit();
+      expect((await two.ended).code).toBe(0);
+      expect(two.tasks("warning")).toEqual([]);
+    },
+  );
+});

@@ -63,7 +63,7 @@ export function adopt(
     files,
     policy: claim?.policy ?? DEFAULT_POLICY,
     observation: { type: "running", since: startedAt, node: claim?.host },
-    leader: findLeader({ key, files }, table),
+    leader: findLeader({ files }, table),
     ownsSession: claim?.terminal !== true,
     shell: undefined,
     startedAt,
@@ -93,16 +93,16 @@ function leaderOf(claim: Claim): Attempt["leader"] {
 
 /** The shell of an attempt whose claim was still being written when it was adopted. */
 export function findLeader(
-  attempt: Pick<Attempt, "key" | "files">,
+  attempt: Pick<Attempt, "files">,
   table: ProcessTable,
 ): Attempt["leader"] {
   const claim = parseClaim(readText(attempt.files.started) ?? "");
-  return claim === undefined ? markedLeader(attempt.key, table) : leaderOf(claim);
+  return claim === undefined ? markedLeader(attempt.files.directory, table) : leaderOf(claim);
 }
 
 /** The oldest process with the attempt's mark, for a claim that does not tell. */
-function markedLeader(key: AttemptKey, table: ProcessTable): Attempt["leader"] {
-  const found = table.list().find((info) => !info.zombie && table.mark(info.pid) === key);
+function markedLeader(mark: string, table: ProcessTable): Attempt["leader"] {
+  const found = table.list().find((info) => !info.zombie && table.mark(info.pid) === mark);
   return found && { pid: found.pid, start: found.start, boot: table.boot };
 }
 

@@ -335,14 +335,16 @@ export class Attempts implements AsyncDisposable {
     const { shell, stop } = attempt;
     // The number of a shell that is not our child may be another process's by now.
     if (shell === undefined || leader === undefined)
-      return this.#marks.has(attempt.key) ? markedTree(attempt.key) : undefined;
+      return this.#marks.has(attempt.files.directory)
+        ? markedTree(attempt.files.directory)
+        : undefined;
     const ran = this.#options.table.uptime() - (attempt.startedUptime ?? 0);
     const isTold = shell.goesOn ? leader.result !== undefined : leader.signal === undefined;
     const hasGroup = !shell.goesOn && send(-shell.pid, 0);
     if (stop !== undefined || !attempt.ownsSession || !isTold || hasGroup || ran * 1000 >= SWEEP_MS)
       return treeOf(attempt);
     if (shell.startsNothing) return undefined;
-    this.#ended.add(attempt.key);
+    this.#ended.add(attempt.files.directory);
     this.#cancelSweep ??= this.#options.clock.after(SWEEP_MS, () => this.#sweep());
     return undefined;
   }
@@ -374,8 +376,10 @@ export class Attempts implements AsyncDisposable {
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
     if (this.#ended.size === 0) return;
-    for (const key of killMarked(this.#ended, this.#options.table))
-      this.#options.log.warn(`Attempt ${key} left processes behind; they were killed.`);
+    for (const directory of killMarked(this.#ended, this.#options.table))
+      this.#options.log.warn(
+        `The attempt in ${directory} left processes behind; they were killed.`,
+      );
     this.#ended = new Set();
   }
 

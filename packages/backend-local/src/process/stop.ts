@@ -25,7 +25,7 @@ export const treeOf = (attempt: Attempt): (Tree & { readonly leader: number }) |
   attempt.leader && {
     leader: attempt.leader.pid,
     ownsSession: attempt.ownsSession,
-    mark: attempt.key,
+    mark: attempt.files.directory,
   };
 
 /** Asks a running attempt to stop, or kills it. Repeating changes nothing; `forced` cuts a grace short. */

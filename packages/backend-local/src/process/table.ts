@@ -6,8 +6,11 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { uptime } from "node:os";
 import { basename } from "node:path";
 
-/** Variable that marks every process of an attempt, however far it strays from its tree. */
-export const MARK = "FLOW_ATTEMPT_KEY";
+/**
+ * Variable that marks every process of an attempt, however far it strays from its tree: the attempt's
+ * folder. Its key would not do, copies of a project have the same keys.
+ */
+export const MARK = "FLOW_ATTEMPT_DIR";
 
 export interface ProcessInfo {
   readonly pid: number;

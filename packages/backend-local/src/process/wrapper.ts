@@ -118,8 +118,8 @@ export function aloneScript(spec: AttemptSpec): string {
   return `${PRELUDE}${ALONE}_flow_claim ${claimArguments(spec)} || exit 97
 [ -z "$_flow_torn" ] || exit 98
 trap _flow_give_up EXIT
-FLOW_JOB_ID=$$ ${MARK}=${quote(spec.job.key)}
-export FLOW_JOB_ID ${MARK}
+FLOW_JOB_ID=$$ FLOW_ATTEMPT_KEY=${quote(spec.job.key)} ${MARK}=${quote(spec.files.directory)}
+export FLOW_JOB_ID FLOW_ATTEMPT_KEY ${MARK}
 ${actionsScript(spec, execText, FILE_STREAMS)}trap - EXIT
 _flow_usage
 _flow_result
@@ -137,8 +137,8 @@ export function runnerScript(spec: AttemptSpec, setup: string): string {
     ? `_flow_keep /proc/self/fd/3 "$_flow_dir/stdout"; _flow_keep /proc/self/fd/4 "$_flow_dir/stderr"; _flow_result "$_flow_dir/started"`
     : "_flow_result";
   return `{
-${setup}FLOW_JOB_ID=$$ ${MARK}=${quote(spec.job.key)}
-export FLOW_JOB_ID ${MARK}
+${setup}FLOW_JOB_ID=$$ FLOW_ATTEMPT_KEY=${quote(spec.job.key)} ${MARK}=${quote(spec.files.directory)}
+export FLOW_JOB_ID FLOW_ATTEMPT_KEY ${MARK}
 _flow_line=lost
 _flow_claim ${claimArguments(spec)}${brief ? " brief" : ""} && {
 ${actionsScript(spec, plainText, streams)}if [ "$_flow_torn" ]; then _flow_line=torn; else ${result}; fi

@@ -11,7 +11,7 @@ let child: ChildProcess;
 let pid: number;
 
 beforeAll(() => {
-  const env = { ...process.env, FLOW_ATTEMPT_KEY: "0123456789abcdef-7" };
+  const env = { ...process.env, FLOW_ATTEMPT_DIR: "0123456789abcdef-7" };
   child = spawn("sleep", ["100"], { detached: true, stdio: "ignore", env });
   pid = child.pid ?? 0;
 });
