@@ -141,7 +141,8 @@ function variables({ contractVariables }) {
     ...names.filter((name) => MEANINGS[name] === undefined),
     ...Object.keys(MEANINGS).filter((name) => !names.includes(name)),
   ];
-  if (odd.length > 0) throw new Error(`contract-page.mjs: no meaning or no variable: ${odd}`);
+  if (odd.length > 0)
+    throw new Error(`contract-page.mjs: no meaning or no variable: ${odd.join(", ")}`);
   return Object.entries({ ...MEANINGS, ...PLACE });
 }
 
