@@ -77,11 +77,13 @@ function userOf(proc: string, pid: number): string {
   }
 }
 
+let ownName: string | undefined;
 let users: ReadonlyMap<number, string> | undefined;
 
 /** A user's name; the number where the machine knows none. */
 export function userName(uid: number): string {
-  if (uid === process.getuid?.()) return userInfo().username;
+  ownName ??= userInfo().username;
+  if (uid === process.getuid?.()) return ownName;
   users ??= new Map(
     (read("/etc/passwd") ?? "").split("\n").map((line) => {
       const [name = "", , number] = line.split(":");
