@@ -78,7 +78,7 @@ const same = (text: string): readonly string[] =>
     .split("\n")
     .map((line) =>
       line
-        .replaceAll(/\d{8}-\d{6}-[a-z0-9]{4}/g, "<run>")
+        .replaceAll(/\d{8}-\d{6}-[a-z0-9]{5}/g, "<run>")
         .replaceAll(/\d\d:\d\d:\d\d/g, "<time>")
         .replaceAll(/[\d.]+\s?(ms|s)\b/g, "")
         .replaceAll(/\b([0-9a-f]{2}\/)?[0-9a-f]{8,16}\b/g, "<digest>")

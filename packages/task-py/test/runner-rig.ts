@@ -113,7 +113,13 @@ export class Attempt implements Disposable {
 
   [Symbol.dispose](): void {
     for (const child of this.#children) child.kill("SIGKILL");
-    for (const pid of this.alive()) process.kill(Number(pid), "SIGKILL");
+    for (const pid of this.alive()) {
+      try {
+        process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended since it was looked for.
+      }
+    }
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type ProjectFolder, projectFolder, SMALL } from "../project-folder.ts";
 
-const RUN = /\d{8}-\d{6}-[a-z0-9]{4}/g;
+const RUN = /\d{8}-\d{6}-[a-z0-9]{5}/g;
 const TIMES = /\b\d+(\.\d+)?(ms|s)\b/g;
 const DATE = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g;
 
