@@ -26,7 +26,7 @@ function project(
       name,
       include: [...include],
       exclude: ["**/node_modules/**", "**/dist/**", ...(options.exclude ?? [])],
-      testTimeout: options.testTimeout ?? 10_000,
+      testTimeout: options.testTimeout ?? 30_000,
       hookTimeout: 60_000,
       ...(options.globalSetup === undefined ? {} : { globalSetup: options.globalSetup }),
     },
@@ -43,10 +43,10 @@ export default defineConfig({
     coverage: { provider: "v8", include: ["packages/*/src/**"] },
     projects: [
       project("unit", unit, { exclude: property }),
-      project("property", property, { testTimeout: 120_000 }),
-      project("conformance", conformance, { testTimeout: 60_000 }),
-      project("slurm", slurm, { testTimeout: 120_000 }),
-      project("e2e", endToEnd, { testTimeout: 120_000, globalSetup: "test/rig/set-up.ts" }),
+      project("property", property, { testTimeout: 300_000 }),
+      project("conformance", conformance, { testTimeout: 120_000 }),
+      project("slurm", slurm, { testTimeout: 300_000 }),
+      project("e2e", endToEnd, { testTimeout: 300_000, globalSetup: "test/rig/set-up.ts" }),
     ],
   },
 });
