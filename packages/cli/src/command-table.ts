@@ -30,7 +30,7 @@ const PROJECT: readonly OptionRow[] = [
     short: "p",
     value: "K=V",
     multiple: true,
-    help: "set a parameter; commas and `a..b` make a sweep, a literal comma is `\\,`",
+    help: "set a parameter; a literal comma is `\\,`",
   },
   { name: "params-file", value: "FILE", help: "read parameters from a YAML or JSON file" },
 ];

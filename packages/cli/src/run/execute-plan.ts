@@ -2,8 +2,8 @@
 
 import { dirname, relative, resolve } from "node:path";
 import {
-  type Backend,
   runId as asRunId,
+  type Backend,
   evaluateCondition,
   type Log,
   leaveEvidence,

@@ -1,4 +1,5 @@
-// `--failed`: the selected tasks whose last attempt did not succeed.
+// `--failed`: the selected tasks that did not finish: their last attempt did not succeed, or they never
+// ran, or they wait for one of those.
 
 import { lastAttempt, nodeFileSystem, openPlan, openState, type PlanRequest } from "@flow/core";
 
@@ -9,10 +10,14 @@ import { lastAttempt, nodeFileSystem, openPlan, openState, type PlanRequest } fr
 export async function failedTasks(request: PlanRequest): Promise<PlanRequest | undefined> {
   const opened = await openPlan(request, undefined);
   if (!opened.ok) return request;
-  const { layout } = openState(opened.value.plan.project.root);
-  const failed = opened.value.plan.tasks.filter(({ key }) => {
+  const { tasks, project } = opened.value.plan;
+  const { layout, traces } = openState(project.root);
+  const unfinished = tasks.filter(({ key, actions }) => {
     const attempt = lastAttempt(layout, key, nodeFileSystem);
-    return attempt !== undefined && attempt.result?.outcome.type !== "success";
+    if (attempt === undefined) return actions.length > 0 && traces.get(key) === undefined;
+    return attempt.result?.outcome.type !== "success";
   });
-  return failed.length === 0 ? undefined : { ...request, selectors: failed.map(({ id }) => id) };
+  if (unfinished.length === 0) return undefined;
+  // What is downstream of them and was reached is found fresh; what was blocked runs.
+  return { ...request, selectors: unfinished.map(({ id }) => `${id}+`) };
 }

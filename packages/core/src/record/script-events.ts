@@ -4,6 +4,7 @@
 
 import type { MetricSource, Task } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { expandGlob } from "../trace/expand.ts";
 import type { MetricSummary } from "./attempt-record.ts";
 
 export type ScriptEvent =
@@ -126,7 +127,10 @@ export class ScriptEvents {
       }
     }
     this.#lines(this.#stdout, last, (line) => events.push(...this.#fromOutput(line)));
-    for (const source of this.#task.metrics) events.push(...this.#fromFile(source));
+    for (const source of this.#task.metrics) {
+      if (source.kind === "jsonl") events.push(...this.#fromLines(source.glob, last));
+      else events.push(...this.#fromFile(source));
+    }
     return events;
   }
 
@@ -165,6 +169,20 @@ export class ScriptEvents {
       }
     }
     return Object.keys(values).length === 0 ? [] : [{ kind: "metrics", step: undefined, values }];
+  }
+
+  /** Each line an object whose numbers are metrics; `step` among them is the step. */
+  #fromLines(glob: string, last: boolean): readonly ScriptEvent[] {
+    const events: ScriptEvent[] = [];
+    const { paths } = expandGlob(glob, this.#root, () => false, this.#fileSystem);
+    for (const path of paths) {
+      this.#lines(`${this.#root}/${path}`, last, (line) => {
+        const values = safeJson(line) as Record<string, unknown> | undefined;
+        const event = metricsOf({ v: values, step: values?.["step"] });
+        if (event !== undefined) events.push(event);
+      });
+    }
+    return events;
   }
 
   #fromFile(source: MetricSource): readonly ScriptEvent[] {
