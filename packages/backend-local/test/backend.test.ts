@@ -180,6 +180,32 @@ describe.each(WAYS)("an attempt %s", (_way, sharesShells) => {
   });
 });
 
+describe("a shell that lives on", () => {
+  const leaderOf = (attempt: string): number =>
+    Number(/pid=(\d+)/.exec(text(attempt, "started"))?.[1]);
+
+  it("is replaced when it was killed while it had nothing to do", async () => {
+    await using rig = await Rig.make();
+    const first = rig.job([": one"]);
+    expect((await rig.run(first)).code).toBe(0);
+    const pid = leaderOf(first.paths.attempt);
+    process.kill(pid, "SIGKILL");
+    await until(() => systemTable().read(pid)?.zombie !== false);
+    const second = rig.job(["exit 3"]);
+    expect((await rig.run(second)).code).toBe(3);
+    expect(leaderOf(second.paths.attempt)).not.toBe(pid);
+  });
+
+  it("that was killed before it could claim an attempt costs only time", async () => {
+    await using rig = await Rig.make();
+    const first = rig.job([": one"]);
+    expect((await rig.run(first)).code).toBe(0);
+    process.kill(leaderOf(first.paths.attempt), "SIGKILL");
+    // Submitted before the end of the shell can be noticed.
+    expect((await rig.run(rig.job(["exit 3"]))).code).toBe(3);
+  });
+});
+
 describe("a short command", () => {
   it.each([
     "false; echo no",

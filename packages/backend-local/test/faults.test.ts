@@ -1,7 +1,7 @@
 /** A machine without room, without a shell, without descriptors. */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +43,15 @@ it("names the shell that PATH does not have", async () => {
       message: `The shell \`bash\` of task ${job.task} was not found on PATH; install it or choose another \`shell:\`.`,
     },
   });
+});
+
+it.each(WAYS)("an attempt %s is lost when its directory is gone", async (_way, sharesShells) => {
+  await using rig = await Rig.make({ sharesShells });
+  expect((await rig.run(rig.job([":"]))).code).toBe(0);
+  const job = rig.job(["echo ran >made; exit 1"]);
+  rmSync(job.paths.attempt, { recursive: true });
+  expect(await rig.run(job)).toMatchObject({ code: undefined, cause: "lost" });
+  expect(existsSync(join(rig.root, "made"))).toBe(false);
 });
 
 it("is unavailable while no descriptor is free, and works again afterwards", () => {

@@ -227,11 +227,13 @@ export class Attempts implements AsyncDisposable {
 
   /** Starts an attempt again that a full machine kept from starting its first action. True when it does. */
   #restart(attempt: Attempt, job: Job, extra: StartExtra, exit: LeaderExit): boolean {
-    if (this.#closed || attempt.stop !== undefined || exit.signal !== undefined) return false;
+    if (this.#closed || attempt.stop !== undefined) return false;
     const record = exit.result === undefined ? readExit(attempt) : parseExit(exit.result);
-    const unclaimed = record === undefined && !existsSync(attempt.files.started);
+    const { directory, started } = attempt.files;
+    const unclaimed = record === undefined && !existsSync(started) && existsSync(directory);
     const torn = record === undefined && exit.code === TORN_CLAIM;
-    if (!unclaimed && !torn && (record?.error !== "system" || record.action > 1)) return false;
+    const refused = record?.error === "system" && record.action <= 1;
+    if (!unclaimed && !torn && !refused) return false;
     this.#sampler.remove(attempt);
     attempt.shell?.done();
     attempt.shell = undefined;

@@ -34,7 +34,7 @@ export class Runners {
     variables: Variables,
     ended: (exit: LeaderExit) => void,
   ): Promise<Result<Leader, BackendFailure>> {
-    const runner = this.#idle.pop() ?? (await this.#open(spec.files.directory));
+    const runner = this.#takeIdle() ?? (await this.#open(spec.files.directory));
     if (!(runner instanceof Runner)) return err(runner);
     runner.run(spec, variables, ended);
     return ok({
@@ -45,6 +45,13 @@ export class Runners {
       release: () => runner.close(),
       done: () => this.#takeBack(runner),
     });
+  }
+
+  /** An idle shell; those that died meanwhile are forgotten. */
+  #takeIdle(): Runner | undefined {
+    let runner = this.#idle.pop();
+    while (runner?.isOver === true) runner = this.#idle.pop();
+    return runner;
   }
 
   close(): void {
