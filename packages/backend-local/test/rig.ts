@@ -50,7 +50,7 @@ export class Rig implements AsyncDisposable {
     mkdirSync(this.root, { recursive: true });
     this.backend = this.open();
     this.#makeJob = (programs, changes) => fixture.job(programs, changes);
-    this.#end = () => fixture[Symbol.asyncDispose]();
+    this.#end = async () => fixture[Symbol.asyncDispose]();
   }
 
   static async make(options: RigOptions = {}): Promise<Rig> {
