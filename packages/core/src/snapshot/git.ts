@@ -20,7 +20,7 @@ export interface GitFacts {
   readonly remote: string | undefined;
   /** Tracked files differ from the commit. */
   readonly dirty: boolean;
-  /** Files that are neither tracked nor ignored. */
+  /** Files that are neither tracked nor ignored, as far as they are code. */
   readonly untracked: number;
   readonly submodules: readonly { readonly path: string; readonly commit: string }[];
 }
@@ -53,7 +53,7 @@ export async function listGit(root: string): Promise<GitListing> {
       ...["--untracked-files=all", "--ignore-submodules=dirty", "--", ".", ":(exclude).flow"],
     ]),
     git(root, ["ls-files", "-z", "-s", "-v"]),
-    git(root, ["rev-parse", "--show-prefix"]),
+    existsSync(join(root, ".git")) ? "" : git(root, ["rev-parse", "--show-prefix"]),
     git(root, ["config", "--get-regexp", "^remote\\..*\\.url$"]).catch(() => ""),
   ]);
   const { branch, commit, changed, untracked } = parseStatus(status, prefix.replace(/\n$/, ""));

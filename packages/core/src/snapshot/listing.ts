@@ -30,14 +30,14 @@ export async function listCode(root: string, rules: CodeRules): Promise<Listing>
   // A project that git ignores as a whole is none of git's business.
   const isListed = git !== undefined && git.index.length + git.untracked.length > 0;
   if (!isListed) return { git: undefined, loose: walkAll(root, rules, nodeFileSystem) };
-  const loose = new Set([
-    ...git.changed.filter((path) => rules.selects(path, true)),
-    ...git.untracked.filter((path) => rules.selects(path, false)),
-  ]);
+  const untracked = git.untracked.filter((path) => rules.selects(path, false));
+  const changed = git.changed.filter((path) => rules.selects(path, true));
+  const loose = new Set([...changed, ...untracked]);
   const included = walkIncluded(root, rules, nodeFileSystem);
   const clean = included.length === 0 ? undefined : git.clean();
   for (const path of included) if (clean?.has(path) !== true) loose.add(path);
-  return { git, loose: [...loose].sort() };
+  const facts = { ...git.facts, untracked: untracked.length };
+  return { git: { ...git, facts }, loose: [...loose].sort() };
 }
 
 /** Every selected file that is there, with its stat. */

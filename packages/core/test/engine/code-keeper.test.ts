@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { CodeKeeper } from "../../src/engine/code-keeper.ts";
-import type { AttemptKey } from "../../src/model/ids.ts";
+import type { AttemptKey, Instant } from "../../src/model/ids.ts";
 import type { AttemptRecord, CodeState } from "../../src/record/attempt-record.ts";
 import type { CodeTree } from "../../src/snapshot/capture.ts";
 
@@ -10,11 +10,11 @@ const record = (code?: CodeState): AttemptRecord => ({ key: KEY, code }) as Atte
 
 /** A keeper whose looks are answered by hand. */
 function rig() {
-  let now = 0;
+  let now = 0 as Instant;
   const clock = {
     now: () => now,
     advance: (milliseconds: number) => {
-      now += milliseconds;
+      now = (now + milliseconds) as Instant;
     },
   };
   const kept: boolean[] = [];

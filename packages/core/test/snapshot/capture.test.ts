@@ -128,7 +128,7 @@ describe("what counts as code", () => {
     const inner = { ...outer, root: join(outer.root, "mine") };
     expect(await pathsOf(inner)).toEqual(["m.py", "new.py", "vendor/extra.py", "vendor/lib.py"]);
     const { git } = await captureTree(request(inner));
-    expect(git).toMatchObject({ dirty: false, untracked: 1 });
+    expect(git).toMatchObject({ dirty: false, untracked: 2 });
     expect(git?.submodules.map(({ path }) => path)).toEqual(["vendor"]);
   });
 
