@@ -100,7 +100,10 @@ export async function openBench(
   async function seen<Type extends Observation["type"]>(job: Job, type: Type, seconds = 30) {
     let last: Observation | undefined;
     await until(
-      async () => (last = await observe(job)).type === type,
+      async () => {
+        last = await observe(job);
+        return last.type === type;
+      },
       () => `${type}; last: ${JSON.stringify(last)}; output: ${output(job)}`,
       seconds,
     );

@@ -56,7 +56,6 @@ tasks:
       );
       expect(code).toBe(1);
       expect(stderr).toContain("last line");
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come through.
       expect(stdout + stderr).not.toMatch(/\u001b\]|\u001b\[2J|\u202e|\u0000|\u009b/i);
     }
   });

@@ -21,7 +21,9 @@ describe("what a backend cannot do", () => {
     const folder = projectFolder({ "flow.yaml": file });
     const { code, stderr } = await folder.flow("run");
     expect(code).toBe(2);
-    expect(stderr).toBe(`flow.yaml:2:3: error: \`gpu\` asks for a GPU, and the backend \`local\` hands out none; use \`backend: gpu\`, or give \`else_cpus\` to run without [unsupported]
+    expect(
+      stderr,
+    ).toBe(`flow.yaml:2:3: error: \`gpu\` asks for a GPU, and the backend \`local\` hands out none; use \`backend: gpu\`, or give \`else_cpus\` to run without [unsupported]
   2 |   gpu:
     |   ^^^
 

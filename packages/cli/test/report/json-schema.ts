@@ -28,7 +28,9 @@ export function violations(schema: JsonSchema, value: unknown, at = "line"): rea
   if (schema.type !== undefined && TYPES[schema.type]?.(value) !== true) {
     found.push(`${at} is no ${schema.type}`);
   }
-  if ("const" in schema && value !== schema.const) found.push(`${at} is not ${schema.const}`);
+  if ("const" in schema && value !== schema.const) {
+    found.push(`${at} is not ${JSON.stringify(schema.const)}`);
+  }
   if (schema.enum !== undefined && !schema.enum.includes(value)) found.push(`${at} is no choice`);
   if (Array.isArray(value)) {
     const items = schema.items;

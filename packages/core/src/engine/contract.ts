@@ -10,7 +10,7 @@ import type { Task } from "../model/task.ts";
 export const FLOW_PROTOCOL = "1";
 
 /** Exit code by which a program asks to be run again (EX_TEMPFAIL). */
-export const REQUEUE_EXIT_CODE = 75;
+const REQUEUE_EXIT_CODE = 75;
 
 /** What the contract is filled from. Paths are absolute. */
 export interface ContractFacts {
@@ -49,7 +49,7 @@ export interface ContractFacts {
   readonly pythonPath: string | undefined;
 }
 
-export interface CheckpointFacts {
+interface CheckpointFacts {
   readonly directory: string;
   /** Last checkpoint reported complete by an earlier attempt; absent without one. */
   readonly path: string | undefined;
@@ -61,7 +61,7 @@ export interface CheckpointFacts {
 type Variables = Record<string, string>;
 
 /** A name as a variable's suffix: upper case, dots doubled to underscores, everything else one. */
-export const variableSuffix = (name: string): string =>
+const variableSuffix = (name: string): string =>
   name
     .replaceAll(".", "__")
     .replaceAll(/[^A-Za-z0-9_]/g, "_")

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { type AttemptKey, parseAttemptKey, type RunId, type TaskKey } from "../model/ids.ts";
 
-export const STATE_DIRECTORY = ".flow";
+const STATE_DIRECTORY = ".flow";
 
 /** The files and directories of one project's state; every path is absolute. */
 export interface Layout {

@@ -354,7 +354,7 @@ function argumentsOf(text: Text, inputs: InputSnapshot): readonly string[] {
 }
 
 /** A command as a person would type it. */
-export function commandLine(action: Action, inputs: InputSnapshot): string {
+function commandLine(action: Action, inputs: InputSnapshot): string {
   return action.kind === "shell"
     ? joined(action.text, inputs)
     : action.argv

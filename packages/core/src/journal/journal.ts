@@ -14,18 +14,3 @@ export interface Journal {
   sync(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** Keeps records in memory, for runs that leave nothing behind and for tests. */
-export class MemoryJournal implements Journal {
-  readonly records: JournalRecord[] = [];
-  append(record: JournalRecord): void {
-    this.records.push(record);
-  }
-  flush(): void {}
-  sync(): Promise<void> {
-    return Promise.resolve();
-  }
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}

@@ -4,7 +4,7 @@
 import type { FileSystem } from "../ports/file-system.ts";
 import { decodeLine, type JournalRecord } from "./record.ts";
 
-export interface JournalDamage {
+interface JournalDamage {
   /** Byte offset of the first bad byte of the stretch. */
   readonly offset: number;
   readonly bytes: number;

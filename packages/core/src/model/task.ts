@@ -3,7 +3,6 @@
 // recorded whole.
 
 import type { TaskId, TaskKey } from "./ids.ts";
-import type { StopReason } from "./outcome.ts";
 import type { PoolRequest, ResourceRequest } from "./resources.ts";
 
 /** A half-open range of offsets in one of a project's source files (an index into its list). */
@@ -44,7 +43,7 @@ interface DepCommon {
   readonly span: Span;
 }
 
-export interface FileDep extends DepCommon {
+interface FileDep extends DepCommon {
   readonly kind: "file";
   readonly path: string;
   /** What counts as a change. `content` is decided by SHA-256, with the stat signature as a shortcut. */
@@ -53,7 +52,7 @@ export interface FileDep extends DepCommon {
   readonly external: boolean;
 }
 
-export interface DirectoryDep extends DepCommon {
+interface DirectoryDep extends DepCommon {
   readonly kind: "directory";
   /** Without trailing slash. */
   readonly path: string;
@@ -62,13 +61,13 @@ export interface DirectoryDep extends DepCommon {
 }
 
 /** Expanded when the task is ready; no match is an error unless `optional`. */
-export interface GlobDep extends DepCommon {
+interface GlobDep extends DepCommon {
   readonly kind: "glob";
   readonly pattern: string;
 }
 
 /** Some keys of a YAML or JSON file; other changes in the file do not count. */
-export interface KeysDep extends DepCommon {
+interface KeysDep extends DepCommon {
   readonly kind: "keys";
   readonly path: string;
   /** Dotted paths into the document. */
@@ -264,10 +263,4 @@ export interface Task {
     | { readonly kind: "targets" }
     | { readonly kind: "none" }
     | { readonly kind: "actions"; readonly targets: boolean; readonly actions: readonly Action[] };
-}
-
-/** What is asked of running programs when a stop is due. */
-export interface StopRequest {
-  readonly reason: StopReason;
-  readonly how: "graceful" | "forced";
 }

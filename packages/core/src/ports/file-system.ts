@@ -10,7 +10,7 @@ export type Digest = string;
  * ctime (ns) as one opaque text. Equal text: same content, unless the file was changed within the
  * clock tick of the signature (see `racy`).
  */
-export type Signature = string;
+type Signature = string;
 
 export interface FileStat {
   readonly kind: "file" | "directory" | "link" | "other";

@@ -39,7 +39,7 @@ const text = (value: unknown): string | undefined =>
   typeof value === "string" ? value : undefined;
 
 /** The event of one line; undefined when it is none. */
-export function parseEvent(line: string): ScriptEvent | undefined {
+function parseEvent(line: string): ScriptEvent | undefined {
   let value: Record<string, unknown>;
   try {
     value = JSON.parse(line) as Record<string, unknown>;

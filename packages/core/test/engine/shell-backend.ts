@@ -77,7 +77,6 @@ export function shellBackend(): Backend & { readonly jobs: readonly Job[] } {
       ),
     cancel: async () => ok(undefined),
     reattach: async () => ok(new Map()),
-    // biome-ignore lint/correctness/useYield: there is nothing to show
     logs: async function* () {},
     collect: async () => ok([]),
     onChange: (next) => {

@@ -22,7 +22,7 @@ export class Bench {
   readonly env: Record<string, string | undefined> = {};
   /** What commands answer, by text. */
   readonly answers = new Map<string, CheckResult>();
-  readonly files = new (class extends MemoryFileSystem {})();
+  readonly files: MemoryFileSystem = new MemoryFileSystem();
   #serial = 0;
 
   constructor(contents: Readonly<Record<string, string>> = {}) {

@@ -25,10 +25,10 @@ const text = (path: string): string => {
 };
 
 /** This boot of this machine; empty where it cannot be told. */
-export const bootId = (): string => text("/proc/sys/kernel/random/boot_id").trim();
+const bootId = (): string => text("/proc/sys/kernel/random/boot_id").trim();
 
 /** Start time of a process in clock ticks since boot; empty when it is gone or a zombie. */
-export function processStart(pid: number): string {
+function processStart(pid: number): string {
   const stat = text(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" || fields[0] === "X" ? "" : (fields[19] ?? "");

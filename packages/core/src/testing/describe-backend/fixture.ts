@@ -16,7 +16,7 @@ export interface TestApi {
   expect(actual: unknown): Expectation;
 }
 
-export interface Expectation {
+interface Expectation {
   readonly not: Expectation;
   toBe(expected: unknown): void;
   toEqual(expected: unknown): void;
