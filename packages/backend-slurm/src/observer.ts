@@ -120,7 +120,12 @@ export class Observer {
       const incarnation = readIncarnation(attempt, generation, 0);
       return this.#pilots.judge(attempt, membership, listing, {
         stop: readStop(attempt),
-        unchangedMs: this.#unchangedFor(key, undefined, incarnation),
+        unchangedMs: this.#unchangedFor(
+          key,
+          undefined,
+          incarnation,
+          this.#pilots.holds(membership),
+        ),
         trouble: typeof listing === "string" ? listing : "",
       });
     }
@@ -139,9 +144,15 @@ export class Observer {
     });
   }
 
-  #unchangedFor(key: AttemptKey, row: Evidence["row"], incarnation: Incarnation): number {
+  #unchangedFor(
+    key: AttemptKey,
+    row: Evidence["row"],
+    incarnation: Incarnation,
+    place?: string,
+  ): number {
+    const { exit, started } = incarnation;
     const state = typeof row === "object" ? `${row.phase} ${row.restarts}` : (row ?? "unlisted");
-    const signs = `${state} ${incarnation.exit !== undefined} ${incarnation.started !== undefined}`;
+    const signs = `${state} ${exit !== undefined} ${started !== undefined} ${place}`;
     const now = this.#clock.now();
     const before = this.#sightings.get(key);
     if (before?.signs === signs) return now - before.since;

@@ -36,6 +36,9 @@ interface Group {
 /** A submitted pilot may be invisible this long. */
 const VISIBLE_MS = 3000;
 
+/** A pilot on a busy node may need so long between taking an attempt and beginning it. */
+const BEGIN_MS = 60_000;
+
 /** Pilots that take nothing are not replaced for ever. */
 const MOST_FRUITLESS = 5;
 
@@ -115,6 +118,8 @@ export class Pilots {
     const place = incarnation.started === undefined ? this.holds(membership) : undefined;
     if (place === "queue") return { type: "queued", why: this.#waitingFor(membership.name, rows) };
     if (place === "dropped") return { type: "vanished" };
+    if (place === "taken" && evidence.stop === undefined && evidence.unchangedMs < BEGIN_MS)
+      return { type: "queued", why: undefined };
     const pilot = readPilot(attempt, membership.generation);
     const found = typeof rows === "string" || pilot === undefined ? undefined : rows.byId(pilot);
     const row = typeof rows === "string" ? "unreachable" : found;
