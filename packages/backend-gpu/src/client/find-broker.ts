@@ -19,8 +19,12 @@ export async function findBroker(env: Environment): Promise<Result<Connection, s
   if (first.ok) return first;
   if (first.error === "EACCES")
     return err(`The GPU broker at ${path} belongs to another user; ask for access to it.`);
-  const failure = await startBroker(env);
-  if (failure !== undefined && !failure.includes("already listening")) return err(failure);
+  const failure = await startOnce(path, env);
+  if (failure !== undefined && !failure.includes("already listening")) {
+    // Somebody else's may have been quicker.
+    const other = await connect(path);
+    return other.ok ? other : err(failure);
+  }
   const deadline = performance.now() + OTHER_MS;
   for (;;) {
     const again = await connect(path);
@@ -29,6 +33,17 @@ export async function findBroker(env: Environment): Promise<Result<Connection, s
       return err(`The GPU broker at ${path} does not answer (${again.error}).`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** Starts under way in this process, by socket: many requests at once start one broker. */
+const starting = new Map<string, Promise<string | undefined>>();
+
+function startOnce(path: string, env: Environment): Promise<string | undefined> {
+  const underWay = starting.get(path);
+  if (underWay !== undefined) return underWay;
+  const start = startBroker(env).finally(() => starting.delete(path));
+  starting.set(path, start);
+  return start;
 }
 
 /**
@@ -65,7 +80,8 @@ export function startBroker(
       resolve(line.startsWith("listening on ") ? undefined : line);
     });
     child.once("error", (error) => resolve(`The GPU broker did not start: ${error.message}`));
-    child.once("exit", () =>
+    // `close`, not `exit`: what it said may arrive after it has ended.
+    child.once("close", () =>
       resolve(text.trim() || `The GPU broker did not start; see ${state}/broker.log.`),
     );
   });
