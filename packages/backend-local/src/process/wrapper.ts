@@ -70,7 +70,7 @@ if [ -e "$_flow_dir/stop" ]; then
 _flow_stopped=user
 read -r _flow_line <"$_flow_dir/stop"
 case $_flow_line in *'"reason":"'*) _flow_line=\${_flow_line#*'"reason":"'} _flow_stopped=\${_flow_line%%'"'*} ;; esac
-[ "$_flow_action" -gt 0 ] || [ "$_flow_code" -ne 0 ] || { _flow_code=143 _flow_signal=15; }
+[ "$_flow_action" -ge "$_flow_count" ] || [ "$_flow_code" -ne 0 ] || { _flow_code=143 _flow_signal=15; }
 fi
 _flow_up=-
 [ "$1" ] || read -r _flow_up _flow_line </proc/uptime || _flow_up=-
@@ -120,6 +120,7 @@ export function aloneScript(spec: AttemptSpec): string {
 trap _flow_give_up EXIT
 FLOW_JOB_ID=$$ FLOW_ATTEMPT_KEY=${quote(spec.job.key)} ${MARK}=${quote(spec.files.directory)}
 export FLOW_JOB_ID FLOW_ATTEMPT_KEY ${MARK}
+_flow_count=${spec.job.actions.length}
 ${actionsScript(spec, execText, FILE_STREAMS)}trap - EXIT
 _flow_usage
 _flow_result
@@ -139,6 +140,7 @@ export function runnerScript(spec: AttemptSpec, setup: string): string {
   return `{
 ${setup}FLOW_JOB_ID=$$ FLOW_ATTEMPT_KEY=${quote(spec.job.key)} ${MARK}=${quote(spec.files.directory)}
 export FLOW_JOB_ID FLOW_ATTEMPT_KEY ${MARK}
+_flow_count=${spec.job.actions.length}
 _flow_line=lost
 _flow_claim ${claimArguments(spec)}${brief ? " brief" : ""} && {
 ${actionsScript(spec, plainText, streams)}if [ "$_flow_torn" ]; then _flow_line=torn; else ${result}; fi

@@ -33,7 +33,7 @@ function describeGraceful({ it, expect }: TestApi, subject: BackendUnderTest): v
       expect(await bench.output(job, handle)).toContain("\nstop file\n");
     }));
 
-  it("no further action starts after a stop, although the program ends with 0", () =>
+  it("no further action starts after a stop, and a program that ends with 0 is no success", () =>
     Bench.use(subject, async (bench) => {
       const job = bench.fixture.job([
         { name: "a", does: "obey", code: 0 },
@@ -42,7 +42,8 @@ function describeGraceful({ it, expect }: TestApi, subject: BackendUnderTest): v
       const handle = await bench.submit(job);
       await bench.printed(job, handle, "ready\n");
       await bench.cancel(handle, "graceful");
-      expect(await bench.ended(job, handle)).toMatchObject({ code: 0, stopped: "user" });
+      // A signal stands for the work left undone, so that the end is never taken for a success.
+      expect(await bench.ended(job, handle)).toMatchObject({ signal: "SIGTERM", stopped: "user" });
       expect(bench.fixture.witness(job)).toEqual(["a"]);
     }));
 
