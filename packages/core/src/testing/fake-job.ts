@@ -172,7 +172,10 @@ export class FakeJob {
       this.#next();
       return;
     }
-    this.#ending = { code, signal, action: this.#index };
+    const leftUndone = good && this.#index + 1 < this.job.actions.length;
+    this.#ending = leftUndone
+      ? { code: undefined, signal: "SIGTERM", action: this.#index }
+      : { code, signal, action: this.#index };
     this.#finally();
   }
 
