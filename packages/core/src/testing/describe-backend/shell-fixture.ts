@@ -54,7 +54,7 @@ export async function shellFixture(
       try {
         await until(() => processesWith(root).length === 0, "the jobs' processes to be gone");
       } finally {
-        for (const pid of processesWith(root)) process.kill(pid, "SIGKILL");
+        for (const pid of processesWith(root)) killIfThere(pid);
         rmSync(join(root, ".."), { recursive: true, force: true });
       }
     },
@@ -128,4 +128,13 @@ function processesWith(path: string): readonly number[] {
       }
     })
     .map(Number);
+}
+
+/** A process may end between being found and being killed. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
