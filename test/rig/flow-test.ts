@@ -135,7 +135,7 @@ export class FlowProject {
 
   /** Kills everything of this project at once, flow and tasks, as the end of the power does. */
   powerOff(): void {
-    for (const { pid } of processesOf(this.env[MARK] ?? "")) process.kill(pid, "SIGKILL");
+    for (const { pid } of processesOf(this.env[MARK] ?? "")) killIfThere(pid);
   }
 
   /** Ends what still runs. Returns what would not end. */
@@ -144,7 +144,7 @@ export class FlowProject {
     await this.#commands.close();
     for (const flow of running) await flow.kill();
     const left = await leftBehind(this.env[MARK] ?? "");
-    for (const { pid } of left) process.kill(pid, "SIGKILL");
+    for (const { pid } of left) killIfThere(pid);
     return [
       ...running.map((flow) => `flow ${flow.args.join(" ")}`),
       ...left.map(({ pid, command }) => `${pid} ${command}`),
@@ -167,3 +167,12 @@ export const flowTest = test.extend<{ readonly project: FlowProject }>({
       throw new Error(`ran twice at once: ${overlaps.map(({ task: name }) => name).join(", ")}`);
   },
 });
+
+/** A process may end between being found and being killed. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
