@@ -11,7 +11,7 @@ const READING: readonly (readonly string[])[] = [
   ["why", "out.txt"],
   ["list"],
   ["show", "use"],
-  ["graph", "--status"],
+  ["graph", "--expand"],
   ["logs", "make"],
   ["history"],
   ["ps"],
