@@ -14,6 +14,7 @@ export const backend: BackendPlugin<CpuOptions> = defineBackend({
     return err([{ path: ["cpus"], message: "must be a number above 0" }]);
   },
   parseTaskOptions: ok,
+  refuse: (task) => local.refuse?.(task),
   async open(context) {
     const options = local.parseOptions({});
     if (!options.ok) return err("the local backend refuses its defaults");

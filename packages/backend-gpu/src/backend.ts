@@ -95,10 +95,10 @@ class GpuBackend implements Backend {
     return { slots: undefined, cpusMilli, memoryBytes: totalmem(), pools: {} };
   }
 
-  refuses({ elseCpusMilli, ...resources }: Job["resources"]): string | undefined {
-    if (this.#absent === undefined || !wantsGpu({ elseCpusMilli, ...resources })) return undefined;
-    return elseCpusMilli === undefined
-      ? `${this.#absent} Give it \`resources.else_cpus\` to let it run without one, or run it elsewhere with \`--backend\`.`
+  refuse({ resources }: Pick<Job, "resources">): string | undefined {
+    if (this.#absent === undefined || !wantsGpu(resources)) return undefined;
+    return resources.elseCpusMilli === undefined
+      ? `asks for a GPU, and the backend \`${this.name}\` has none: ${this.#absent} Give it \`resources.else_cpus\` to let it run without one, or run it elsewhere with \`--backend\`.`
       : undefined;
   }
 
@@ -185,8 +185,9 @@ class GpuBackend implements Backend {
 
   async #start(job: Job): Promise<Result<Handle, BackendFailure>> {
     if (this.#absent !== undefined || !wantsGpu(job.resources)) {
-      const refusal = this.refuses(job.resources);
-      if (refusal !== undefined) return err({ type: "misconfigured", message: refusal });
+      const refusal = this.refuse(job);
+      if (refusal !== undefined)
+        return err({ type: "misconfigured", message: `The task ${refusal}` });
       return this.#attempts.start(job, { env: NO_GPU_ENVIRONMENT });
     }
     if (this.#pending.observe(job.key) === undefined) {

@@ -1,6 +1,6 @@
 // The plug-in `gpu`: tasks as processes of this machine that share its GPUs by measured need.
 
-import { type BackendPlugin, defineBackend, ok } from "@flow/core";
+import { type BackendPlugin, defineBackend, ok, type Task } from "@flow/core";
 import { openGpu } from "./backend.ts";
 import {
   type GpuOptions,
@@ -17,6 +17,7 @@ export const backend: BackendPlugin<GpuOptions, GpuTaskOptions> = defineBackend(
   type: "gpu",
   parseOptions,
   parseTaskOptions,
+  refuse,
   async open(context) {
     const { env } = context.ports;
     const asked = parseGpus(env["FLOW_USE_GPUS"]);
@@ -25,6 +26,16 @@ export const backend: BackendPlugin<GpuOptions, GpuTaskOptions> = defineBackend(
     return ok(openGpu({ ...context, options }, await absence(gpus, context.ports)));
   },
 });
+
+function refuse({ container, resources: { nodes, mpiProcesses } }: Task): string | undefined {
+  if (container !== undefined) {
+    return "asks for a container, and the backend `gpu` runs none; choose a backend that does, or remove `container`";
+  }
+  if ((nodes ?? 1) > 1 || mpiProcesses !== undefined) {
+    return "asks for several nodes or MPI, and the backend `gpu` is one machine; choose a cluster's backend";
+  }
+  return undefined;
+}
 
 /** Why there is no GPU to use; undefined when there is one. */
 async function absence(

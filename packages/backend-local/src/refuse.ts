@@ -1,9 +1,9 @@
 // What tasks may ask of a backend, and this one cannot give.
 
-import type { Task } from "@flow/core";
+import type { Refuse } from "@flow/core";
 
-/** See `BackendPlugin.refuse`. GPUs are handed out by the backend `gpu`; a task that can do without is fine. */
-export function refuse({ container, resources }: Task): string | undefined {
+/** GPUs are handed out by the backend `gpu`; a task that can do without is fine. */
+export const refuse: Refuse = ({ container, resources }) => {
   const { gpusMilli, gpuMemoryBytes, elseCpusMilli, nodes, mpiProcesses } = resources;
   const wantsGpu = (gpusMilli ?? 0) > 0 || gpuMemoryBytes !== undefined;
   if (container !== undefined) {
@@ -16,4 +16,4 @@ export function refuse({ container, resources }: Task): string | undefined {
     return "asks for several nodes or MPI, and the backend `local` is one machine; choose a cluster's backend";
   }
   return undefined;
-}
+};

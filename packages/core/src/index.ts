@@ -12,6 +12,7 @@ export type {
   Json,
   Observation,
   ReattachRequest,
+  Refuse,
 } from "./backend/backend.ts";
 export type { Capabilities } from "./backend/capabilities.ts";
 export type {

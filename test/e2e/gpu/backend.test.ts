@@ -59,7 +59,7 @@ describe.skipIf(!has)("workflows/glb", () => {
     const run = await project.start(args, { env }).ended;
     expect(run.code).toBe(4);
     expect(run.stderr).toBe(
-      "flow: `a` cannot run on `gpu`: No GPU is to be used (`--gpus none`). Give it `resources.else_cpus` to let it run without one, or run it elsewhere with `--backend`.\n",
+      "flow: `a` asks for a GPU, and the backend `gpu` has none: No GPU is to be used (`--gpus none`). Give it `resources.else_cpus` to let it run without one, or run it elsewhere with `--backend`.\n",
     );
     expect(project.has("made")).toBe(false);
   });

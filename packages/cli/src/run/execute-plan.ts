@@ -127,13 +127,13 @@ function refusedTasks(
   backends: ReadonlyMap<string, Backend>,
 ): string | undefined {
   const refusals = tasks.flatMap((task) => {
-    const why = backends.get(task.backend)?.refuses?.(task.resources);
+    const why = backends.get(task.backend)?.refuse?.(task);
     return why === undefined ? [] : [{ task, why }];
   });
   const [first] = refusals;
   if (first === undefined) return undefined;
-  const others = refusals.length === 1 ? "" : ` and ${refusals.length - 1} more`;
-  return `\`${first.task.id}\`${others} cannot run on \`${first.task.backend}\`: ${first.why}`;
+  const others = refusals.length === 1 ? "" : ` (${refusals.length - 1} more tasks are refused)`;
+  return `\`${first.task.id}\` ${first.why}${others}`;
 }
 
 /** The run a `--detach` has announced; undefined: a new one. */

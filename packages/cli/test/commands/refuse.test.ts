@@ -36,4 +36,18 @@ flow.yaml:11:3: error: \`wide\` asks for several nodes or MPI, and the backend \
      |   ^^^^
 `);
   });
+
+  it("is said by each backend for itself", async () => {
+    const folder = projectFolder({
+      "flow.yaml": `defaults: {backend: gpu}
+tasks:
+  box: {container: "python:3", actions: ["true"]}
+  wide: {resources: {nodes: 2}, actions: ["true"]}
+`,
+    });
+    const { code, stderr } = await folder.flow("run");
+    expect(code).toBe(2);
+    expect(stderr).toContain("`box` asks for a container, and the backend `gpu` runs none");
+    expect(stderr).toContain("`wide` asks for several nodes or MPI, and the backend `gpu` is one");
+  });
 });

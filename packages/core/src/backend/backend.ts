@@ -9,6 +9,7 @@ import type { AttemptKey, BackendName } from "../model/ids.ts";
 import type { Exit, StopReason } from "../model/outcome.ts";
 import type { Limits, ResourceRequest } from "../model/resources.ts";
 import type { Result } from "../model/result.ts";
+import type { Task } from "../model/task.ts";
 import type { Capabilities } from "./capabilities.ts";
 
 /** Plain JSON. */
@@ -111,6 +112,14 @@ export type BackendFailure =
     }
   | { readonly type: "misconfigured"; readonly message: string };
 
+/**
+ * Why a task can never run here, as a sentence whose subject is the task ("asks for …, …");
+ * undefined when it can. A plug-in answers for its kind without looking at the place, and a refusal
+ * is an error of the flow file; an open backend answers for the place it has looked at, and a
+ * refusal is something outside that is missing. Absent: nothing is refused.
+ */
+export type Refuse = (task: Task) => string | undefined;
+
 /** What is known of a submitted attempt. */
 export type Observation =
   | { readonly type: "queued"; readonly why: string | undefined }
@@ -132,8 +141,8 @@ export interface CollectedFile {
 export interface Backend extends AsyncDisposable {
   readonly name: BackendName;
   readonly capabilities: Capabilities;
-  /** Why a task that asks for this could never run here; undefined when it could. Absent: it takes all. */
-  refuses?(resources: ResourceRequest): string | undefined;
+  /** Asked of an open backend, before a run starts anything: what this place has not got. */
+  readonly refuse?: Refuse;
   /** What there is to give on this backend; an absent field is not limited here. */
   limits(): Limits;
   /** One answer per job; one bad job does not fail the others. */

@@ -4,8 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { BackendName } from "../model/ids.ts";
 import type { Result } from "../model/result.ts";
-import type { Task } from "../model/task.ts";
-import type { Backend } from "./backend.ts";
+import type { Backend, Refuse } from "./backend.ts";
 
 /** The version of the interface in this package; a plug-in made for another one is refused by name. */
 export const BACKEND_API_VERSION = 1;
@@ -42,11 +41,8 @@ export interface BackendPlugin<Options = unknown, TaskOptions = unknown> {
   parseOptions(input: unknown): Result<Options, readonly OptionIssue[]>;
   /** Checks a task's own keys for this backend (`slurm: {…}`). */
   parseTaskOptions(input: unknown): Result<TaskOptions, readonly OptionIssue[]>;
-  /**
-   * Why this backend cannot do what the task asks for, as one sentence that begins with a verb;
-   * undefined when it can. Asked when the plan is made, so that nothing is silently left out.
-   */
-  refuse?(task: Task): string | undefined;
+  /** Asked when the plan is made, so that nothing is silently left out: what this kind cannot do. */
+  readonly refuse?: Refuse;
   /** Opens it. Fails with a sentence when something outside is missing. */
   open(context: BackendContext<Options>): Promise<Result<Backend, string>>;
 }
