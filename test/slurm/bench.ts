@@ -29,6 +29,8 @@ export interface JobBench extends AsyncDisposable {
     seconds?: number,
   ): Promise<Observation & { type: Type }>;
   ended(job: Job, seconds?: number): Promise<Exit>;
+  /** Waits until the job is queued and that is why. */
+  waitsFor(job: Job, why: string): Promise<void>;
   output(job: Job): string;
   /** Waits until the job's output holds a text. */
   printed(job: Job, text: string, seconds?: number): Promise<void>;
@@ -140,6 +142,17 @@ export async function openBench(
     observe,
     seen,
     ended: async (job, seconds) => (await seen(job, "ended", seconds)).exit,
+    async waitsFor(job, why) {
+      let last: Observation | undefined;
+      await until(
+        async () => {
+          last = await observe(job);
+          return last.type === "queued" && last.why === why;
+        },
+        () => `${JSON.stringify(why)}; last: ${JSON.stringify(last)}`,
+        30,
+      );
+    },
     output,
     printed: (job, text, seconds = 30) =>
       until(

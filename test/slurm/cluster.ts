@@ -1,6 +1,6 @@
 /** Real SLURM clusters for tests: started and stopped by `cluster.sh`, several side by side. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +47,7 @@ export async function startCluster(
   } catch (error) {
     const logs = spawnSync("tail", ["-n", "5", "--", join(directory, "log/slurmctld.log")]);
     spawnSync(script, ["stop", directory]);
+    rmSync(portMark(port), { recursive: true, force: true });
     throw new Error(`${String(error)}\n${String(logs.stdout)}`);
   }
   return {
@@ -60,12 +61,15 @@ export async function startCluster(
     stop() {
       call("stop", directory);
       rmSync(directory, { recursive: true, force: true });
+      rmSync(portMark(port), { recursive: true, force: true });
     },
   };
 }
 
 const texts = (settings: Readonly<Record<string, string | number>>): Record<string, string> =>
   Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
+
+const portMark = (first: number): string => join(tmpdir(), `flow-slurm-ports-${first}`);
 
 /** The first of a row of ports below those that the system gives out by itself. */
 async function freePorts(): Promise<number> {
@@ -74,7 +78,14 @@ async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
     const first = 10_000 + Math.floor(Math.random() * rows) * PORTS;
     const wanted = [0, 1, 2, 3, 4, 22, 90, 91].map((offset) => first + offset);
-    if ((await Promise.all(wanted.map(isFree))).every(Boolean)) return first;
+    if (!(await Promise.all(wanted.map(isFree))).every(Boolean)) continue;
+    try {
+      // Another cluster that starts at this moment does not listen yet.
+      mkdirSync(portMark(first));
+      return first;
+    } catch {
+      // It has this row.
+    }
   }
   throw new Error("found no row of free ports");
 }

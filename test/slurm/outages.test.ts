@@ -101,6 +101,6 @@ exit 1`,
   it("a job that can never start says so at once", async () => {
     const job = bench.job("true", { options: { sbatch: ["--hold"] } });
     await bench.submit(job);
-    expect((await bench.seen(job, "queued")).why).toBe("it will not start by itself: JobHeldUser");
+    await bench.waitsFor(job, "it will not start by itself: JobHeldUser");
   });
 });

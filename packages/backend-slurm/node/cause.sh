@@ -13,9 +13,11 @@ if read -r line 2>/dev/null <../stop; then
 fi
 . "$here/scheduler.sh"
 sleep "0.$(($$ % 10))"
-turn=$here/asking.$(($$ % 8))
-if ! mkdir "$turn" 2>/dev/null; then
-  [ -n "$(find "$turn" -prune -mmin +1 2>/dev/null)" ] || exit 0
-fi
+turn=$here/asking.$(($$ % 8)) tries=10
+until mkdir "$turn" 2>/dev/null || [ -n "$(find "$turn" -prune -mmin +1 2>/dev/null)" ]; do
+  tries=$((tries - 1))
+  [ "$tries" -gt 0 ] || exit 0
+  sleep 0.2
+done
 job_why_stopped
 rmdir "$turn" 2>/dev/null
