@@ -153,7 +153,8 @@ class Stream {
       this.#onLine(line);
       started(undefined);
     });
-    child.once("exit", (code) => {
+    // Not `exit`, which may come before what was printed last.
+    child.once("close", (code) => {
       this.isLiving = false;
       started(`nvidia-smi ended with code ${code ?? "none"}`);
       this.#again();
