@@ -76,11 +76,13 @@ const same = (text: string): readonly string[] =>
   text
     .trimEnd()
     .split("\n")
+    .filter((line) => !line.trimStart().startsWith("longest chain"))
     .map((line) =>
       line
         .replaceAll(/\d{8}-\d{6}-[a-z0-9]{5}/g, "<run>")
         .replaceAll(/\d\d:\d\d:\d\d/g, "<time>")
         .replaceAll(/[\d.]+\s?(ms|s)\b/g, "")
+        .replaceAll(/; (about|to)?\s*(to\s*)?$/g, "; <estimate>")
         .replaceAll(/\b([0-9a-f]{2}\/)?[0-9a-f]{8,16}\b/g, "<digest>")
         .replaceAll(/just now| ago\b/g, "<age>")
         .replaceAll(/ +/g, " "),
