@@ -31,6 +31,9 @@ function filled(text: string, values: Readonly<Record<string, TemplateValue>>): 
 const run = (shell: string, script: string): string =>
   execFileSync(shell, ["-c", script], { encoding: "utf8", maxBuffer: 2 ** 26 });
 
+/** In a here-document dash loses a byte that is no ASCII after the beginning of the end's word. */
+const DASH_LOSES = /^EO?F?[^\0-\x7f]/m;
+
 /** Anything a program can get as an argument. */
 const value = fc
   .oneof(
@@ -41,7 +44,8 @@ const value = fc
       maxLength: 12,
     }),
   )
-  .map((text) => text.replaceAll("\0", ""));
+  .map((text) => text.replaceAll("\0", ""))
+  .filter((text) => !DASH_LOSES.test(text));
 
 /** Places for a value, each printing it and a separator that no value holds. */
 const PLACES = [
