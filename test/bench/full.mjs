@@ -40,23 +40,19 @@ const tools = [
   { name: "doit", command: ["doit", "-n", "2"] },
 ].filter(({ command }) => spawnSync(command[0], ["--version"]).error === undefined);
 
+/** Removed at the end only: on some file systems making files is dear while removed ones are remembered. */
+const root = mkdtempSync(join(tmpdir(), "flow-bench-"));
+process.on("exit", () => rmSync(root, { recursive: true, force: true }));
+
 /** Wall milliseconds of one run in a folder of its own. */
 function time(command) {
-  const folder = mkdtempSync(join(tmpdir(), "flow-bench-"));
-  try {
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-    const start = performance.now();
-    const { status } = spawnSync(command[0], command.slice(1), {
-      cwd: folder,
-      env,
-      stdio: "ignore",
-    });
-    const took = performance.now() - start;
-    if (status !== 0) throw new Error(`${command.join(" ")} ended with ${status}`);
-    return took;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const folder = mkdtempSync(join(root, "run-"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const start = performance.now();
+  const { status } = spawnSync(command[0], command.slice(1), { cwd: folder, env, stdio: "ignore" });
+  const took = performance.now() - start;
+  if (status !== 0) throw new Error(`${command.join(" ")} ended with ${status}`);
+  return took;
 }
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
