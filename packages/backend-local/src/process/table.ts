@@ -69,7 +69,9 @@ export function linuxTable(proc: string): ProcessTable {
     attempt(() => readFileSync(`${proc}/${pid}/status`, "latin1")) ?? "";
   return {
     boot: (attempt(() => readFileSync(`${proc}/sys/kernel/random/boot_id`, "latin1")) ?? "").trim(),
-    uptime: () => Number.parseFloat(attempt(() => readFileSync(`${proc}/uptime`, "latin1")) ?? "0"),
+    uptime: clockOf(() =>
+      Number.parseFloat(attempt(() => readFileSync(`${proc}/uptime`, "latin1")) ?? "0"),
+    ),
     read,
     list() {
       const found: ProcessInfo[] = [];
@@ -105,7 +107,7 @@ export function psTable(): ProcessTable {
   const one = (pid: number, column: string): string => ask("ps", "-o", column, "-p", String(pid));
   return {
     boot: ask("sysctl", "-n", "kern.boottime").replace(/[^0-9]+/g, "-"),
-    uptime: uptimeSeconds,
+    uptime: clockOf(uptime),
     read: (pid) => parsePs(one(pid, columns)),
     list: () =>
       ask("ps", "-axo", columns)
@@ -131,13 +133,14 @@ const ask = (program: string, ...args: readonly string[]): string =>
     execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
   ) ?? "";
 
-let uptimeBase = { at: Number.NEGATIVE_INFINITY, seconds: 0 };
-
 /** Asks the system once a second: in between, and only there, time passes as for this process. */
-function uptimeSeconds(): number {
-  const now = performance.now();
-  if (now - uptimeBase.at > 1000) uptimeBase = { at: now, seconds: uptime() };
-  return uptimeBase.seconds + (now - uptimeBase.at) / 1000;
+function clockOf(ask: () => number): () => number {
+  let base = { at: Number.NEGATIVE_INFINITY, seconds: 0 };
+  return () => {
+    const now = performance.now();
+    if (now - base.at > 1000) base = { at: now, seconds: ask() };
+    return base.seconds + (now - base.at) / 1000;
+  };
 }
 
 /** Processes come and go while they are looked at: what cannot be read is not there. */

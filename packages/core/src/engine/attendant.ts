@@ -144,6 +144,7 @@ export class Attendant {
   async settleStray(record: AttemptRecord, directory: string, exit: Exit): Promise<void> {
     const { request, layout, files, clock, claims } = this.#services;
     const story = openStory(record, directory, files);
+    story.read(true);
     const stop = undefined;
     const { result } = await settle(
       { record, directory, exit, stop, story, wall: clock.wall() },

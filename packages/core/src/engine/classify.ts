@@ -18,7 +18,7 @@ export interface ClassifyFacts {
   /** The checkpoint directory holds something. */
   readonly hasCheckpoint: boolean;
   /** The task declares targets and all exist again. */
-  readonly targetsMade: boolean;
+  readonly targetsMade: () => boolean;
   readonly policy: RequeuePolicy;
   /** The tail of stderr and stdout, for signs of memory that ran out. */
   readonly tail: string;
@@ -48,7 +48,7 @@ export function classify(facts: ClassifyFacts): Outcome {
   if (stop === "pruned") return { type: "pruned", message: "stopped early as not promising" };
   if (stop === "user") return { type: "cancelled", message: "cancelled; it can be resumed" };
   if (asksForRequeue(facts)) return requeue(facts);
-  if (succeeded && facts.targetsMade) return { type: "success" };
+  if (succeeded && facts.targetsMade()) return { type: "success" };
   if (succeeded) return requeue(facts);
   const oom = outOfMemory(facts);
   if (oom !== undefined) return oom;

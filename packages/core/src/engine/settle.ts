@@ -71,6 +71,7 @@ export interface SettleRequest {
   readonly exit: Exit;
   /** The stop flow asked for in this life of it; absent when none. */
   readonly stop: StopReason | undefined;
+  /** Read to its end. */
   readonly story: AttemptStory;
   /** Unix milliseconds. */
   readonly wall: number;
@@ -90,14 +91,13 @@ export async function settle(
 ): Promise<Settled> {
   const { record, directory, exit, story } = request;
   const { task } = record;
-  story.read(true);
   const judged = classify({
     exit,
     stop: request.stop,
     doneEvent: story.done,
     requeueEvent: story.requeue,
     hasCheckpoint: record.checkpoint !== undefined && !isEmpty(record.checkpoint, files),
-    targetsMade: allTargetsMade(record, files),
+    targetsMade: () => allTargetsMade(record, files),
     policy: task.requeue,
     tail: exit.code === 0 ? "" : tails(directory, files),
   });

@@ -118,7 +118,9 @@ export class ScriptEvents {
   /** Events since the last call. With `last` an unterminated line at the end of stdout counts too. */
   read(last = false): readonly ScriptEvent[] {
     const events: ScriptEvent[] = [];
+    let hasOutput = false;
     for (const { name } of this.#fileSystem.list(this.#directory) ?? []) {
+      hasOutput ||= this.#stdout.endsWith(`/${name}`);
       if (/^events\..*jsonl$/.test(name)) {
         this.#lines(`${this.#directory}/${name}`, false, (line) => {
           const event = parseEvent(line);
@@ -126,7 +128,8 @@ export class ScriptEvents {
         });
       }
     }
-    this.#lines(this.#stdout, last, (line) => events.push(...this.#fromOutput(line)));
+    if (hasOutput)
+      this.#lines(this.#stdout, last, (line) => events.push(...this.#fromOutput(line)));
     for (const source of this.#task.metrics) {
       if (source.kind === "jsonl") events.push(...this.#fromLines(source.glob, last));
       else events.push(...this.#fromFile(source));

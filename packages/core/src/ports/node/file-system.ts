@@ -11,6 +11,9 @@ const SMALL_FILE_BYTES = 1 << 20;
 /** What flow writes is state; it is for its owner only, whatever the umask says. */
 const FILE_MODE = 0o600;
 
+/** Most paths asked about are not there yet, and an error thrown costs more than the call. */
+const QUIETLY = { bigint: true, throwIfNoEntry: false } as const;
+
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
 /** Runs `read`; undefined when what it looks for is not there. */
@@ -118,15 +121,17 @@ function succeeds(call: () => void, ...codes: readonly string[]): boolean {
 }
 
 export const nodeFileSystem: FileSystem = {
-  stat: (path) => describe(ifThere(() => fs.statSync(path, { bigint: true }))),
-  lstat: (path) => describe(ifThere(() => fs.lstatSync(path, { bigint: true }))),
+  stat: (path) => describe(ifThere(() => fs.statSync(path, QUIETLY))),
+  lstat: (path) => describe(ifThere(() => fs.lstatSync(path, QUIETLY))),
   read: (path) => ifThere(() => fs.readFileSync(path)),
   readPart(path, offset, length) {
     const descriptor = ifThere(() => fs.openSync(path, "r"));
     if (descriptor === undefined) return undefined;
     try {
-      const buffer = Buffer.allocUnsafe(length);
-      return buffer.subarray(0, fs.readSync(descriptor, buffer, 0, length, offset));
+      const there = Math.max(0, fs.fstatSync(descriptor).size - offset);
+      const buffer = Buffer.allocUnsafe(Math.min(length, there));
+      if (buffer.length === 0) return buffer;
+      return buffer.subarray(0, fs.readSync(descriptor, buffer, 0, buffer.length, offset));
     } finally {
       fs.closeSync(descriptor);
     }
@@ -144,6 +149,7 @@ export const nodeFileSystem: FileSystem = {
     syncDirectory(dirname(path));
   },
   list(path) {
+    if (!fs.existsSync(path)) return undefined;
     const entries = ifThere(() => fs.readdirSync(path, { withFileTypes: true }));
     return entries
       ?.map((entry): DirectoryEntry => ({ name: entry.name, kind: kindOf(entry) }))
