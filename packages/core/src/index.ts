@@ -49,6 +49,7 @@ export type { Adjacency } from "./graph/adjacency.ts";
 export { neighbours } from "./graph/adjacency.ts";
 export type { TaskGraph } from "./graph/build.ts";
 export type { Plan, PlanOptions, PlanProject } from "./graph/plan.ts";
+export { compilePlan } from "./graph/plan.ts";
 export { guessDurations } from "./graph/rank.ts";
 export type { Selection } from "./graph/select.ts";
 export { select } from "./graph/select.ts";
@@ -98,6 +99,7 @@ export { silentLog } from "./ports/log.ts";
 export { nodeClock } from "./ports/node/clock.ts";
 export { nodeFileSystem } from "./ports/node/file-system.ts";
 export { nodeLocks } from "./ports/node/locks.ts";
+export { describeSystemError } from "./ports/system-error.ts";
 export type {
   AttemptRecord,
   AttemptResult,

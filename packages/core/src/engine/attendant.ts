@@ -5,6 +5,7 @@ import type { Handle, Job, Observation } from "../backend/backend.ts";
 import type { AttemptKey } from "../model/ids.ts";
 import type { Exit, Outcome, StopReason } from "../model/outcome.ts";
 import type { Task } from "../model/task.ts";
+import { troubleOf } from "../ports/system-error.ts";
 import type { AttemptRecord, AttemptResult } from "../record/attempt-record.ts";
 import type { ScriptEvent } from "../record/script-events.ts";
 import { checkpointState } from "./checkpoint.ts";
@@ -216,14 +217,14 @@ export class Attendant {
 
   /** A disk that refuses is asked again; when it goes on refusing, the next run settles the attempt. */
   async #settle(live: LiveAttempt, exit: Exit): Promise<void> {
-    const { clock, outside, giveUp } = this.#services;
+    const { clock, broken, giveUp } = this.#services;
     for (let tries = 1; ; tries++) {
       try {
         await this.#settleOnce(live, exit);
         return;
       } catch (error) {
-        const { message } = error as Error;
-        if (tries === 1) outside(`cannot record how it ended: ${message}`, live.record.task);
+        if (tries === 1)
+          broken(`cannot record how it ended: ${troubleOf(error)}`, live.record.task);
         if (tries >= MOST_TRIES && this.#live.size === 0) giveUp();
         if (this.#closed) return;
       }

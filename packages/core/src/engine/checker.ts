@@ -3,6 +3,7 @@
 import type PQueue from "p-queue";
 import type { Outcome } from "../model/outcome.ts";
 import type { Task } from "../model/task.ts";
+import { troubleOf } from "../ports/system-error.ts";
 import { attemptSerials } from "../record/attempt-record.ts";
 import { describeReason } from "../trace/explain.ts";
 import type { Inspection } from "../trace/trace.ts";
@@ -54,8 +55,8 @@ export class Checker {
       } else if (condition !== undefined) this.#impossible(index, condition);
       else await this.#inspect(index, task);
     } catch (error) {
-      this.#services.outside(`cannot be checked: ${(error as Error).message}`, task);
-      this.#impossible(index, failed("internal", (error as Error).message));
+      this.#services.broken(`cannot be checked: ${troubleOf(error)}`, task);
+      this.#impossible(index, failed("internal", troubleOf(error)));
     }
   }
 

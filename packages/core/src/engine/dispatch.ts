@@ -6,6 +6,7 @@ import type { Effect } from "../machine/effect.ts";
 import type { AttemptKey } from "../model/ids.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Task } from "../model/task.ts";
+import { troubleOf } from "../ports/system-error.ts";
 import type { AttemptRecord, StoredAttempt } from "../record/attempt-record.ts";
 import { Adoption } from "./adoption.ts";
 import type { Attendant, LiveAttempt } from "./attendant.ts";
@@ -66,12 +67,12 @@ export class Dispatch {
         else checker.refresh(effect.task);
       }
     } catch (error) {
-      this.#services.outside(`cannot start: ${(error as Error).message}`, task);
+      this.#services.broken(`cannot start: ${troubleOf(error)}`, task);
       const serial = checked.lastSerial + 1;
       post({ type: "attempt/claimed", task: effect.task, serial });
       this.#tellRefused(effect.task, serial, {
         type: "rejected",
-        message: (error as Error).message,
+        message: troubleOf(error),
       });
     }
   }
@@ -82,8 +83,8 @@ export class Dispatch {
       this.#services.post({ type: "task/held", task: index });
       this.#parts.checker.refresh(index);
     } catch (error) {
-      const message = `cannot take over run ${orphan.record.run}: ${(error as Error).message}`;
-      this.#services.outside(message, this.#task(index));
+      const message = `cannot take over run ${orphan.record.run}: ${troubleOf(error)}`;
+      this.#services.broken(message, this.#task(index));
     }
   }
 

@@ -10,6 +10,7 @@ import { exitWith, type StopReason } from "../model/outcome.ts";
 import type { Limits } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { lastAttempt } from "../record/attempt-record.ts";
+import { troubleOf } from "../ports/system-error.ts";
 import { Attendant } from "./attendant.ts";
 import { Checker } from "./checker.ts";
 import { Claims } from "./claims.ts";
@@ -60,7 +61,8 @@ export class Run {
   #opened: OpenRun | undefined;
   #busy = false;
   #finished = false;
-  #outside = false;
+  #missing = false;
+  #broken = false;
   #lastTrouble = "";
   #stopped: StopReason | undefined;
   #unfollow: (() => void) | undefined;
@@ -152,10 +154,10 @@ export class Run {
         if (trace !== undefined) request.traces.overlay([[task, trace]]);
       },
       missing: () => {
-        this.#outside = true;
+        this.#missing = true;
       },
       giveUp: () => this.#finish(),
-      outside: (message, task) => this.#trouble(message, task),
+      broken: (message, task) => this.#trouble(message, task),
       warn: (message, task) => this.#warn(message, task),
     };
   }
@@ -221,7 +223,7 @@ export class Run {
     try {
       this.#services.recorder.flush();
     } catch (error) {
-      this.#trouble(`cannot write the journal: ${(error as Error).message}`);
+      this.#trouble(`cannot write the journal: ${troubleOf(error)}`);
       this.#cancelRetry ??= this.#services.clock.after(DISK_RETRY_MS, () => {
         this.#cancelRetry = undefined;
         if (!this.#busy) this.#drain();
@@ -294,19 +296,19 @@ export class Run {
   }
 
   #trouble(message: string, task?: Task): void {
-    if (!this.#outside)
+    if (!this.#broken)
       this.#queue.push({ type: "drain/requested", now: this.#services.clock.now() });
-    this.#outside = true;
+    this.#broken = true;
     if (this.#lastTrouble !== message) this.#warn(message, task);
     this.#lastTrouble = message;
   }
 
-  /** A disk that is still full at the end makes it an end with trouble outside. */
+  /** A disk that is still full at the end makes it an end with trouble. */
   #tryToFlush(): void {
     try {
       this.#services.recorder.flush();
     } catch (error) {
-      this.#trouble(`cannot write the journal: ${(error as Error).message}`);
+      this.#trouble(`cannot write the journal: ${troubleOf(error)}`);
     }
   }
 
@@ -335,7 +337,7 @@ export class Run {
       await this.#keepSignatures();
     } catch (error) {
       // What is not in the journal is in the attempts' own folders; the next run reads it there.
-      this.#warn(`cannot write the end of the run: ${(error as Error).message}`);
+      this.#warn(`cannot write the end of the run: ${troubleOf(error)}`);
     }
     return { run: this.#request.run, counts, exitCode, recorded: this.#opened !== undefined };
   }
@@ -354,8 +356,9 @@ export class Run {
   #exitCode(counts: RunCounts): number {
     if (this.#stopped === "user") return 130;
     if (this.#stopped !== undefined) return 143;
-    if (counts.failed > 0 && !this.#outside) return 1;
-    if (this.#outside || counts.unknown > 0) return 4;
+    if (this.#broken) return 3;
+    if (counts.failed > 0 && !this.#missing) return 1;
+    if (this.#missing || counts.unknown > 0) return 4;
     return counts.failed > 0 || counts.blocked > 0 || counts.cancelled > 0 ? 1 : 0;
   }
 }

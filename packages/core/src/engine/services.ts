@@ -83,8 +83,8 @@ export interface Services {
   reload(task: TaskKey): void;
   /** Something a backend needs is not there: the run ends with code 4. */
   missing(): void;
-  /** Something outside refused to work; the run starts nothing more and ends with code 4. */
-  outside(message: string, task?: Task): void;
+  /** flow's own state cannot be read or written; the run starts nothing more and ends with code 3. */
+  broken(message: string, task?: Task): void;
   /** Ends the run as it is; what is not on record yet, the next run finds out. */
   giveUp(): void;
   warn(message: string, task?: Task): void;
