@@ -233,6 +233,7 @@ const LOOK_ROWS: readonly CommandRow[] = [
         help: "text (the default), dot, mermaid or json",
       },
       { name: "expand", help: "one node per member of a matrix" },
+      { name: "status", help: "with the state of each task" },
       { name: "json", help: "the same as --format json" },
     ],
     examples: ["flow graph", "flow graph --format dot | dot -Tsvg > graph.svg"],

@@ -11,7 +11,7 @@ const READING: readonly (readonly string[])[] = [
   ["why", "out.txt"],
   ["list"],
   ["show", "use"],
-  ["graph", "--expand"],
+  ["graph", "--expand", "--status"],
   ["logs", "make"],
   ["history"],
   ["ps"],

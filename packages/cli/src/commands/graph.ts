@@ -2,6 +2,7 @@
 
 import { EXIT } from "../exit-codes.ts";
 import { graphDot, graphJson, graphMermaid, graphText, type NodeStatus } from "../graph/formats.ts";
+import { readNodeStatus } from "../graph/node-status.ts";
 import { graphView } from "../graph/view.ts";
 import type { Command } from "../invocation.ts";
 import { openProject } from "../project.ts";
@@ -11,9 +12,11 @@ export const command: Command = async (invocation, io) => {
   const project = await openProject(invocation, io);
   if (!project.ok) return project.error;
   const { graph, selection } = project.value;
-  const chosen = invocation.positionals.length === 0 ? graph.order : selection.tasks;
+  const chosen = invocation.positionals.length === 0 ? [...graph.order] : selection.tasks;
   const view = graphView(graph, new Set(chosen), invocation.has("expand"));
-  const status: NodeStatus = () => undefined;
+  const status: NodeStatus = invocation.has("status")
+    ? await readNodeStatus(project.value, chosen, io)
+    : () => undefined;
   const format = invocation.has("json") ? "json" : (invocation.value("format") ?? "text");
   switch (format) {
     case "dot":

@@ -4,12 +4,12 @@ import { describeReason, formatDuration, openInspector, openState, type Task } f
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../invocation.ts";
 import type { RecordedRun } from "../record/runs.ts";
-import { STATES, type TaskRecord, type TaskState, taskStates } from "../record/task-states.ts";
+import { type TaskRecord, taskStates } from "../record/task-states.ts";
 import { type Paint, paintFor } from "../report/color.ts";
 import { timeLeft } from "../report/eta.ts";
 import { describeOutcome } from "../report/run-view.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
-import { STATE_SIGNS } from "../report/state-signs.ts";
+import { groupState } from "../report/state-signs.ts";
 import { type Cell, table } from "../report/table.ts";
 import { openSelection } from "../selection.ts";
 
@@ -66,20 +66,13 @@ function byTemplate(tasks: readonly TaskRecord[]): readonly (readonly TaskRecord
 function cells(group: readonly TaskRecord[], paint: Paint): readonly Cell[] {
   const [first] = group;
   if (first === undefined) return [];
-  const counts = new Map<TaskState, number>();
-  for (const { state } of group) counts.set(state, (counts.get(state) ?? 0) + 1);
-  const present = STATES.filter((state) => counts.has(state));
   const isOne = group.length === 1;
-  const words = present.map((state) => {
-    const { sign, word } = STATE_SIGNS[state];
-    return isOne ? `${sign} ${word}` : `${sign} ${counts.get(state)} ${word}`;
-  });
-  const main = present[0] ?? "fresh";
+  const { main, style, text } = groupState(group.map(({ state }) => state));
   const told = group.find(({ state }) => state === main) ?? first;
   return [
     { text: sanitizeLine(isOne ? first.task.id : first.task.template) },
     { text: isOne ? "" : `×${group.length}` },
-    { text: words.join("  "), paint: (text) => paint(STATE_SIGNS[main].style, text) },
+    { text, paint: (words) => paint(style, words) },
     { text: sanitizeLine(note(told)), paint: (text) => paint("dim", text) },
   ];
 }

@@ -1,14 +1,13 @@
 // Drawings of a graph: text for people, DOT and Mermaid for other programs, JSON for scripts.
 
-import { type Paint, plainPaint } from "../report/color.ts";
+import { type Paint, plainPaint, type Style } from "../report/color.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
+import type { GroupState } from "../report/state-signs.ts";
 import { displayWidth, pad } from "../report/width.ts";
 import type { GraphView, ViewNode } from "./view.ts";
 
-/** A word or two about a node's state, and how to colour it; undefined without `--status`. */
-export type NodeStatus = (
-  node: ViewNode,
-) => { readonly text: string; readonly paint: (text: string) => string } | undefined;
+/** A node's state; undefined without `--status`. */
+export type NodeStatus = (node: ViewNode) => GroupState | undefined;
 
 export interface TextOptions {
   readonly paint: Paint;
@@ -29,7 +28,11 @@ export function graphText(view: GraphView, options: TextOptions): string {
     const needs = needsText(view, index);
     const status = options.status(node);
     const arrow = needs === "" ? "" : `${options.paint("dim", "◄")} ${needs}`;
-    const parts = [pad(label(node), widest), status?.paint(status.text) ?? "", arrow];
+    const parts = [
+      pad(label(node), widest),
+      status === undefined ? "" : options.paint(status.style, status.text),
+      arrow,
+    ];
     return parts
       .filter((part) => part !== "")
       .join("  ")
@@ -72,8 +75,7 @@ function chainText(
     nodes
       .map((node) => {
         const state = status(node);
-        const text = state === undefined ? "" : ` ${state.text}`;
-        return label(node) + (style === plainPaint ? text : (state?.paint(text) ?? ""));
+        return label(node) + (state === undefined ? "" : ` ${style(state.style, state.text)}`);
       })
       .join(` ${style("dim", "──►")} `);
   return columns !== undefined && displayWidth(draw(plainPaint)) > columns
@@ -84,17 +86,28 @@ function chainText(
 const label = ({ name, tasks }: ViewNode): string =>
   tasks.length > 1 ? `${sanitizeLine(name)} ×${tasks.length}` : sanitizeLine(name);
 
+/** Fill and line of a node in a drawing. */
+const COLORS: Readonly<Record<Style, readonly [fill: string, line: string]>> = {
+  good: ["#dcf5e1", "#2a7d3f"],
+  bad: ["#fbdcdc", "#b3261e"],
+  warn: ["#fdf0cd", "#946200"],
+  active: ["#d9ecfb", "#1565a8"],
+  blocked: ["#f2def5", "#7b2d8b"],
+  dim: ["#f1f1f1", "#777777"],
+  strong: ["#ffffff", "#000000"],
+};
+
 /** Graphviz. */
 export function graphDot(view: GraphView, status: NodeStatus): string {
   const quoted = (text: string): string =>
     `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   const nodes = view.nodes.map((node) => {
-    const state = status(node)?.text;
-    const text =
-      state === undefined
-        ? quoted(label(node))
-        : `${quoted(label(node)).slice(0, -1)}\\n${quoted(state).slice(1)}`;
-    return `  ${quoted(node.name)} [label=${text}];`;
+    const state = status(node);
+    if (state === undefined) return `  ${quoted(node.name)} [label=${quoted(label(node))}];`;
+    const text = `${quoted(label(node)).slice(0, -1)}\\n${quoted(state.text).slice(1)}`;
+    const [fill, line] = COLORS[state.style];
+    const style = `style="rounded,filled", fillcolor="${fill}", color="${line}"`;
+    return `  ${quoted(node.name)} [label=${text}, ${style}];`;
   });
   const edges = view.edges.map(({ from, to, orderOnly }) => {
     const style = orderOnly ? " [style=dashed]" : "";
@@ -107,16 +120,23 @@ export function graphDot(view: GraphView, status: NodeStatus): string {
 /** Mermaid. */
 export function graphMermaid(view: GraphView, status: NodeStatus): string {
   const escaped = (text: string): string =>
-    text.replaceAll(/[^A-Za-z0-9 ,.:/×_-]/g, (character) => `#${character.codePointAt(0)};`);
+    text.replaceAll(/[^A-Za-z0-9 ,.:/×_-]/gu, (character) => `#${character.codePointAt(0)};`);
+  const styles = new Set<Style>();
   const nodes = view.nodes.map((node, index) => {
-    const state = status(node)?.text;
-    const lines = state === undefined ? [label(node)] : [label(node), state];
-    return `  n${index}["${lines.map(escaped).join("<br/>")}"]`;
+    const state = status(node);
+    const lines = state === undefined ? [label(node)] : [label(node), state.text];
+    if (state !== undefined) styles.add(state.style);
+    const style = state === undefined ? "" : `:::${state.style}`;
+    return `  n${index}["${lines.map(escaped).join("<br/>")}"]${style}`;
+  });
+  const classes = [...styles].map((style) => {
+    const [fill, line] = COLORS[style];
+    return `  classDef ${style} fill:${fill},stroke:${line}`;
   });
   const edges = view.edges.map(
     ({ from, to, orderOnly }) => `  n${from} ${orderOnly ? "-.->" : "-->"} n${to}`,
   );
-  return `${["flowchart LR", ...nodes, ...edges].join("\n")}\n`;
+  return `${["flowchart LR", ...nodes, ...edges, ...classes].join("\n")}\n`;
 }
 
 /** Nodes and edges by name. */
@@ -127,7 +147,7 @@ export function graphJson(view: GraphView, status: NodeStatus): object {
       tasks: node.tasks.map(({ id }) => id),
       targets: node.tasks.flatMap(({ targets }) => targets.map(({ path }) => path)),
       backend: node.tasks[0]?.backend,
-      status: status(node)?.text,
+      status: status(node)?.counts,
     })),
     edges: view.edges.map(({ from, to, orderOnly }) => ({
       from: view.nodes[from]?.name,
