@@ -17,6 +17,7 @@ import type { Io } from "../io.ts";
 import { type PlannedTask, type PlanReport, planReport } from "../plan/forecast-report.ts";
 import { printDiagnostics } from "../project.ts";
 import { type Paint, paintFor } from "../report/color.ts";
+import { NOTHING_FAILED, nothingToDo } from "../report/nothing-to-do.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 import { STATE_SIGNS } from "../report/state-signs.ts";
 import { tasks as counted } from "../report/summary.ts";
@@ -32,7 +33,7 @@ export const command: Command = async (invocation, io) => {
   }
   const request = invocation.has("failed") ? await failedTasks(asked.request) : asked.request;
   if (request === undefined) {
-    io.stderr.write("= nothing to do: no task has failed or was stopped\n");
+    io.stderr.write(`${NOTHING_FAILED}\n`);
     return EXIT.ok;
   }
   const opened = await openPlan(request, cacheRoot(request));
@@ -97,7 +98,7 @@ function totals({ tasks, estimateMs, gpuHours }: PlanReport): string {
   const count = (verdict: PlannedTask["verdict"]): number =>
     tasks.filter((one) => one.verdict === verdict).length;
   const [stale, pending, impossible] = [count("stale"), count("pending"), count("impossible")];
-  if (stale + pending + impossible === 0) return `nothing to do: ${counted(tasks.length)} fresh`;
+  if (stale + pending + impossible === 0) return nothingToDo(tasks.length);
   const facts = [
     `${stale} of ${counted(tasks.length)} would run`,
     pending > 0 ? `${pending} more may` : "",

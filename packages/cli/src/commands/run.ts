@@ -5,6 +5,8 @@ import { cacheName, checkEvidence, layout, requestText } from "@flow/core/fresh"
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
+import { paintFor } from "../report/color.ts";
+import { idleVerdict } from "../report/nothing-to-do.ts";
 import { cacheRoot, planRequestOf } from "../run/request.ts";
 
 export const command: Command = async (invocation, io) => {
@@ -39,9 +41,8 @@ const mayBeFresh = (invocation: Invocation): boolean =>
 
 function nothingToDo({ tasks }: FreshSummary, invocation: Invocation, io: Io): ExitCode {
   if (!invocation.has("quiet") && invocation.value("output") !== "quiet") {
-    io.stderr.write(
-      `= nothing to do: ${tasks === 1 ? "1 task is" : `all ${tasks} tasks are`} fresh\n`,
-    );
+    const paint = paintFor(io.stderr, invocation.value("color"), io.env);
+    io.stderr.write(`${idleVerdict(tasks, paint)}\n`);
   }
   return EXIT.ok;
 }

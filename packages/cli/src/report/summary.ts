@@ -4,6 +4,7 @@ import { formatDuration, type RunCounts } from "@flow/core";
 import type { Paint } from "./color.ts";
 import { type FailureContext, failureBlock, groupFailures } from "./failure-block.ts";
 import { shellWord } from "./names.ts";
+import { idleVerdict } from "./nothing-to-do.ts";
 import type { RunView } from "./run-view.ts";
 
 const MOST_BLOCKS = 10;
@@ -53,15 +54,10 @@ export function verdict(view: RunView, paint: Paint): string {
   const isIdle = isGood && counts.fresh === counts.total;
   const sign = isGood ? paint("good", "✔") : paint("bad", "✖");
   const time = formatDuration(view.elapsedMs);
-  if (isIdle) return `${sign} ${nothingToDo(counts.total)} · ${time}`;
+  if (isIdle) return `${idleVerdict(counts.total, paint)} · ${time}`;
   const groups = [paint(isGood ? "strong" : "bad", bad.join(", ")), good.join(", ")];
   const run = view.started === undefined ? "" : `run ${view.started.run}`;
   return `${sign} ${[...groups, time, run].filter((text) => text !== "").join(" · ")}`;
-}
-
-/** What a run says that found every task fresh. */
-function nothingToDo(total: number): string {
-  return total === 0 ? "nothing selected" : `nothing to do: ${tasks(total)} fresh`;
 }
 
 /** Tasks that `--failed` would take up. */

@@ -5,6 +5,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { printDiagnostics } from "../project.ts";
+import { NOTHING_FAILED } from "../report/nothing-to-do.ts";
 import { outputMode } from "../report/reporter.ts";
 import { detach } from "./detach.ts";
 import { type ExecutionSettings, executePlan } from "./execute-plan.ts";
@@ -25,7 +26,7 @@ export async function runPlan(
   }
   const asked = invocation.has("failed") ? await failedTasks(request) : request;
   if (asked === undefined) {
-    io.stderr.write("= nothing to do: no task has failed or was stopped\n");
+    io.stderr.write(`${NOTHING_FAILED}\n`);
     return EXIT.ok;
   }
   const opened = await openPlan(asked, root);
