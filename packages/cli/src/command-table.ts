@@ -30,7 +30,7 @@ const PROJECT: readonly OptionRow[] = [
     short: "p",
     value: "K=V",
     multiple: true,
-    help: "set a parameter; a literal comma is `\\,`",
+    help: "set a parameter (also `K=V` alone); `1,2` and `1..5` sweep, `a|b=1|x,2|y` zips, `@rows.csv` reads rows, `\\,` is a comma",
   },
   { name: "params-file", value: "FILE", help: "read parameters from a YAML or JSON file" },
 ];
@@ -98,7 +98,12 @@ const RUN_ROWS: readonly CommandRow[] = [
       "selector: the file's `default`, else all tasks. The first Ctrl-C asks the tasks to stop and " +
       "lets them save their state, the second kills them, the third leaves them running; the next " +
       "`flow run` goes on from there.",
-    examples: ["flow run -n 9", "flow run 'train@model=cnn' -p epochs=5", "flow run --failed -k"],
+    examples: [
+      "flow run -n 9",
+      "flow run 'train@model=cnn' -p epochs=5",
+      "flow run train -p lr=0.1,0.01 -p seed=1..5",
+      "flow run --failed -k",
+    ],
   },
   {
     name: "exec",

@@ -46,8 +46,14 @@ export function parseInvocation(
   const positionals = args.slice(own.length);
   if (positionals[0] === "--") positionals.shift();
   let problem: UsageProblem | undefined;
+  let isLiteral = false;
   for (const token of tokens(options, own)) {
-    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind === "option-terminator") isLiteral = true;
+    if (token.kind === "positional") {
+      if (!isLiteral && byName.has("param") && BARE_PARAM.test(token.value)) {
+        found.set("param", [...(found.get("param") ?? []), token.value]);
+      } else positionals.push(token.value);
+    }
     if (token.kind !== "option") continue;
     const option = byName.get(token.name);
     problem ??= optionProblem(option, token);
@@ -60,6 +66,9 @@ export function parseInvocation(
     ? { ok: true, invocation }
     : { ok: false, problem };
 }
+
+/** `optimizer.lr=10.,1.`, the same as with `-p`: no selector has `=` without `@` or `/` before it. */
+const BARE_PARAM = /^[A-Za-z_][\w.|-]*=/;
 
 interface OptionToken {
   readonly rawName: string;

@@ -53,6 +53,7 @@ export { compilePlan } from "./graph/plan.ts";
 export { guessDurations } from "./graph/rank.ts";
 export type { Selection } from "./graph/select.ts";
 export { select } from "./graph/select.ts";
+export type { GivenParam } from "./flowfile/overrides.ts";
 export { evaluateCondition } from "./host/conditions.ts";
 export type { ExecuteOptions, PreparedRun, ProjectState } from "./host/execute.ts";
 export { openInspector, openState, prepareRun } from "./host/execute.ts";

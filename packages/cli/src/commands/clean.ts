@@ -106,7 +106,7 @@ function products(
   const present = [...chosen].flatMap((index) => graph.tasks[index] ?? []);
   const known = new Set(graph.tasks.map(({ key }) => key));
   const file = relative(graph.project.root, graph.project.file);
-  const gone = traces
+  const absent = traces
     .keys()
     .filter((key) => !known.has(key))
     .map((key): Product => ({ key, task: undefined, trace: traces.get(key) }))
@@ -114,8 +114,25 @@ function products(
   const current = present.map(
     (task): Product => ({ key: task.key, task, trace: traces.get(task.key) }),
   );
-  if (invocation.has("stale")) return gone;
-  return invocation.has("all") ? [...current, ...gone] : current;
+  const { params } = graph.project;
+  const isOf = (tasks: readonly Task[]): ((product: Product) => boolean) => {
+    const plain = new Set(tasks.map(({ id }) => withoutParams(id, params)));
+    return ({ trace }) => trace !== undefined && plain.has(withoutParams(trace.task, params));
+  };
+  const isCombination = isOf(graph.tasks);
+  if (invocation.has("stale")) return absent.filter((product) => !isCombination(product));
+  if (invocation.has("all")) return [...current, ...absent];
+  // Who names values means those; else what tasks made with other values is theirs as well.
+  return invocation.values("param").length > 0
+    ? current
+    : [...current, ...absent.filter(isOf(present))];
+}
+
+/** The name of a task without the parameters that a sweep put into it. */
+function withoutParams(id: string, params: Readonly<Record<string, string>>): string {
+  const [template = "", axes] = id.split("@");
+  const kept = axes?.split(",").filter((axis) => !Object.hasOwn(params, axis.split("=")[0] ?? ""));
+  return kept === undefined || kept.length === 0 ? template : `${template}@${kept.join(",")}`;
 }
 
 const nameOf = ({ task, trace, key }: Product): string => task?.id ?? trace?.task ?? key;

@@ -10,12 +10,14 @@ import {
   openPlan,
   openState,
   type Task,
+  type TaskId,
 } from "@flow/core";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { type PlannedTask, type PlanReport, planReport } from "../plan/forecast-report.ts";
 import { printDiagnostics } from "../project.ts";
+import { type TaskState, taskStates } from "../record/task-states.ts";
 import { type Paint, paintFor } from "../report/color.ts";
 import { NOTHING_FAILED, nothingToDo } from "../report/nothing-to-do.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
@@ -72,8 +74,19 @@ export async function showPlan(
   const places = jobs === undefined ? (plan.project.jobs ?? availableParallelism()) : Number(jobs);
   const report = planReport(plan, await forecast(plan, inspector), state, places, isLeftOut);
   const isJson = invocation.verb === "plan" && invocation.has("json");
+  const isDryRun = invocation.verb === "run";
   if (isJson) io.stdout.write(`${JSON.stringify(reportJson(report), null, 2)}\n`);
-  else printPlan(report, invocation, io);
+  else {
+    const listed = isDryRun ? combinations(report, plan.project.params) : [];
+    const records = listed.length === 0 ? [] : (await taskStates(plan, inspector, env)).tasks;
+    printPlan(
+      report,
+      new Map(records.map(({ task, state }) => [task.id, state])),
+      listed,
+      invocation,
+      io,
+    );
+  }
   const hasWork = report.tasks.some(
     ({ verdict }) => verdict === "stale" || verdict === "impossible",
   );
@@ -81,10 +94,28 @@ export async function showPlan(
   return isCheck && hasWork ? EXIT.stale : EXIT.ok;
 }
 
-function printPlan(report: PlanReport, invocation: Invocation, io: Io): void {
+/** The combinations of a sweep: tasks with parameters in their names. */
+const combinations = (
+  { tasks }: PlanReport,
+  params: Readonly<Record<string, string>>,
+): readonly PlannedTask[] =>
+  tasks.filter(({ task }) => Object.keys(task.axes).some((axis) => Object.hasOwn(params, axis)));
+
+/** `listed`: shown one by one with their states, also when they are fresh. */
+function printPlan(
+  report: PlanReport,
+  states: ReadonlyMap<TaskId, TaskState>,
+  listed: readonly PlannedTask[],
+  invocation: Invocation,
+  io: Io,
+): void {
   const paint = paintFor(io.stdout, invocation.value("color"), io.env);
-  const shown = report.tasks.filter(({ verdict }) => verdict !== "fresh");
-  const rows = groups(shown).map((group) => cells(group, paint));
+  const single = new Set(listed);
+  const shown = report.tasks.filter((one) => one.verdict !== "fresh" && !single.has(one));
+  const rows = [
+    ...groups(shown).map((group) => cells(group, undefined, paint)),
+    ...listed.map((one) => cells([one], states.get(one.task.id), paint)),
+  ];
   io.stdout.write(table(rows, io.stdout.columns));
   io.stdout.write(`${totals(report)}\n`);
   if (report.criticalPath.length > 1 && report.estimateMs !== undefined) {
@@ -137,11 +168,16 @@ function withoutAxes(reason: string, { axes }: Task): string {
   }, reason);
 }
 
-function cells(group: readonly PlannedTask[], paint: Paint): readonly Cell[] {
+/** `state`: what its record says of it; absent where only the verdict counts. */
+function cells(
+  group: readonly PlannedTask[],
+  state: TaskState | undefined,
+  paint: Paint,
+): readonly Cell[] {
   const [first] = group;
   if (first === undefined) return [];
-  const { sign, word, style } = STATE_SIGNS[first.verdict];
-  const label = first.verdict === "stale" ? "run" : word;
+  const { sign, word, style } = STATE_SIGNS[state ?? first.verdict];
+  const label = (state ?? first.verdict) === "stale" ? "run" : word;
   const isOne = group.length === 1;
   const [reason = "", ...more] = first.reasons.map((text) =>
     isOne ? text : withoutAxes(text, first.task),

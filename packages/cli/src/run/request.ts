@@ -1,7 +1,7 @@
 // What an invocation asks of a project, shared by every verb that reads one.
 
 import { dirname, resolve } from "node:path";
-import type { PlanRequest, ProjectRequest } from "@flow/core";
+import type { GivenParam, PlanRequest, ProjectRequest } from "@flow/core";
 import { findFlowFile, nodeFileSystem } from "@flow/core/fresh";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
@@ -19,11 +19,12 @@ export function projectRequest(
   const directory = workingDirectory(invocation, io);
   const file = invocation.value("file");
   const paramsFile = invocation.value("params-file");
-  const params: { readonly name: string; readonly raw: string }[] = [];
+  const params: GivenParam[] = [];
   for (const text of invocation.values("param")) {
     const equals = text.indexOf("=");
-    if (equals < 1) return { problem: `-p takes NAME=VALUE, not \`${text}\`` };
-    params.push({ name: text.slice(0, equals), raw: text.slice(equals + 1) });
+    if (/^@./.test(text)) params.push({ rows: resolve(directory, text.slice(1)) });
+    else if (equals < 1) return { problem: `-p takes NAME=VALUE or @FILE, not \`${text}\`` };
+    else params.push({ name: text.slice(0, equals), raw: text.slice(equals + 1) });
   }
   return {
     request: {

@@ -200,7 +200,7 @@ describe("flow check", () => {
     expect(await flow("check", "-p", "words")).toEqual({
       code: 2,
       stdout: "",
-      stderr: "flow: -p takes NAME=VALUE, not `words`\n",
+      stderr: "flow: -p takes NAME=VALUE or @FILE, not `words`\n",
     });
   });
 

@@ -42,7 +42,7 @@ const TITLES = {
   "overlapping-targets": "Two tasks with one target",
   "param-choice": "A parameter outside its choices or limits",
   "param-required": "A parameter without a value",
-  "param-sweep": "Several values for one parameter",
+  "param-sweep": "Several values that make no sweep",
   "param-type": "A parameter of the wrong type",
   "secret-in-command": "A secret where it would be recorded",
   "self-dependency": "A task that needs what it makes",

@@ -13,13 +13,15 @@ import { BUILT_IN_BACKENDS, backendTypes, readBackends } from "./backends.ts";
 import { child, entriesOf, spanOf, textOf } from "./document/node.ts";
 import { readFileEnv } from "./environment.ts";
 import { findFlowFile } from "./find.ts";
+import type { GivenParam, ParamOverride } from "./overrides.ts";
 import { paramOverrides } from "./overrides.ts";
-import type { ParamOverride } from "./params.ts";
 import { ParamTable } from "./params.ts";
 import type { InputFile, ReadFile, ReadProject } from "./read-files.ts";
 import { FileReader, folderIn, pathIn } from "./read-files.ts";
 import { completeTasks } from "./tasks/complete.ts";
-import { declareTasks, namesIn } from "./tasks/declare.ts";
+import { declareTask, namesIn, outlineTasks } from "./tasks/declare.ts";
+import { ownerOf, planSweep } from "./sweep/sweep.ts";
+import { fullName } from "./sweep/usage.ts";
 import { TaskIndex } from "./tasks/references.ts";
 import type { FlowSource, Loading } from "./tasks/scope.ts";
 import { fileLookup } from "./tasks/scope.ts";
@@ -32,7 +34,7 @@ export interface LoadRequest {
   /** Where the person stands; absolute. */
   readonly directory: string;
   /** From the command line; later ones win. */
-  readonly params: readonly { readonly name: string; readonly raw: string }[];
+  readonly params: readonly GivenParam[];
   /** Absolute; absent: none. */
   readonly paramsFile: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -128,8 +130,10 @@ class Loader {
     if (this.#report.errors > 0) return undefined;
     const loading = this.#loading(read);
     const overrides = paramOverrides(this.#request, this.#reader, this.#report);
-    const sources = this.#flowSources(read, overrides, loading);
-    const templates = sources.flatMap((source) => declareTasks(source, loading));
+    const sources = this.#flowSources(read, overrides.params, loading);
+    const outlines = sources.flatMap((source) => outlineTasks(source, loading));
+    const sweep = planSweep(overrides, sources, outlines, loading);
+    const templates = outlines.map((outline) => declareTask(outline, sweep, loading));
     const index = new TaskIndex(templates, this.#report);
     const tasks = templates.flatMap((template) => completeTasks(template, index, loading));
     if (tasks.length === 0 && this.#report.errors === 0) {
@@ -191,6 +195,9 @@ class Loader {
         path: pathIn(read.root, one.file),
         folder: folderIn(read.root, one.file),
         namespace: one.namespace,
+        given: new Set(
+          (shares[position] ?? []).flatMap(({ name, isGiven }) => (isGiven ? name : [])),
+        ),
         params,
         env,
         shell: shell === undefined ? "sh" : (textOf(shell) as Shell),
@@ -244,10 +251,7 @@ class Loader {
       code: { include: code("include"), omit: code("omit") },
       params: Object.fromEntries(
         sources.flatMap(({ namespace, params }) =>
-          Object.entries(params.values).map(([name, value]) => [
-            namespace.replaceAll("/", ".") + name,
-            value,
-          ]),
+          Object.entries(params.values).map(([name, value]) => [fullName(namespace, name), value]),
         ),
       ),
     };
@@ -262,17 +266,9 @@ function shareOut(
   files: readonly ReadFile[],
 ): readonly (readonly ParamOverride[])[] {
   const shares: ParamOverride[][] = files.map(() => []);
-  const prefixes = files.map(({ namespace }) => namespace.replaceAll("/", "."));
   for (const override of overrides) {
-    const [first = ""] = override.name.split(".");
-    const own = child(child(files[0]?.map, "params"), first);
-    let owner = 0;
-    for (const [position, prefix] of prefixes.entries()) {
-      const isLonger = prefix.length > (prefixes[owner] ?? "").length;
-      if (own === undefined && override.name.startsWith(prefix) && isLonger) owner = position;
-    }
-    const name = override.name.slice((prefixes[owner] ?? "").length);
-    shares[owner]?.push({ ...override, name });
+    const { owner, local } = ownerOf(override.name, files);
+    shares[owner]?.push({ ...override, name: local });
   }
   return shares;
 }

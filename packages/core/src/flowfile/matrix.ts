@@ -6,6 +6,8 @@ import { didYouMean } from "../diagnostics/suggest.ts";
 import type { MapNode, Node, ScalarNode } from "./document/node.ts";
 import { asList, child, describe, entriesOf, spanOf } from "./document/node.ts";
 import { IDENTIFIER } from "./names.ts";
+import type { Param } from "./params.ts";
+import { expandRange, MAX_MEMBERS } from "./range.ts";
 import type { Filling } from "./template/template.ts";
 import { fillItems, fillText } from "./template/template.ts";
 
@@ -13,8 +15,10 @@ import { fillItems, fillText } from "./template/template.ts";
 export interface Combination {
   /** Axis values as written, in the order of the axes. */
   readonly axes: ReadonlyMap<string, string>;
-  /** Axis values and what `include` added to them: `${{ matrix.x }}`. */
+  /** Values of the matrix's axes and what `include` added to them: `${{ matrix.x }}`. */
   readonly values: ReadonlyMap<string, string>;
+  /** Parameters with a value of this combination's own, by their name in the file. */
+  readonly params: ReadonlyMap<string, Param>;
 }
 
 export interface Matrix {
@@ -25,11 +29,11 @@ export interface Matrix {
 /** The matrix of a task without one. */
 export const noMatrix: Matrix = {
   axisNames: [],
-  members: [{ axes: new Map(), values: new Map() }],
+  members: [{ axes: new Map(), values: new Map(), params: new Map() }],
 };
 
+const NO_PARAMS: ReadonlyMap<string, Param> = new Map();
 const RESERVED = ["zip", "include", "exclude", "max_parallel", "fail_fast"];
-const MAX_MEMBERS = 100_000;
 
 type Values = Map<string, string>;
 /** The partial combinations one dimension offers. */
@@ -130,7 +134,7 @@ function axisValues(node: Node, name: string, filling: Filling): readonly string
       continue;
     }
     for (const text of fillItems(item, filling))
-      texts.push(...expandRange(text, item, filling.report));
+      texts.push(...expandRange(text, spanOf(item), filling.report));
   }
   const seen = new Set<string>();
   for (const text of texts) {
@@ -144,28 +148,6 @@ function axisValues(node: Node, name: string, filling: Filling): readonly string
     seen.add(text);
   }
   return [...seen];
-}
-
-/** The members of `1..5` (inclusive), or the text itself when it is no range. */
-function expandRange(text: string, node: Node, report: Report): readonly string[] {
-  const match = /^(-?\d+)\.\.(-?\d+)$/.exec(text);
-  if (match === null) return [text];
-  const [from, to] = [Number(match[1]), Number(match[2])];
-  if (to < from) {
-    report.error("bad-range", spanOf(node), `the range ${text} is empty`, {
-      fix: `Write ${to}..${from}.`,
-    });
-    return [];
-  }
-  if (to - from >= MAX_MEMBERS || !Number.isSafeInteger(to) || !Number.isSafeInteger(from)) {
-    report.error(
-      "bad-range",
-      spanOf(node),
-      `the range ${text} has more than ${MAX_MEMBERS} values`,
-    );
-    return [];
-  }
-  return Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
 }
 
 function product(dimensions: readonly Dimension[]): readonly Values[] {
@@ -235,7 +217,7 @@ function include(
   axisNames: readonly string[],
   filling: Filling,
 ): readonly Combination[] {
-  const members = rows.map((axes) => ({ axes, values: new Map(axes) }));
+  const members = rows.map((axes) => ({ axes, values: new Map(axes), params: NO_PARAMS }));
   const added: Combination[] = [];
   for (const entry of asList(node)) {
     const values = includedValues(entry, filling);
@@ -254,7 +236,11 @@ function include(
 function ownMember(values: Values, axisNames: readonly string[]): Combination {
   const first = axisNames.filter((name) => values.has(name));
   const names = [...first, ...[...values.keys()].filter((name) => !axisNames.includes(name))];
-  return { axes: new Map(names.map((name) => [name, values.get(name) ?? ""])), values };
+  return {
+    axes: new Map(names.map((name) => [name, values.get(name) ?? ""])),
+    values,
+    params: NO_PARAMS,
+  };
 }
 
 function includedValues(entry: Node, filling: Filling): Values | undefined {

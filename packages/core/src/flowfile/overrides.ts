@@ -1,43 +1,100 @@
-// Parameter values from outside the flow file: `--params-file`, then `-p name=value` over it.
+// Parameter values from outside the flow file: `--params-file`, then the command line over it, where
+// a parameter may have several values and a file of rows may name many combinations.
 
 import type { Report } from "../diagnostics/report.ts";
+import type { Span } from "../model/task.ts";
 import type { MapNode, Node } from "./document/node.ts";
 import { describe, spanOf } from "./document/node.ts";
 import { readDocument } from "./document/read.ts";
-import type { LoadRequest } from "./load.ts";
-import type { ParamOverride } from "./params.ts";
 import type { FileReader } from "./read-files.ts";
-import { scalarValue } from "./scalar.ts";
+import { readRows } from "./sweep/rows.ts";
+import { cut, readValues, scalarOf } from "./sweep/values.ts";
 
-/** All overrides, the ones with the last word last. */
+/** One argument of the command line that gives values. */
+export type GivenParam =
+  | {
+      /** Several names with `|` between them are varied together. */
+      readonly name: string;
+      readonly raw: string;
+    }
+  /** A CSV, YAML or JSON file with one combination per row; absolute. */
+  | { readonly rows: string };
+
+/** A value given from outside the flow file, or several. */
+export interface ParamOverride {
+  readonly name: string;
+  /** At least one. */
+  readonly values: readonly Node[];
+  /** Where the name was written. */
+  readonly span: Span;
+  /** On the command line. */
+  readonly isGiven: boolean;
+}
+
+/** Parameters that are varied together: one row, one value each. */
+export interface RawDimension {
+  readonly names: readonly string[];
+  readonly rows: readonly (readonly Node[])[];
+}
+
+export interface Overrides {
+  /** One per name. */
+  readonly params: readonly ParamOverride[];
+  /** Those with more than one row, in the order they were given. */
+  readonly dimensions: readonly RawDimension[];
+}
+
+/** Everything given, of which the last word on a parameter counts. */
 export function paramOverrides(
-  request: Pick<LoadRequest, "params" | "paramsFile">,
+  request: { readonly params: readonly GivenParam[]; readonly paramsFile: string | undefined },
   reader: FileReader,
   report: Report,
-): readonly ParamOverride[] {
-  const overrides: ParamOverride[] = [];
-  if (request.paramsFile !== undefined)
-    readParamsFile(request.paramsFile, overrides, reader, report);
-  for (const { name, raw } of request.params) {
-    const before = `-p ${name}=`;
-    const index = reader.addText("command line", before + raw);
-    const span = { file: index, start: "-p ".length, end: before.length - 1 };
-    const value = readValue(raw, before.length, index, report);
-    if (value !== undefined) overrides.push({ name, value, span });
+): Overrides {
+  const params = new Map<string, ParamOverride>();
+  let dimensions: readonly RawDimension[] = [];
+  if (request.paramsFile !== undefined) readParamsFile(request.paramsFile, params, reader, report);
+  for (const given of request.params) {
+    const dimension =
+      "rows" in given ? readRows(given.rows, reader, report) : readGiven(given, reader, report);
+    if (dimension === undefined) continue;
+    for (const [column, { name, span }] of dimension.names.entries()) {
+      const values = dimension.rows.flatMap((row) => row[column] ?? []);
+      if (values.length > 0) params.set(name, { name, values, span, isGiven: true });
+      dimensions = dimensions.flatMap((one) => without(one, name));
+    }
+    if (dimension.rows.length > 1) {
+      dimensions = [
+        ...dimensions,
+        { names: dimension.names.map(({ name }) => name), rows: dimension.rows },
+      ];
+    }
   }
-  return overrides;
+  return { params: [...params.values()], dimensions };
+}
+
+/** A dimension whose parameter `name` has been given anew. */
+function without(dimension: RawDimension, name: string): readonly RawDimension[] {
+  const column = dimension.names.indexOf(name);
+  if (column === -1) return [dimension];
+  if (dimension.names.length === 1) return [];
+  return [
+    {
+      names: dimension.names.toSpliced(column, 1),
+      rows: dimension.rows.map((row) => row.toSpliced(column, 1)),
+    },
+  ];
 }
 
 function readParamsFile(
   path: string,
-  overrides: ParamOverride[],
+  params: Map<string, ParamOverride>,
   reader: FileReader,
   report: Report,
 ): void {
   const read = reader.text(path, undefined, "no-params-file", "parameter file");
   if (read === undefined) return;
   const node = readDocument(read.text, read.index, report);
-  if (node?.kind === "map") flatten(node, "", overrides);
+  if (node?.kind === "map") flatten(node, "", params);
   else if (node !== undefined) {
     report.error(
       "wrong-type",
@@ -47,23 +104,53 @@ function readParamsFile(
   }
 }
 
-function flatten(map: MapNode, prefix: string, overrides: ParamOverride[]): void {
+function flatten(map: MapNode, prefix: string, params: Map<string, ParamOverride>): void {
   for (const [key, entry] of map.entries) {
-    if (entry.value.kind === "map") flatten(entry.value, `${prefix}${key}.`, overrides);
-    else overrides.push({ name: prefix + key, value: entry.value, span: spanOf(entry.key) });
+    const name = prefix + key;
+    if (entry.value.kind === "map") flatten(entry.value, `${name}.`, params);
+    else {
+      const span = spanOf(entry.key);
+      params.set(name, { name, values: [entry.value], span, isGiven: false });
+    }
   }
 }
 
-/** `offset`: where the value starts on the command line. */
-function readValue(raw: string, offset: number, file: number, report: Report): Node | undefined {
-  const place = { file, start: offset, end: offset + raw.length };
-  if (raw.startsWith("[")) return readDocument(" ".repeat(offset) + raw, file, report);
-  if (/(?:^|[^\\])(?:\\\\)*,/.test(raw) || /^-?\d+\.\.-?\d+$/.test(raw)) {
-    report.error("param-sweep", place, `\`${raw}\` names several values, and a run has one`, {
-      fix: "Write a literal comma as `\\,` and a list as `[a, b]`; run over several values with a matrix.",
-    });
-    return undefined;
+/** Names with their places, and rows of values. */
+export interface GivenRows {
+  readonly names: readonly { readonly name: string; readonly span: Span }[];
+  readonly rows: readonly (readonly Node[])[];
+}
+
+function readGiven(
+  { name, raw }: Exclude<GivenParam, { readonly rows: string }>,
+  reader: FileReader,
+  report: Report,
+): GivenRows | undefined {
+  const before = `-p ${name}=`;
+  const file = reader.addText("command line", before + raw);
+  const place = (text: string, start: number) => ({ text, file, start, end: start + text.length });
+  const names = cut(place(name, "-p ".length), "|").map(({ text, start, end }) => ({
+    name: text,
+    span: { file, start, end },
+  }));
+  const piece = place(raw, before.length);
+  if (names.length === 1) {
+    const rows = readValues(piece, name, report).map((value) => [value]);
+    return rows.length === 0 ? undefined : { names, rows };
   }
-  const text = raw.replaceAll("\\,", ",");
-  return { kind: "scalar", value: scalarValue(text), text, ...place };
+  const rows: (readonly Node[])[] = [];
+  for (const row of cut(piece, ",")) {
+    const values = cut(row, "|");
+    if (values.length !== names.length) {
+      report.error(
+        "param-sweep",
+        row,
+        `\`${row.text}\` has ${values.length} value${values.length === 1 ? "" : "s"} for ${names.length} parameters, \`${name}\``,
+        { fix: "Write a row as `1|x` and rows with commas between them: 'a|b=1|x,2|y'." },
+      );
+      return undefined;
+    }
+    rows.push(values.map((value) => scalarOf(value.text, value)));
+  }
+  return { names, rows };
 }

@@ -3,10 +3,10 @@
 
 import type { Report } from "../diagnostics/report.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import type { Span } from "../model/task.ts";
 import type { MapNode, Node, ScalarNode } from "./document/node.ts";
 import { asList, child, describe, isEmpty, spanOf, textOf, toValue } from "./document/node.ts";
 import { IDENTIFIER } from "./names.ts";
+import type { ParamOverride } from "./overrides.ts";
 import { jsonLiteral } from "./scalar.ts";
 import type { TemplateValue } from "./template/template.ts";
 
@@ -17,14 +17,6 @@ export interface Param {
   readonly text: string;
   /** The texts of a list's items; undefined for a scalar. */
   readonly items: readonly string[] | undefined;
-}
-
-/** A value given from outside the flow file. */
-export interface ParamOverride {
-  readonly name: string;
-  readonly value: Node;
-  /** Where the name was written. */
-  readonly span: Span;
 }
 
 const DEFINITION_KEYS = ["type", "default", "min", "max", "choices", "help"];
@@ -69,8 +61,7 @@ export class ParamTable {
   /** What `params.<name>` means in a template. */
   lookup(name: string): TemplateValue {
     const param = this.#params.get(name);
-    if (param?.items !== undefined) return { kind: "list", items: param.items };
-    if (param !== undefined) return { kind: "text", text: param.text };
+    if (param !== undefined) return paramValue(param);
     return {
       kind: "problem",
       code: "unknown-param",
@@ -105,8 +96,8 @@ export class ParamTable {
       }
       const override = overrides.get(name);
       overrides.delete(name);
-      const chosen =
-        override?.value ?? (definition === undefined ? value : child(definition, "default"));
+      const own = definition === undefined ? value : child(definition, "default");
+      const [chosen, ...others] = override?.values ?? (own === undefined ? [] : [own]);
       if (chosen === undefined) {
         report.error(
           "param-required",
@@ -118,7 +109,9 @@ export class ParamTable {
         );
         continue;
       }
-      if (definition !== undefined) checkDefinition(name, definition, chosen, report);
+      if (definition !== undefined) {
+        for (const one of [chosen, ...others]) checkDefinition(name, definition, one, report);
+      }
       const param = asParam(name, chosen, report);
       if (param !== undefined) this.#params.set(name, param);
     }
@@ -134,7 +127,12 @@ function asDefinition(node: Node): MapNode | undefined {
   return isDefinition ? node : undefined;
 }
 
-function asParam(name: string, node: Node, report: Report): Param | undefined {
+/** What a parameter means in a template. */
+export const paramValue = ({ text, items }: Param): TemplateValue =>
+  items === undefined ? { kind: "text", text } : { kind: "list", items };
+
+/** A value of a parameter, or a complaint that it cannot be one. */
+export function asParam(name: string, node: Node, report: Report): Param | undefined {
   if (node.kind === "scalar") return { name, text: node.text, items: undefined };
   const items = asList(node);
   if (node.kind === "list" && items.every((item) => item.kind === "scalar")) {

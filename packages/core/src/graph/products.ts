@@ -37,6 +37,15 @@ export function indexProducts(project: Project): {
   const byPath = new Map<string, Product>();
   const checkpoints: Product[] = [];
   const files = [relativeTo(project.root, project.file), ...project.sources];
+  const said = new Set<string>();
+  const addOverlap = (one: Product, other: Product): void => {
+    // Members of one template would each say the same of one line of the file.
+    const templates = [one, other].map(({ task }) => project.tasks[task]?.template);
+    const place = JSON.stringify([templates, one.span, other.span]);
+    if (said.has(place)) return;
+    said.add(place);
+    diagnostics.push(overlap(project, one, other));
+  };
   project.tasks.forEach((task, index) => {
     for (const product of productsOf(task, index)) {
       const misplaced = misplacement(product, task, files);
@@ -44,7 +53,7 @@ export function indexProducts(project: Project): {
       if (misplaced !== undefined) diagnostics.push(misplaced);
       else if (earlier !== undefined) {
         if (!isSameDeclaration(earlier, product)) {
-          diagnostics.push(overlap(project, earlier, product));
+          addOverlap(earlier, product);
         }
       } else {
         byPath.set(product.path, product);
@@ -52,7 +61,7 @@ export function indexProducts(project: Project): {
       }
     }
   });
-  diagnostics.push(...findNested(project, byPath));
+  for (const [outer, inner] of findNested(byPath)) addOverlap(outer, inner);
   for (const checkpoint of checkpoints) byPath.delete(checkpoint.path);
   return { products: lookups(byPath), diagnostics };
 }
@@ -108,9 +117,8 @@ function misplacement(
 
 /** Products with another product among their ancestors. */
 function* findNested(
-  project: Project,
   byPath: ReadonlyMap<string, Product>,
-): Generator<Diagnostic> {
+): Generator<readonly [outer: Product, inner: Product]> {
   const enclosing = new Map<string, Product | undefined>();
   for (const product of byPath.values()) {
     const outer = nearestEnclosing(parentOf(product.path), byPath, enclosing);
@@ -118,7 +126,7 @@ function* findNested(
     const ofOneTask = outer.task === product.task;
     const isPlain = outer.role !== "checkpoint" && product.role !== "checkpoint";
     if (ofOneTask && isPlain && outer.kind === "directory") continue;
-    yield overlap(project, outer, product);
+    yield [outer, product];
   }
 }
 
@@ -155,14 +163,30 @@ function overlap(project: Project, one: Product, other: Product): Diagnostic {
       : one.task === other.task
         ? `${name(one)} names \`${one.path}\` twice.`
         : `Both ${name(one)} and ${name(other)} make \`${one.path}\`.`;
+  const isOneLine = one.span.file === other.span.file && one.span.start === other.span.start;
   return {
     code: "overlapping-targets",
     severity: "error",
     message,
     span: other.span,
-    related: [{ span: one.span, message: `${name(one)} is here` }],
-    fix: "Give each task paths of its own.",
+    related: isOneLine ? [] : [{ span: one.span, message: `${name(one)} is here` }],
+    fix: distinction(project, one, other) ?? "Give each task paths of its own.",
   };
+}
+
+/** For members of one template: what tells them apart, to be written in the path. */
+function distinction(project: Project, one: Product, other: Product): string | undefined {
+  const [a, b] = [project.tasks[one.task], project.tasks[other.task]];
+  if (a === undefined || b === undefined || a === b || a.template !== b.template) return undefined;
+  const names = Object.keys(a.axes).filter((axis) => a.axes[axis] !== b.axes[axis]);
+  if (names.length === 0) return undefined;
+  const prefix = a.template.slice(0, a.template.lastIndexOf("/") + 1).replaceAll("/", ".");
+  const templates = names.map((axis) =>
+    Object.hasOwn(project.params, axis)
+      ? `\${{ params.${axis.startsWith(prefix) ? axis.slice(prefix.length) : axis} }}`
+      : `\${{ matrix.${axis} }}`,
+  );
+  return `Write ${templates.map((text) => `\`${text}\``).join(" and ")} in the path, so that each has its own.`;
 }
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,6 +1,7 @@
 // What a person asks for, as values, and the text that stands for it.
 
 import type { BackendChecks } from "../flowfile/load.ts";
+import type { GivenParam } from "../flowfile/overrides.ts";
 import type { PlanOptions } from "../graph/plan.ts";
 
 /** What names a project and its parameters. */
@@ -9,7 +10,7 @@ export interface ProjectRequest {
   readonly directory: string;
   /** Absolute; absent: looked for. */
   readonly file: string | undefined;
-  readonly params: readonly { readonly name: string; readonly raw: string }[];
+  readonly params: readonly GivenParam[];
   /** Absolute; absent: none. */
   readonly paramsFile: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;

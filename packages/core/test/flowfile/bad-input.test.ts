@@ -29,8 +29,10 @@ function casesIn(text: string): readonly Case[] {
         named.find(([key]) => key === name)?.[1].trimEnd();
       const params = named
         .filter(([key]) => key === "-p")
-        .map(([, line]) => /^(.*?)=(.*)$/.exec(line.trimEnd()) ?? [])
-        .map(([, name = "", raw = ""]) => ({ name, raw }));
+        .map(([, line]) => {
+          const [, name = "", raw = ""] = /^(.*?)=(.*)$/.exec(line.trimEnd()) ?? [];
+          return line.startsWith("@") ? { rows: `/p/${line.trim().slice(1)}` } : { name, raw };
+        });
       const file = of("-f");
       const paramsFile = of("--params-file");
       return {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { jsonLiteral, scalarValue } from "../../src/flowfile/scalar.ts";
-import { load, project, shown } from "./loading.ts";
+import { project } from "./loading.ts";
 
 const values = (
   params: string,
@@ -91,12 +91,6 @@ describe("parameters", () => {
     const found = project("include: {d: d.yaml}\nparams: {n: 5}\n", { files, ...p(["d.n", "2"]) });
     expect(found.params).toEqual({ n: "5", "d.n": "2" });
     expect(found.tasks[0]?.actions[0]?.text).toBe("x 2");
-  });
-
-  test("given with a comma are refused with their place on the command line", () => {
-    expect(shown(load("params: {lr: 1}\ntasks: {a: }", p(["lr", "1..3"])))).toContain(
-      "command line:1:7: error: `1..3` names several values",
-    );
   });
 });
 

@@ -2,6 +2,7 @@
 
 import type { Task } from "../../model/task.ts";
 import { spanOf } from "../document/node.ts";
+import type { Combination } from "../matrix.ts";
 import { resolvePath } from "../paths.ts";
 import { readActions, readEnv, warnAboutArgv } from "./actions.ts";
 import { checkFreshness, readCondition, readRequire } from "./conditions.ts";
@@ -54,12 +55,12 @@ class Completer {
     const { deps, after } = readDeps(this.#template, member, this.#index, loading);
     const budget = this.#budget(member);
     const [fresh, mounts] = [reader.node("fresh"), reader.node("mounts")];
-    const hasValues = combination.values.size > 0;
+    const { axes, values, params } = combination;
     return {
       id: member.id,
       key: member.key,
       template: this.#template.name,
-      axes: hasValues ? fromEntries(combination.axes) : NONE,
+      axes: axes.size > 0 ? fromEntries(axes) : NONE,
       slug: member.slug,
       aliases: reader.texts(reader.node("alias")),
       tags: reader.texts(reader.node("tags")),
@@ -82,7 +83,7 @@ class Completer {
       env: taskEnv(reader, source, loading),
       cwd: this.#path(reader, "cwd") ?? (source.folder || "."),
       interactive: reader.flag("interactive"),
-      params: hasValues ? { ...this.#params, ...fromEntries(combination.values) } : this.#params,
+      params: values.size + params.size > 0 ? this.#paramsOf(combination) : this.#params,
       budget,
       budgetValues: budgetValues(budget, member),
       always: reader.flag("always"),
@@ -107,6 +108,11 @@ class Completer {
       mounts: mounts === undefined ? NONE : readEnv(mounts, reader),
       clean: readClean(reader, source, loading),
     };
+  }
+
+  #paramsOf({ values, params }: Combination): Readonly<Record<string, string>> {
+    const own = [...params.values()].map(({ name, text }) => [name, text] as const);
+    return { ...this.#params, ...fromEntries(own), ...fromEntries(values) };
   }
 
   #path(reader: FieldReader, key: string): string | undefined {

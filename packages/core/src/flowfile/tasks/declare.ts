@@ -9,6 +9,7 @@ import { asList, child, entriesOf, isEmpty, spanOf, textOf } from "../document/n
 import type { Combination, Matrix } from "../matrix.ts";
 import { expandMatrix, noMatrix } from "../matrix.ts";
 import { keyOf, memberId, slugOf, TASK_NAME } from "../names.ts";
+import type { Sweep } from "../sweep/sweep.ts";
 import type { Lookup } from "../template/template.ts";
 import type { Fields } from "./fields.ts";
 import { FieldReader } from "./fields.ts";
@@ -16,8 +17,8 @@ import type { FlowSource, Loading } from "./scope.ts";
 import { fileLookup, MemberScope } from "./scope.ts";
 import { readTargets } from "./targets.ts";
 
-/** A task as written, with its members. */
-export interface TaskTemplate {
+/** A task as written. */
+export interface TaskOutline {
   /** With namespace. */
   readonly name: string;
   readonly nameNode: ScalarNode;
@@ -26,6 +27,10 @@ export interface TaskTemplate {
   readonly matrix: Matrix;
   /** The node whose `max_parallel` and `fail_fast` hold; undefined without a matrix. */
   readonly matrixNode: MapNode | undefined;
+}
+
+/** A task with its members; the axes of a sweep are among those of its matrix. */
+export interface TaskTemplate extends TaskOutline {
   readonly members: readonly Member[];
 }
 
@@ -41,11 +46,11 @@ export interface Member {
 }
 
 /** All tasks of one file, in its order. */
-export function declareTasks(source: FlowSource, loading: Loading): readonly TaskTemplate[] {
+export function outlineTasks(source: FlowSource, loading: Loading): readonly TaskOutline[] {
   const defaults = child(source.map, "defaults");
   const lookup = fileLookup(source.params, source.env, loading);
   const matrices = new MatrixReader(source, lookup, loading);
-  const templates: TaskTemplate[] = [];
+  const outlines: TaskOutline[] = [];
   for (const [name, entry] of entriesOf(child(source.map, "tasks"))) {
     if (name.startsWith("x-")) continue;
     if (!TASK_NAME.test(name)) {
@@ -64,27 +69,33 @@ export function declareTasks(source: FlowSource, loading: Loading): readonly Tas
       defaults: defaults?.kind === "map" ? defaults : undefined,
     };
     const { matrix, node } = matrices.of(name, entry);
-    const template = { name: source.namespace + name, source, fields, matrix };
-    templates.push({
-      ...template,
+    outlines.push({
+      name: source.namespace + name,
       nameNode: entry.key,
+      source,
+      fields,
+      matrix,
       matrixNode: node,
-      members: declareMembers(template, entry.key, lookup, loading),
     });
   }
-  return templates;
+  return outlines;
 }
 
-function declareMembers(
-  template: Pick<TaskTemplate, "name" | "source" | "fields" | "matrix">,
-  nameNode: ScalarNode,
-  lookup: Lookup,
-  loading: Loading,
-): readonly Member[] {
-  const { name, source, fields, matrix } = template;
+/** One task, every combination of its matrix with every one of the sweep. */
+export function declareTask(outline: TaskOutline, sweep: Sweep, loading: Loading): TaskTemplate {
+  const { name, nameNode, source, fields } = outline;
+  const lookup = fileLookup(source.params, source.env, loading);
+  const rows = sweep.members(outline);
   const seen = new Set<TaskId>();
   const members: Member[] = [];
-  for (const combination of matrix.members) {
+  for (const [member, row] of outline.matrix.members.flatMap((one) =>
+    rows.map((row) => [one, row] as const),
+  )) {
+    const combination = {
+      ...member,
+      axes: new Map([...member.axes, ...row.axes]),
+      params: row.params,
+    };
     const id = memberId(name, combination.axes);
     if (seen.has(id)) {
       loading.report.error(
@@ -96,20 +107,16 @@ function declareMembers(
     }
     seen.add(id);
     const slug = slugOf(id);
-    const scope = new MemberScope(
-      lookup,
-      source.params,
-      combination,
-      { id, template: name, slug },
-      loading,
-    );
+    const names = { id, template: name, slug };
+    const scope = new MemberScope(lookup, source.params, combination, names, loading);
     const reader = new FieldReader(fields, scope);
     scope.setBudget(reader.texts(reader.node("budget")));
     const targets = readTargets(reader, scope, source, loading);
-    const key = keyOf(source.path, id);
+    const key = keyOf(source.path, memberId(name, new Map([...member.axes, ...row.identity])));
     members.push({ id, key, slug, combination, scope, reader, targets });
   }
-  return members;
+  const axisNames = [...outline.matrix.axisNames, ...sweep.axisNames(outline)];
+  return { ...outline, matrix: { ...outline.matrix, axisNames }, members };
 }
 
 /** Expands matrices, following `each` to the task whose matrix is taken over. */

@@ -9,6 +9,7 @@ import type { BackendChecks } from "../backends.ts";
 import type { MapNode } from "../document/node.ts";
 import type { Combination } from "../matrix.ts";
 import type { ParamTable } from "../params.ts";
+import { paramValue } from "../params.ts";
 import { asArgument } from "../paths.ts";
 import type { Filling, Lookup, TemplateValue } from "../template/template.ts";
 
@@ -41,6 +42,8 @@ export interface FlowSource {
   /** `ns/`, or empty. */
   readonly namespace: string;
   readonly params: ParamTable;
+  /** Names of the parameters whose values come from the command line. */
+  readonly given: ReadonlySet<string>;
   readonly env: Readonly<Record<string, string>>;
   readonly shell: Shell;
 }
@@ -121,7 +124,8 @@ export class MemberScope implements Filling {
 
   /** A parameter's text for this member: its axis of that name comes first. */
   paramText(name: string): string | undefined {
-    return this.#member.values.get(name) ?? this.#params.text(name);
+    const { values, params } = this.#member;
+    return values.get(name) ?? params.get(name)?.text ?? this.#params.text(name);
   }
 
   /** Parameters that the recipe holds as placeholders. */
@@ -161,9 +165,14 @@ export class MemberScope implements Filling {
   }
 
   #param(name: string, rest: string): TemplateValue {
-    const own = this.#member.values.get(rest);
+    const axis = this.#member.values.get(rest);
+    const own = this.#member.params.get(rest);
     const value: TemplateValue =
-      own === undefined ? this.#fileLookup(name) : { kind: "text", text: own };
+      axis !== undefined
+        ? { kind: "text", text: axis }
+        : own === undefined
+          ? this.#fileLookup(name)
+          : paramValue(own);
     const isBudget = value.kind === "text" && this.#budget.includes(rest);
     return isBudget ? { ...value, placeholder: `\${{ ${name} }}` } : value;
   }

@@ -1,0 +1,83 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { projectFolder } from "../project-folder.ts";
+
+const FILE = `version: 1
+params: { lr: 0.1, seed: 1, epochs: 2 }
+tasks:
+  train:
+    deps: [input.txt]
+    targets: ["out/\${{ params.lr }}-\${{ params.seed }}.txt"]
+    budget: [epochs]
+    checkpoint: true
+    actions:
+      - echo "\${{ params.lr }}" >> ran.txt
+      - echo "\${{ params.lr }} \${{ params.epochs }} $FLOW_RESTART_REASON" > \${{ target }}
+      - test "\${{ params.lr }}" != bad
+  score:
+    deps: { model: { task: train } }
+    targets: ["out/\${{ params.lr }}-\${{ params.seed }}.score"]
+    actions: ["wc -c < \${{ deps.model }} > \${{ target }}"]
+`;
+
+const sweepProject = () => projectFolder({ "flow.yaml": FILE, "input.txt": "x\n" });
+const last = (text: string): string => text.trimEnd().split("\n").at(-1) ?? "";
+const facts = (text: string): string => last(text).replace(/ · .*/, "");
+
+describe("flow run with several values", () => {
+  it("runs each combination once, whoever asks for it", async () => {
+    const { flow, path } = sweepProject();
+    const lines = (): readonly string[] =>
+      readFileSync(join(path, "ran.txt"), "utf8").trimEnd().split("\n");
+    const first = await flow("run", "score", "-p", "lr=10.,1e-3", "-p", "seed=1..2");
+    expect([first.code, facts(first.stderr)]).toEqual([0, "✔ 8 done"]);
+    expect(lines().toSorted()).toEqual(["10.", "10.", "1e-3", "1e-3"]);
+    const again = await flow("run", "score", "lr=10.,1e-3", "seed=1..2");
+    expect(facts(again.stderr)).toBe("✔ nothing to do: 8 tasks fresh");
+    const alone = await flow("run", "score", "-p", "lr=1e-3");
+    expect(facts(alone.stderr)).toBe("✔ nothing to do: 2 tasks fresh");
+    const more = await flow("run", "train", "lr=10.,1e-3,0.5", "seed=2");
+    expect(facts(more.stderr)).toBe("✔ 1 done, 2 fresh");
+    writeFileSync(join(path, "flow.yaml"), FILE.replace("lr: 0.1", "lr: 10."));
+    expect(facts((await flow("run", "score")).stderr)).toBe("✔ nothing to do: 2 tasks fresh");
+    expect(lines()).toHaveLength(5);
+  });
+
+  it("goes on from the checkpoint when a budget is raised, also for one combination of a sweep", async () => {
+    const { flow, path } = sweepProject();
+    await flow("run", "train", "lr=1,2");
+    await flow("run", "train", "lr=2", "epochs=9");
+    expect(readFileSync(join(path, "out/2-1.txt"), "utf8")).toBe("2 9 promote\n");
+    const whole = await flow("run", "train", "lr=1,2", "epochs=9");
+    expect(facts(whole.stderr)).toBe("✔ 1 done, 1 fresh");
+  });
+
+  it("shows every combination with its state beforehand", async () => {
+    const { flow } = sweepProject();
+    await flow("run", "-k", "train", "-p", "lr=1,bad");
+    const { stdout } = await flow("run", "--dry-run", "train", "-p", "lr=1,2,bad");
+    const lines = stdout
+      .replace(/about .*/, "TIME")
+      .replaceAll(/ {2,}(?:[\d.]+m?s(?= |$))? */gm, "  ")
+      .replaceAll(/ +$/gm, "");
+    expect(lines).toBe(`= fresh  train@lr=1
+· run  train@lr=2  never succeeded before
+✖ failed  train@lr=bad  never succeeded before
+2 of 3 tasks would run; TIME
+`);
+  });
+
+  it("cleans what was made with other values, unless values are named", async () => {
+    const { flow } = sweepProject();
+    await flow("run", "train", "lr=1,2,3");
+    expect((await flow("clean", "--dry-run", "--stale")).stdout).toBe("");
+    expect((await flow("clean", "--dry-run", "train", "lr=2")).stdout).toBe("out/2-1.txt\n");
+    const { stdout } = await flow("clean", "--dry-run", "train");
+    expect(stdout.trimEnd().split("\n").toSorted()).toEqual([
+      "out/1-1.txt",
+      "out/2-1.txt",
+      "out/3-1.txt",
+    ]);
+  });
+});
