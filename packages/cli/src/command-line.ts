@@ -13,6 +13,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   cancel: () => import("./commands/cancel.ts"),
   check: () => import("./commands/check.ts"),
   clean: () => import("./commands/clean.ts"),
+  compare: () => import("./commands/compare.ts"),
   exec: () => import("./commands/exec.ts"),
   forget: () => import("./commands/forget.ts"),
   gpu: () => import("./commands/gpu.ts"),
@@ -25,6 +26,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   plan: () => import("./commands/plan.ts"),
   ps: () => import("./commands/ps.ts"),
   resolve: () => import("./commands/resolve.ts"),
+  runs: () => import("./commands/runs.ts"),
   run: () => import("./commands/run.ts"),
   schema: () => import("./commands/schema.ts"),
   show: () => import("./commands/show.ts"),
@@ -39,6 +41,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   "-h": "help",
   "--version": "version",
   "-V": "version",
+  query: "runs",
 };
 
 /** Programs of other names that are verbs with arguments. */

@@ -13,7 +13,7 @@ export interface OptionRow {
   readonly help: string;
 }
 
-export type CommandGroup = "run" | "look" | "change" | "file";
+export type CommandGroup = "run" | "look" | "record" | "change" | "file";
 
 export interface CommandRow {
   readonly name: string;

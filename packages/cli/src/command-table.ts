@@ -2,6 +2,8 @@
 // made from it.
 
 import type { CommandRow, OptionRow } from "./command-row.ts";
+import { DRY_RUN, JSON_OPTION, PROJECT, YES } from "./option-rows.ts";
+import { RECORD_ROWS } from "./record-rows.ts";
 
 const MANY = Number.POSITIVE_INFINITY;
 
@@ -15,31 +17,6 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   },
   { name: "help", short: "h", help: "show this help" },
 ];
-
-/** Options of every verb that reads a project. */
-const PROJECT: readonly OptionRow[] = [
-  {
-    name: "file",
-    short: "f",
-    value: "FILE",
-    help: "the flow file; without it `flow.yaml`, else the only `*.flow.yaml`, searched upward",
-  },
-  { name: "dir", short: "C", value: "DIR", help: "work as if started in DIR" },
-  {
-    name: "param",
-    short: "p",
-    value: "K=V",
-    multiple: true,
-    help: "set a parameter (also `K=V` alone); `1,2` and `1..5` sweep, `a|b=1|x,2|y` zips, `@rows.csv` reads rows, `\\,` is a comma",
-  },
-  { name: "params-file", value: "FILE", help: "read parameters from a YAML or JSON file" },
-];
-
-const JSON_OPTION: OptionRow = { name: "json", help: "print JSON instead of text" };
-
-const YES: OptionRow = { name: "yes", short: "y", help: "do not ask" };
-
-const DRY_RUN: OptionRow = { name: "dry-run", help: "show what would be done, change nothing" };
 
 /** What decides which tasks run, shared by `run`, `plan` and `why`. */
 const SELECTION: readonly OptionRow[] = [
@@ -218,10 +195,14 @@ const LOOK_ROWS: readonly CommandRow[] = [
   {
     name: "show",
     group: "look",
-    summary: "the resolved definition of tasks",
-    positionals: "SEL…",
+    summary: "the resolved definition of tasks, or a record in full",
+    positionals: "SEL|RECORD…",
     arity: [1, MANY],
     options: [...PROJECT, JSON_OPTION],
+    details:
+      "A record is what `flow runs` calls it, such as `9dc21e9-1`; or `TASK#N` for an attempt of a " +
+      "task, `TASK#last` for its latest.",
+    examples: ["flow show train", "flow show 'train@seed=1#last'"],
   },
   {
     name: "graph",
@@ -382,6 +363,7 @@ const FILE_ROWS: readonly CommandRow[] = [
 export const COMMAND_TABLE: readonly CommandRow[] = [
   ...RUN_ROWS,
   ...LOOK_ROWS,
+  ...RECORD_ROWS,
   ...CHANGE_ROWS,
   ...FILE_ROWS,
 ];

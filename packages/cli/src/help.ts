@@ -7,6 +7,7 @@ import { EXIT_MEANINGS } from "./exit-codes.ts";
 const GROUPS: Readonly<Record<CommandGroup, string>> = {
   run: "Run",
   look: "Look, without changing anything",
+  record: "Asking records",
   change: "Change what is recorded",
   file: "The flow file and flow itself",
 };

@@ -48,6 +48,7 @@ export { jsonSchema } from "./flowfile/schema/file-schema.ts";
 export type { Adjacency } from "./graph/adjacency.ts";
 export { neighbours } from "./graph/adjacency.ts";
 export type { TaskGraph } from "./graph/build.ts";
+export { compileGlob, isGlob } from "./graph/glob.ts";
 export type { Plan, PlanOptions, PlanProject } from "./graph/plan.ts";
 export { compilePlan } from "./graph/plan.ts";
 export { guessDurations } from "./graph/rank.ts";
@@ -111,6 +112,31 @@ export type {
 export { attemptSerials, lastAttempt, readAttempt } from "./record/attempt-record.ts";
 export type { FoundFile, MadeFile, MadeFiles } from "./record/made-files.ts";
 export { listFiles, ownDirectories, readMade, recordMade } from "./record/made-files.ts";
+// For hosts that ask records.
+export {
+  asNumber,
+  compareValues,
+  FieldNames,
+  fieldOf,
+  recordId,
+  timeText,
+} from "./record/record-fields.ts";
+export { readRecords, readTags } from "./record/record-index.ts";
+export type { FieldOrder, QueryProblem } from "./record/record-query.ts";
+export {
+  bestRecords,
+  groupRecords,
+  readBest,
+  readField,
+  readOrder,
+  recordFilter,
+  sortRecords,
+  varyingParams,
+} from "./record/record-query.ts";
+export type { RunRecord } from "./record/run-record.ts";
+export { joinAttempts } from "./record/run-record.ts";
+export type { MetricPoint } from "./record/series.ts";
+export { readSeries, valuesOf } from "./record/series.ts";
 export type { CaptureRequest, CodeTree } from "./snapshot/capture.ts";
 export { captureTree, hasCode, productsOf } from "./snapshot/capture.ts";
 export type { GitFacts } from "./snapshot/git.ts";

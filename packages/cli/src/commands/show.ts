@@ -1,4 +1,5 @@
-// `flow show SEL…`: what became of a definition once parameters, matrix and defaults are in it.
+// `flow show SEL…`: what became of a definition once parameters, matrix and defaults are in it; or a
+// record in full.
 
 import {
   type Action,
@@ -11,14 +12,21 @@ import {
   type Task,
   type Text,
 } from "@flow/core";
-import { EXIT } from "../exit-codes.ts";
-import type { Command } from "../invocation.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Command, Invocation } from "../invocation.ts";
+import type { Io } from "../io.ts";
 import { openProject } from "../project.ts";
+import { recordDetails, recordPage } from "../record/record-page.ts";
+import { findRecords, openRecords } from "../record/records.ts";
 import { type Paint, paintFor } from "../report/color.ts";
 import { shellWord } from "../report/names.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 
+/** `9dc21e9-1` or `train#2`; tasks are called neither. */
+const isRecord = (name: string): boolean => /^[0-9a-f]{4,16}-\d+$|#(?:\d+|last)$/.test(name);
+
 export const command: Command = async (invocation, io) => {
+  if (invocation.positionals.every(isRecord)) return showRecords(invocation, io);
   const project = await openProject(invocation, io);
   if (!project.ok) return project.error;
   const { graph, selection, sources } = project.value;
@@ -32,6 +40,23 @@ export const command: Command = async (invocation, io) => {
   io.stdout.write(`${tasks.map((task) => definition(task, sources, paint)).join("\n\n")}\n`);
   return EXIT.ok;
 };
+
+async function showRecords(invocation: Invocation, io: Io): Promise<ExitCode> {
+  const opened = await openRecords(invocation, io);
+  if (!opened.ok) return opened.error;
+  const records = findRecords(invocation.positionals, opened.value, io);
+  if (!records.ok) return records.error;
+  const { layout } = opened.value;
+  if (invocation.has("json")) {
+    const json = records.value.map((record) => recordDetails(record, layout));
+    io.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+    return EXIT.ok;
+  }
+  const paint = paintFor(io.stdout, invocation.value("color"), io.env);
+  const pages = records.value.map((record) => recordPage(record, layout, paint));
+  io.stdout.write(`${pages.join("\n\n")}\n`);
+  return EXIT.ok;
+}
 
 /** Spans are offsets into files that a reader of JSON does not have. */
 const withoutSpans = (key: string, value: unknown): unknown => (key === "span" ? undefined : value);

@@ -103,6 +103,7 @@ export class Attendant {
       lastSign: clock.now(),
       signs: "",
     };
+    this.#services.request.surroundings?.expect(record);
     this.#live.set(index, live);
     this.#byKey.set(record.key, index);
     this.#lookLater();
@@ -243,7 +244,8 @@ export class Attendant {
       layout,
       files,
     );
-    const result = { ...settled, code: await seen };
+    const surroundings = await request.surroundings?.of(record, exit);
+    const result = { ...settled, ...surroundings, code: await seen };
     this.#write(record, directory, exit, result);
     for (const warning of warnings) this.#services.warn(warning, record.task);
     this.#services.afterFlush(() => {

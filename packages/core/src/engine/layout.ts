@@ -90,4 +90,6 @@ export const ATTEMPT_FILES = {
   aside: "aside",
   scratch: "tmp",
   made: "made.json",
+  metrics: "metrics.jsonl",
+  tags: "tags.json",
 } as const;

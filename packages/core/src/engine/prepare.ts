@@ -151,6 +151,8 @@ function makeRecord(
     checkpoint,
     aside: targetsInTheWay(task, layout.root, fileSystem),
     checkpointState: checkpoint === undefined ? "" : checkpointState(checkpoint, fileSystem),
+    workspace: plan.workspace,
+    experiment: plan.experiment,
     code: plan.code,
   };
 }

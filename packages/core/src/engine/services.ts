@@ -5,10 +5,12 @@ import type { Plan } from "../graph/plan.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { MachineEvent } from "../machine/event.ts";
 import type { RunId, TaskKey } from "../model/ids.ts";
+import type { Exit } from "../model/outcome.ts";
 import type { Condition, Task } from "../model/task.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import type { Locks } from "../ports/locks.ts";
+import type { AttemptRecord, AttemptResult } from "../record/attempt-record.ts";
 import type { Inspector } from "../trace/inspect.ts";
 import type { TraceStore } from "../trace/store.ts";
 import type { Claims } from "./claims.ts";
@@ -54,6 +56,16 @@ export interface RunRequest {
   readonly listeners: readonly RunListener[];
   /** Takes down the project's code, and stores it with `keep`; absent: code is not recorded. */
   readonly captureCode?: CaptureCode | undefined;
+  /** What attempts run in; absent: not recorded. */
+  readonly surroundings?: SurroundingsOf | undefined;
+}
+
+/** Finds out what attempts run in, without holding anything up. */
+export interface SurroundingsOf {
+  /** Of an attempt that is about to run. */
+  expect(attempt: AttemptRecord): void;
+  /** Of one that has ended. Never rejects. */
+  of(attempt: AttemptRecord, exit: Exit): Promise<Pick<AttemptResult, "machine" | "environment">>;
 }
 
 export type ConditionVerdict = { readonly holds: boolean } | { readonly problem: string };

@@ -11,7 +11,9 @@ import {
   RECORD_FORMAT,
 } from "../record/attempt-record.ts";
 import { recordMade } from "../record/made-files.ts";
-import { type ScriptEvent, ScriptEvents, summarise } from "../record/script-events.ts";
+import { summarise } from "../record/metrics.ts";
+import { type ScriptEvent, ScriptEvents } from "../record/script-events.ts";
+import { keepSeries } from "../record/series.ts";
 import type { Inspector } from "../trace/inspect.ts";
 import type { Trace } from "../trace/trace.ts";
 import { checkpointState, endCheckpoint } from "./checkpoint.ts";
@@ -27,6 +29,7 @@ export class AttemptStory {
   readonly events: ScriptEvents;
   readonly metrics: Record<string, MetricSummary> = {};
   readonly artifacts: string[] = [];
+  readonly tags: Record<string, string> = {};
   done = false;
   requeue = false;
   progressed = false;
@@ -47,7 +50,8 @@ export class AttemptStory {
     if (event.kind === "done") this.done = true;
     else if (event.kind === "requeue") this.requeue = true;
     else if (event.kind === "progress") this.progressed = true;
-    else if (event.kind === "metrics") summarise(this.metrics, event.values);
+    else if (event.kind === "metrics") summarise(this.metrics, event.values, event.step);
+    else if (event.kind === "tag") this.tags[event.name] = event.value;
     else if (event.kind === "artifact") this.artifacts.push(event.path);
     else if (event.kind === "checkpoint") {
       this.progressed = true;
@@ -114,6 +118,7 @@ export async function settle(
   const result = resultOf(request, outcome, trace, progressed);
   putAway(record, directory, outcome, layout, files);
   recordMade(record, layout, files);
+  keepSeries(record, directory, files);
   return { result, warnings };
 }
 
@@ -135,6 +140,7 @@ function resultOf(
     metrics: story.metrics,
     checkpoint: story.checkpoint,
     artifacts: story.artifacts,
+    tags: Object.keys(story.tags).length === 0 ? undefined : story.tags,
   };
 }
 

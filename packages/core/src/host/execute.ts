@@ -17,6 +17,7 @@ import type { TraceStore } from "../trace/store.ts";
 import { runCheckCommand } from "./check-command.ts";
 import { nodePorts } from "./node-ports.ts";
 import { newRunId } from "./run-id.ts";
+import { Surroundings } from "./surroundings.ts";
 
 /** What decides which tasks are stale. */
 export interface FreshnessOptions {
@@ -107,6 +108,7 @@ export function prepareRun(plan: Plan, state: ProjectState, options: ExecuteOpti
     position,
     listeners,
     captureCode: captureOf(plan, state),
+    surroundings: new Surroundings(state.layout, options.env),
   });
   return { run, inspector };
 }

@@ -32,6 +32,39 @@ export interface EndedCode extends CodeState {
   readonly changed: readonly string[];
 }
 
+/** The machine an attempt ran on. */
+export interface MachineFacts {
+  /** `Linux 6.1.0 x64`. */
+  readonly system: string;
+  readonly cpu: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** Of a task that asks for GPUs: those of the machine that flow could see. */
+  readonly gpus?: readonly GpuFacts[] | undefined;
+}
+
+export interface GpuFacts {
+  readonly model: string;
+  readonly uuid: string;
+  readonly driver: string;
+  readonly memoryBytes: number;
+}
+
+/** What a task's programs ran in. */
+export interface EnvironmentFacts {
+  readonly python?: PythonFacts | undefined;
+  readonly container?: { readonly image: string; readonly digest: string | undefined } | undefined;
+}
+
+export interface PythonFacts {
+  readonly version: string;
+  /** Absolute path of the interpreter. */
+  readonly executable: string;
+  /** Digest of the stored list of installed packages, a line `name==version` each. */
+  readonly packages: string;
+  readonly packageCount: number;
+}
+
 /** `attempt.json`. The task is recorded whole, with its fingerprint's parts in `inputs`. */
 export interface AttemptRecord {
   readonly format: number;
@@ -64,6 +97,9 @@ export interface AttemptRecord {
   readonly aside: readonly number[];
   /** What the checkpoint directory looked like before the start. */
   readonly checkpointState: string;
+  /** `workspace:` and `experiment:` of the flow file, which group records. */
+  readonly workspace?: string | undefined;
+  readonly experiment?: string | undefined;
   /** As last seen before the start; absent where code is not recorded, or was not captured yet. */
   readonly code?: CodeState | undefined;
 }
@@ -80,19 +116,30 @@ export interface AttemptResult {
   readonly wall: number;
   /** Of a success. */
   readonly trace: Trace | undefined;
-  /** Last value, best values and count per metric. */
+  /** By name; values inside objects have dotted names. */
   readonly metrics: Readonly<Record<string, MetricSummary>>;
   readonly checkpoint: { readonly path: string; readonly step: number | undefined } | undefined;
   readonly artifacts: readonly string[];
+  /** What the program said of itself; absent: nothing. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Absent where nothing can be said of it: it ran on another machine. */
+  readonly machine?: MachineFacts | undefined;
+  /** Absent where no program of the task has one that is known. */
+  readonly environment?: EnvironmentFacts | undefined;
   /** Present where it says more than `attempt.json`: found out after the start, or changed since. */
   readonly code?: EndedCode | undefined;
 }
 
 export interface MetricSummary {
+  readonly first: number;
   readonly last: number;
   readonly min: number;
   readonly max: number;
+  readonly mean: number;
   readonly count: number;
+  /** Where the lowest and the highest value were told first; absent when no step was told. */
+  readonly minStep?: number | undefined;
+  readonly maxStep?: number | undefined;
 }
 
 /** An attempt on disk; `result` is absent while it runs, or when it was never settled. */

@@ -3,9 +3,10 @@
 // Unknown kinds are kept by nobody here but stay in the file; a torn last line is not read yet.
 
 import type { MetricSource, Task } from "../model/task.ts";
+import { ATTEMPT_FILES } from "../engine/layout.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { expandGlob } from "../trace/expand.ts";
-import type { MetricSummary } from "./attempt-record.ts";
+import { numbersIn, parseLoosely } from "./metrics.ts";
 
 export type ScriptEvent =
   | {
@@ -22,6 +23,7 @@ export type ScriptEvent =
     }
   | { readonly kind: "checkpoint"; readonly path: string; readonly step: number | undefined }
   | { readonly kind: "artifact"; readonly path: string }
+  | { readonly kind: "tag"; readonly name: string; readonly value: string }
   | { readonly kind: "requeue" }
   | { readonly kind: "done" }
   | { readonly kind: "other"; readonly name: string };
@@ -40,12 +42,7 @@ const text = (value: unknown): string | undefined =>
 
 /** The event of one line; undefined when it is none. */
 function parseEvent(line: string): ScriptEvent | undefined {
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
+  const value = parseLoosely(line) as Record<string, unknown> | null | undefined;
   if (typeof value !== "object" || value === null) return undefined;
   switch (value["k"]) {
     case "progress":
@@ -62,6 +59,8 @@ function parseEvent(line: string): ScriptEvent | undefined {
       const path = text(value["path"]);
       return path === undefined ? undefined : { kind: "artifact", path };
     }
+    case "tag":
+      return tagOf(value);
     case "requeue":
       return { kind: "requeue" };
     case "done":
@@ -85,11 +84,18 @@ function progressOf(value: Record<string, unknown>): ScriptEvent {
 function metricsOf(value: Record<string, unknown>): ScriptEvent | undefined {
   const values = value["v"];
   if (typeof values !== "object" || values === null) return undefined;
-  const prefix = text(value["ns"]);
-  const numbers = Object.entries(values)
-    .filter((entry): entry is [string, number] => isNumber(entry[1]))
-    .map(([name, v]) => [prefix === undefined ? name : `${prefix}.${name}`, v] as const);
-  return { kind: "metrics", step: number(value["step"]), values: Object.fromEntries(numbers) };
+  return {
+    kind: "metrics",
+    step: number(value["step"]),
+    values: numbersIn(values, text(value["ns"])),
+  };
+}
+
+function tagOf({ name, value = "" }: Record<string, unknown>): ScriptEvent | undefined {
+  const word = ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
+  return typeof name !== "string" || name === "" || word === undefined
+    ? undefined
+    : { kind: "tag", name, value: word };
 }
 
 /** Follows the sources of one attempt; each `read` returns what is new. */
@@ -101,6 +107,8 @@ export class ScriptEvents {
   readonly #fileSystem: FileSystem;
   readonly #offsets = new Map<string, number>();
   readonly #signatures = new Map<string, string>();
+  /** Files that were last changed before this attempt was recorded tell of another one. */
+  readonly #since: bigint;
   readonly #patterns: readonly RegExp[];
 
   /** `directory`: the attempt's; `root`: what metric files are relative to. */
@@ -110,8 +118,9 @@ export class ScriptEvents {
     this.#stdout = stdout;
     this.#root = root;
     this.#fileSystem = fileSystem;
+    this.#since = fileSystem.lstat(`${directory}/${ATTEMPT_FILES.record}`)?.changedNs ?? 0n;
     this.#patterns = task.metrics.flatMap((source) =>
-      source.kind === "stdout" ? [new RegExp(source.pattern)] : [],
+      source.kind === "stdout" ? [new RegExp(source.pattern, "u")] : [],
     );
   }
 
@@ -178,49 +187,40 @@ export class ScriptEvents {
   #fromLines(glob: string, last: boolean): readonly ScriptEvent[] {
     const events: ScriptEvent[] = [];
     const { paths } = expandGlob(glob, this.#root, () => false, this.#fileSystem);
-    for (const path of paths) {
-      this.#lines(`${this.#root}/${path}`, last, (line) => {
-        const values = safeJson(line) as Record<string, unknown> | undefined;
-        const event = metricsOf({ v: values, step: values?.["step"] });
+    for (const name of paths) {
+      const path = `${this.#root}/${name}`;
+      const stat = this.#fileSystem.stat(path);
+      if (stat === undefined || stat.changedNs < this.#since) continue;
+      if (stat.size < (this.#offsets.get(path) ?? 0)) this.#offsets.delete(path);
+      this.#lines(path, last, (line) => {
+        const event = pointOf(parseLoosely(line));
         if (event !== undefined) events.push(event);
       });
     }
     return events;
   }
 
+  /** A `step` in it is progress, too: such a file is often the program's checkpoint. */
   #fromFile(source: MetricSource): readonly ScriptEvent[] {
     if (source.kind !== "json") return [];
     const path = `${this.#root}/${source.path}`;
     const stat = this.#fileSystem.stat(path);
-    if (stat === undefined || this.#signatures.get(path) === stat.signature) return [];
+    if (stat === undefined || stat.changedNs < this.#since) return [];
+    if (this.#signatures.get(path) === stat.signature) return [];
     const bytes = this.#fileSystem.read(path);
-    const event = bytes && metricsOf({ v: safeJson(Buffer.from(bytes).toString("utf8")) });
+    const event = bytes && pointOf(parseLoosely(Buffer.from(bytes).toString("utf8")));
     if (event === undefined) return [];
     this.#signatures.set(path, stat.signature);
-    return [event];
+    if (event.step === undefined) return [event];
+    const total = undefined;
+    const words = { unit: undefined, message: undefined };
+    return [event, { kind: "progress", done: event.step, total, ...words }];
   }
 }
 
-function safeJson(content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Folds metric events into one summary per name. */
-export function summarise(
-  summary: Record<string, MetricSummary>,
-  values: Readonly<Record<string, number>>,
-): void {
-  for (const [name, value] of Object.entries(values)) {
-    const old = summary[name];
-    summary[name] = {
-      last: value,
-      min: Math.min(value, old?.min ?? value),
-      max: Math.max(value, old?.max ?? value),
-      count: (old?.count ?? 0) + 1,
-    };
-  }
+/** An object's numbers but for `step`, which says where they belong. */
+function pointOf(value: unknown): (ScriptEvent & { kind: "metrics" }) | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const { step, ...values } = value as Record<string, unknown>;
+  return { kind: "metrics", step: number(step), values: numbersIn(values) };
 }

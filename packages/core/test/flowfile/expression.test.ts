@@ -54,6 +54,12 @@ describe("an expression", () => {
     ["true and False == false and None == null", true],
     ["-1 < -0.5", true],
     ["[1, 2] == [1, 2.0]", true],
+    ["~(matrix.seed == 3) | params.name ~ '^res'", true],
+    ["list contains 2 and params.name contains 'net'", true],
+    ["list contains 'b'", false],
+    ["missing is null and params.lr is not null", true],
+    ["7199 < 2h and 1h30m == 5400 and 90.5s > 90", true],
+    ["8GB == 8000000000 and 1GiB > 1GB", true],
     ["1 == 1 and 2 == 2 or 1 == 2 and 1 == 3", true],
   ])("%s is %s", (text, holds) => {
     expect(result(text)).toBe(holds);
@@ -68,6 +74,9 @@ describe("an expression", () => {
     ["a == 'x", "5-7 this text has no closing '"],
     ["a == ${{ b }}", "5-8 an expression names values without `${{ }}`"],
     ["a + 1 == 2", "2-3 there is no arithmetic in expressions, found `+`"],
+    ["a > 3x", "4-6 `3x` is no number, duration or size"],
+    ["a > 1.2.3", "4-9 `1.2.3` is no number, duration or size"],
+    ["a is", "4-5 the expression ends where a value is expected"],
     ["a ? b", "2-3 `?` means nothing in an expression"],
     ["1 < a < 3", "6-7 comparisons do not chain"],
     ["a in [1, 2", "10-11 a list needs `,` or `]` here"],

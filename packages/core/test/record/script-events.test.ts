@@ -63,13 +63,13 @@ describe("what a program tells", () => {
     fs.writeFileSync(join(root, "logs/a.jsonl"), '{"step":1,"loss":2}\nnot json\n');
     expect(events.read()).toEqual([
       { kind: "metrics", step: undefined, values: { acc: 0.5 } },
-      { kind: "metrics", step: 1, values: { step: 1, loss: 2 } },
+      { kind: "metrics", step: 1, values: { loss: 2 } },
     ]);
     fs.appendFileSync(join(root, "logs/a.jsonl"), '{"step":2,"loss":1}\n');
     fs.writeFileSync(join(root, "metrics.json"), '{"acc":0.75}');
     expect(events.read()).toEqual([
       { kind: "metrics", step: undefined, values: { acc: 0.75 } },
-      { kind: "metrics", step: 2, values: { step: 2, loss: 1 } },
+      { kind: "metrics", step: 2, values: { loss: 1 } },
     ]);
   });
 });

@@ -50,7 +50,7 @@ function checkOperands(
   expression: Extract<Expression, { kind: "compare" }>,
 ): readonly ExpressionProblem[] {
   const { operator, left, right } = expression;
-  if (operator === "==" || operator === "!=") return [];
+  if (operator === "==" || operator === "!=" || operator === "contains") return [];
   if (operator === "matches") return checkPattern(right);
   if (operator === "in" || operator === "not in") {
     if (right.kind !== "literal") return [];

@@ -58,6 +58,8 @@ function compare(operator: Operator, left: Value, right: Value): boolean {
       return isIn(left, right);
     case "not in":
       return !isIn(left, right);
+    case "contains":
+      return isIn(right, left) || (typeof left === "string" && left.includes(String(right)));
     case "matches":
       return isMatch(left, right);
     default:

@@ -26,7 +26,10 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   ">": ">",
   ">=": ">=",
   in: "in",
+  is: "==",
+  contains: "contains",
   matches: "matches",
+  "~": "matches",
 };
 
 const MAX_DEPTH = 100;
@@ -72,7 +75,7 @@ class Parser {
 
   #not(): Parsed {
     const token = this.#peek();
-    if (!this.#isWord(["not", "!"])) return this.#comparison();
+    if (!this.#isWord(["not", "!", "~"])) return this.#comparison();
     this.#at += 1;
     const term = this.#nested(() => this.#not());
     return term.ok
@@ -107,9 +110,13 @@ class Parser {
       return "not in";
     }
     const { type, text } = this.#peek();
-    const operator = type === "operator" || type === "name" ? OPERATORS[text] : undefined;
-    if (operator !== undefined) this.#at += 1;
-    return operator;
+    const isWord = type === "operator" || type === "name";
+    const operator = isWord && Object.hasOwn(OPERATORS, text) ? OPERATORS[text] : undefined;
+    if (operator === undefined) return undefined;
+    this.#at += 1;
+    if (text !== "is" || !this.#isWord(["not"])) return operator;
+    this.#at += 1;
+    return "!=";
   }
 
   #operand(): Parsed {
@@ -174,7 +181,7 @@ class Parser {
   }
 }
 
-const RESERVED = new Set(["and", "or", "not", "in", "matches"]);
+const RESERVED = new Set(["and", "or", "not", "in", "is", "contains", "matches"]);
 const END: Token = { type: "end", text: "", start: 0, end: 0 };
 const WORDS = new Map<string, boolean | null>([
   ["true", true],

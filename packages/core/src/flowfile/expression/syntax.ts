@@ -2,8 +2,11 @@
 //
 //   params.lr < 0.1 and not (matrix.seed in [0, 1]) or metrics.val.acc.max >= 0.9
 //
-// Comparisons (`== != < <= > >= in matches`), `and or not` (also `&& || !` and `& |`), names with
-// dots, numbers, texts in quotes, `true false null`, lists in brackets. No arithmetic, no calls.
+// Comparisons (`== != < <= > >= in contains matches`, `is` for `==`, `~` for `matches`), `and or not`
+// (also `&& || !` and `& | ~`), names with dots, numbers, durations in seconds (`90s`, `1h30m`), sizes
+// in bytes (`8GB`), texts in quotes, `true false null`, lists in brackets. No arithmetic, no calls.
+
+import { parseBytes, parseDuration } from "../../model/units.ts";
 
 /** A place in the text of an expression, half-open. */
 interface Range {
@@ -11,7 +14,17 @@ interface Range {
   readonly end: number;
 }
 
-export type Operator = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not in" | "matches";
+export type Operator =
+  | "=="
+  | "!="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "in"
+  | "not in"
+  | "contains"
+  | "matches";
 
 export type Expression = Range &
   (
@@ -41,13 +54,13 @@ export interface ExpressionProblem extends Range {
 
 export interface Token extends Range {
   readonly type: "number" | "text" | "name" | "operator" | "end";
-  /** Of a text: without quotes. Word operators are names. */
+  /** Of a text: without quotes. Word operators are names. Of a duration or size: the plain number. */
   readonly text: string;
 }
 
 const SPACE = /\s*/y;
 const TOKEN =
-  /(?<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))|(?<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<name>[A-Za-z_][\w-]*(?:\.[\w-]+|\[\*\])*)|(?<operator>==|!=|<=|>=|&&|\|\||[<>=!&|()[\],])/y;
+  /(?<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))|(?<quantity>\d[\d.]*[A-Za-z](?:[\w.]*\w)?)|(?<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<name>[A-Za-z_][\w-]*(?:\.[\w-]+(?:\/[A-Za-z_][\w-]*)*|\[\*\])*)|(?<operator>==|!=|<=|>=|&&|\|\||[<>=!&|~()[\],])/y;
 
 /** The tokens of `text`, the last of type `end`; or the first character that starts none. */
 export function tokenize(text: string): readonly Token[] | ExpressionProblem {
@@ -65,8 +78,12 @@ export function tokenize(text: string): readonly Token[] | ExpressionProblem {
     if (match === null) return strange(text, at);
     const [whole] = match;
     const end = at + whole.length;
-    const { number, text: quoted, name } = match.groups ?? {};
-    if (number !== undefined) tokens.push({ type: "number", text: whole, start: at, end });
+    const { number, quantity, text: quoted, name } = match.groups ?? {};
+    if (quantity !== undefined) {
+      const value = amountOf(quantity);
+      if (value === undefined) return strange(text, at);
+      tokens.push({ type: "number", text: String(value), start: at, end });
+    } else if (number !== undefined) tokens.push({ type: "number", text: whole, start: at, end });
     else if (name !== undefined) tokens.push({ type: "name", text: whole, start: at, end });
     else if (quoted === undefined) tokens.push({ type: "operator", text: whole, start: at, end });
     else {
@@ -75,6 +92,12 @@ export function tokenize(text: string): readonly Token[] | ExpressionProblem {
     }
     at = end;
   }
+}
+
+/** Seconds of a duration, bytes of a size; `m` is minutes. */
+function amountOf(quantity: string): number | undefined {
+  const duration = parseDuration(quantity);
+  return duration === undefined ? parseBytes(quantity) : duration / 1000;
 }
 
 function strange(text: string, start: number): ExpressionProblem {
@@ -93,6 +116,15 @@ function strange(text: string, start: number): ExpressionProblem {
       fix: "Write `params.x` for `${{ params.x }}`.",
       start,
       end: text.startsWith("${{", start) ? start + 3 : start + 1,
+    };
+  }
+  if (/\d/.test(character)) {
+    const word = /^[\w.]+/.exec(text.slice(start))?.[0] ?? character;
+    return {
+      message: `\`${word}\` is no number, duration or size`,
+      fix: "Durations are written `90s` or `1h30m`, sizes `8GB` or `512MiB`, text in quotes.",
+      start,
+      end: start + word.length,
     };
   }
   const isArithmetic = /[-+*/%]/.test(character);

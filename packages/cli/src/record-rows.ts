@@ -1,0 +1,66 @@
+// The verbs that ask what is on record: data only.
+
+import type { CommandRow } from "./command-row.ts";
+import { JSON_OPTION, PLACE } from "./option-rows.ts";
+
+const MANY = Number.POSITIVE_INFINITY;
+
+export const RECORD_ROWS: readonly CommandRow[] = [
+  {
+    name: "runs",
+    group: "record",
+    summary: "what was tried and what came of it",
+    positionals: "[EXPR…]",
+    arity: [0, MANY],
+    options: [
+      ...PLACE,
+      {
+        name: "all",
+        short: "a",
+        help: "a line for every attempt, also for those that were continued",
+      },
+      { name: "cols", value: "FIELDS", help: "these columns: `params.lr,metrics.acc.max,host`" },
+      { name: "sort", value: "FIELD", help: "in this order; `-FIELD` for the largest first" },
+      { name: "best", value: "max|min:FIELD", help: "only the best record, or that of each group" },
+      { name: "per", value: "FIELDS", help: "the groups of --best" },
+      {
+        name: "group-by",
+        value: "FIELDS",
+        help: "a line for each group: how many, mean and deviation of the metrics, or of --cols",
+      },
+      { name: "limit", value: "N", help: "at most N lines (20 without it)" },
+      { name: "ids", help: "only the names of the records, for other commands" },
+      JSON_OPTION,
+    ],
+    details:
+      "A record is an attempt of a task, with those it went on from. EXPR is an expression over " +
+      "what is on record, such as `params.lr < 0.1 and metrics.acc.max > 0.9`, or the name of a " +
+      "task, a template or a run; all must hold. `flow query` is the same command.",
+    examples: [
+      "flow runs train --sort -metrics.acc.max",
+      "flow runs 'status == \"failed\" and duration > 1h'",
+      "flow runs --best max:metrics.acc --per params.model",
+      "flow runs --group-by params.lr",
+    ],
+  },
+  {
+    name: "compare",
+    group: "record",
+    summary: "in what records differ, down to the lines of code",
+    positionals: "RECORD RECORD…",
+    arity: [2, MANY],
+    options: [
+      ...PLACE,
+      {
+        name: "all",
+        short: "a",
+        help: "also what is the same, and every line of code that differs",
+      },
+      JSON_OPTION,
+    ],
+    details:
+      "A record is what `flow runs` calls it, a task's name for its latest record, or `TASK#N`. The " +
+      "code is compared as it was captured, so it need not be committed.",
+    examples: ["flow compare 9dc21e9-1 9dc21e9-2", "flow compare 'train#1' 'train#last'"],
+  },
+];

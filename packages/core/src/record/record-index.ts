@@ -1,0 +1,155 @@
+// All records of a project, quickly: what attempts said is remembered in one file of the cache, and
+// believed only of those whose directories are as they were. The directories are the truth; the file
+// can be deleted at any time.
+
+import { ATTEMPT_FILES, type Layout } from "../engine/layout.ts";
+import { attemptKey, type TaskKey, taskKey } from "../model/ids.ts";
+import type { FileSystem } from "../ports/file-system.ts";
+import { readAttempt } from "./attempt-record.ts";
+import { type RunRecord, toRunRecord } from "./run-record.ts";
+
+/** Raised when what is remembered changes its form. */
+const FORMAT = 1;
+
+const INDEX = "records.json";
+
+/** A directory younger than this may change once more under the same signature. */
+const YOUNG_NS = 2_000_000_000n;
+
+type Remembered = readonly [serial: number, signature: string, record: RunRecord | null];
+
+/** Of one task: the signature of the directory that lists its attempts, and the attempts. */
+type RememberedTask = readonly [signature: string, attempts: readonly Remembered[]];
+
+interface Index {
+  readonly format: number;
+  readonly state: string;
+  readonly tasks: Readonly<Record<string, RememberedTask>>;
+}
+
+/**
+ * Every attempt on record, grouped by task and in order of serials. Remembers what it has read where
+ * the disk lets it. `wall`: unix milliseconds.
+ */
+export function readRecords(
+  layout: Layout,
+  files: FileSystem,
+  wall: number,
+): readonly (readonly RunRecord[])[] {
+  const path = `${layout.cache}/${INDEX}`;
+  const reader = new RecordReader(
+    layout,
+    files,
+    BigInt(wall) * 1_000_000n,
+    readIndex(path, layout, files),
+  );
+  const all = reader.readAll();
+  if (reader.learned)
+    save(path, { format: FORMAT, state: layout.state, tasks: reader.found }, files);
+  return all;
+}
+
+class RecordReader {
+  readonly #layout: Layout;
+  readonly #files: FileSystem;
+  readonly #now: bigint;
+  readonly #known: Index["tasks"];
+  readonly found: Record<string, RememberedTask> = {};
+  #reused = 0;
+  #read = 0;
+
+  constructor(layout: Layout, files: FileSystem, now: bigint, known: Index["tasks"]) {
+    this.#layout = layout;
+    this.#files = files;
+    this.#now = now;
+    this.#known = known;
+  }
+
+  /** Whether the file of the cache would say something else now. */
+  get learned(): boolean {
+    const before = Object.values(this.#known).reduce(
+      (sum, [, attempts]) => sum + attempts.length,
+      0,
+    );
+    return this.#read > 0 || this.#reused !== before;
+  }
+
+  readAll(): readonly (readonly RunRecord[])[] {
+    const all: (readonly RunRecord[])[] = [];
+    for (const { name: folder } of this.#files.list(this.#layout.tasks) ?? []) {
+      for (const { name } of this.#files.list(`${this.#layout.tasks}/${folder}`) ?? []) {
+        const records = this.#task(taskKey(name));
+        if (records.length > 0) all.push(records);
+      }
+    }
+    return all;
+  }
+
+  #task(key: TaskKey): readonly RunRecord[] {
+    const directory = this.#layout.attempts(key);
+    const stat = this.#files.lstat(directory);
+    if (stat === undefined) return [];
+    const known = Object.hasOwn(this.#known, key) ? this.#known[key] : undefined;
+    const remembered = new Map(known?.[1].map((attempt) => [attempt[0], attempt]));
+    const isSame = known?.[0] === stat.signature;
+    const serials = isSame ? [...remembered.keys()] : this.#serials(directory);
+    const attempts = serials.map((serial) => this.#attempt(key, serial, remembered.get(serial)));
+    this.found[key] = [this.#isYoung(stat.changedNs) ? "" : stat.signature, attempts];
+    return attempts.flatMap(([, , record]) => record ?? []);
+  }
+
+  #serials(directory: string): readonly number[] {
+    return (this.#files.list(directory) ?? [])
+      .map(({ name }) => Number(name))
+      .filter((serial) => Number.isSafeInteger(serial) && serial > 0)
+      .sort((a, b) => a - b);
+  }
+
+  #attempt(key: TaskKey, serial: number, remembered: Remembered | undefined): Remembered {
+    const directory = this.#layout.attempt(attemptKey(key, serial));
+    const stat = this.#files.lstat(directory);
+    if (remembered !== undefined && remembered[1] === stat?.signature) {
+      this.#reused += 1;
+      return remembered;
+    }
+    const stored = readAttempt(this.#layout, key, serial, this.#files);
+    const record = toRunRecord(key, stored, readTags(directory, this.#files)) ?? null;
+    const isSettled = stored.result !== undefined && stat !== undefined;
+    const isSure = isSettled && !this.#isYoung(stat.changedNs);
+    if (isSure) this.#read += 1;
+    return [serial, isSure ? stat.signature : "", record];
+  }
+
+  #isYoung(changedNs: bigint): boolean {
+    return this.#now - changedNs < YOUNG_NS;
+  }
+}
+
+/** What people have said of an attempt. */
+export function readTags(directory: string, files: FileSystem): Readonly<Record<string, string>> {
+  const bytes = files.read(`${directory}/${ATTEMPT_FILES.tags}`);
+  try {
+    return JSON.parse(Buffer.from(bytes ?? "{}").toString("utf8")) as Record<string, string>;
+  } catch {
+    return {};
+  }
+}
+
+function readIndex(path: string, layout: Layout, files: FileSystem): Index["tasks"] {
+  try {
+    const bytes = files.read(path);
+    const index = JSON.parse(Buffer.from(bytes ?? "{}").toString("utf8")) as Partial<Index>;
+    const isOurs = index.format === FORMAT && index.state === layout.state;
+    return isOurs ? (index.tasks ?? {}) : {};
+  } catch {
+    return {};
+  }
+}
+
+function save(path: string, index: Index, files: FileSystem): void {
+  try {
+    files.replace(path, JSON.stringify(index));
+  } catch {
+    // A cache that cannot be written costs time, nothing else.
+  }
+}
