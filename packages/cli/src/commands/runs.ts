@@ -164,7 +164,7 @@ function showGroups({ chosen, columns, group }: View, invocation: Invocation, io
     first: records[0] as RunRecord,
   }));
   if (invocation.has("json")) {
-    const json = rows.map(({ first: _, ...row }) => row);
+    const json = rows.map(({ group: of, count, values }) => ({ group: of, count, values }));
     io.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
     return;
   }
