@@ -17,7 +17,7 @@ import { unifiedDiff } from "../report/text-diff.ts";
 import { fieldText } from "./columns.ts";
 
 /** One line: a name, and what each record says; "" where it says nothing. */
-export interface ComparedLine {
+interface ComparedLine {
   readonly name: string;
   readonly values: readonly string[];
 }

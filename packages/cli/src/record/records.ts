@@ -128,7 +128,7 @@ export function printQueryProblem({ text, start, end, message, fix }: QueryProbl
  * The record that `reference` names: `9dc21e9-1`, a task's key or name for its latest record,
  * `train#2` for an attempt. The error is a sentence.
  */
-export function findRecord(
+function findRecord(
   reference: string,
   { attempts, records }: OpenedRecords,
 ): Result<RunRecord, string> {

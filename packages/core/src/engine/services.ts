@@ -61,7 +61,7 @@ export interface RunRequest {
 }
 
 /** Finds out what attempts run in, without holding anything up. */
-export interface SurroundingsOf {
+interface SurroundingsOf {
   /** Of an attempt that is about to run. */
   expect(attempt: AttemptRecord): void;
   /** Of one that has ended. Never rejects. */

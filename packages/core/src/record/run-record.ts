@@ -11,7 +11,7 @@ import type {
 import { joinSummaries } from "./metrics.ts";
 
 /** `running` stands for every attempt without a result, also for one nobody looks after. */
-export type RecordStatus = Outcome["type"] | "running";
+type RecordStatus = Outcome["type"] | "running";
 
 /** An attempt, or several that continued one another, as plain JSON. */
 export interface RunRecord {
