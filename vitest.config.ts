@@ -1,5 +1,5 @@
 /**
- * The five test projects. Packages are read from their sources through the `@flow/source` condition,
+ * The six test projects. Packages are read from their sources through the `@flow/source` condition,
  * so no test needs a build except the end-to-end ones, which run the built command line.
  */
 import { defineConfig } from "vitest/config";
@@ -13,6 +13,7 @@ const property: readonly string[] = [
 ];
 const conformance: readonly string[] = ["test/conformance/**/*.test.ts"];
 const slurm: readonly string[] = ["test/slurm/**/*.test.ts"];
+const azure: readonly string[] = ["test/azure/**/*.test.ts"];
 const endToEnd: readonly string[] = ["test/e2e/**/*.test.ts"];
 
 function project(
@@ -46,6 +47,7 @@ export default defineConfig({
       project("property", property, { testTimeout: 300_000 }),
       project("conformance", conformance, { testTimeout: 120_000 }),
       project("slurm", slurm, { testTimeout: 300_000 }),
+      project("azure", azure, { testTimeout: 120_000 }),
       project("e2e", endToEnd, { testTimeout: 300_000, globalSetup: "test/rig/set-up.ts" }),
     ],
   },
