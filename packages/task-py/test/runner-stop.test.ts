@@ -65,7 +65,7 @@ for (const runner of runners) {
 
     it("stops at the deadline less the grace, and tells the program the deadline", async () => {
       using attempt = new Attempt(runner);
-      const deadline = Math.floor(Date.now() / 1000) + 5;
+      const deadline = Math.ceil(Date.now() / 1000) + 6;
       const child = attempt.start(
         { actions: [patient('echo "$FLOW_DEADLINE"; exit 75')], stop: { grace_s: 4 } },
         { ...process.env, FLOW_DEADLINE: String(deadline) },
