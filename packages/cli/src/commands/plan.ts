@@ -72,7 +72,13 @@ export async function showPlan(
     return "holds" in verdict && !verdict.holds;
   };
   const places = jobs === undefined ? (plan.project.jobs ?? availableParallelism()) : Number(jobs);
-  const report = planReport(plan, await forecast(plan, inspector), state, places, isLeftOut);
+  const report = planReport(
+    plan,
+    await forecast(plan, inspector, isLeftOut),
+    state,
+    places,
+    isLeftOut,
+  );
   const isJson = invocation.verb === "plan" && invocation.has("json");
   const isDryRun = invocation.verb === "run";
   if (isJson) io.stdout.write(`${JSON.stringify(reportJson(report), null, 2)}\n`);

@@ -91,7 +91,7 @@ function note({ state, prospect, attempt, run, task }: TaskRecord): string {
   if (prospect.modifiedTargets.length > 0) {
     return `${prospect.modifiedTargets.join(", ")} edited by hand, kept`;
   }
-  return "";
+  return prospect.usedUp.length > 0 ? `${prospect.usedUp.join(", ")} removed after use` : "";
 }
 
 const runJson = ({ run, view, process, flow }: RecordedRun): object => ({
@@ -112,6 +112,7 @@ const taskJson = ({ task, state, prospect, attempt, run }: TaskRecord): object =
   reasons: prospect.reasons.map(describeReason),
   problems: prospect.problems.map(({ message }) => message),
   modifiedTargets: prospect.modifiedTargets,
+  usedUp: prospect.usedUp,
   lastAttempt: attempt && {
     serial: attempt.serial,
     run: attempt.record?.run,

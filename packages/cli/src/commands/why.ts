@@ -86,6 +86,9 @@ function taskText({ record, traces }: TaskAnswer, paint: Paint): readonly string
   for (const path of prospect.modifiedTargets) {
     add("note", `${path} was edited by hand and is kept; flow accept ${task.id} takes it as it is`);
   }
+  for (const path of prospect.usedUp) {
+    add("note", `${path} was removed after its last use; it is made again when a task needs it`);
+  }
   if (run !== undefined) add("run", run);
   const trace = traces.get(task.key);
   if (trace !== undefined) {
@@ -130,6 +133,7 @@ function answerJson({ record, traces }: TaskAnswer): object {
     reasons: prospect.reasons.map((reason) => ({ ...reason, text: describeReason(reason) })),
     problems: prospect.problems,
     modifiedTargets: prospect.modifiedTargets,
+    usedUp: prospect.usedUp,
     lastSuccess: trace && {
       run: trace.run,
       endedAt: trace.endedAt,

@@ -64,12 +64,12 @@ export async function taskStates(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<ProjectStates> {
   const { root } = plan.project;
-  const prospects = await forecast(plan, inspector);
+  const evaluate = evaluateCondition(plan, env);
+  const prospects = await forecast(plan, inspector, (task) => isLeftOut(task, evaluate));
   const claims = currentClaims(root);
   const claimed = new Map(claims.all().map(({ task, run }) => [task, run]));
   const runs = liveRuns(root);
   const views = new Map(runs.map(({ run, view }) => [run, view]));
-  const evaluate = evaluateCondition(plan, env);
   const tasks = plan.tasks.map((task, index): TaskRecord => {
     const prospect = prospects[index] ?? FRESH;
     const run = claimed.get(task.key);
@@ -86,7 +86,13 @@ export async function taskStates(
   return { tasks, runs };
 }
 
-const FRESH: Prospect = { verdict: "fresh", reasons: [], problems: [], modifiedTargets: [] };
+const FRESH: Prospect = {
+  verdict: "fresh",
+  reasons: [],
+  problems: [],
+  modifiedTargets: [],
+  usedUp: [],
+};
 
 /** Of a claimed task by what its run says; without a living run the attempt was left. */
 function runningState(status: TaskStatus | undefined): TaskState {

@@ -18,6 +18,7 @@ export type LineKind =
   | "fresh"
   | "skipped"
   | "stale"
+  | "removed"
   | "warning"
   | "stopping";
 
@@ -77,6 +78,10 @@ function words(event: RunEvent, view: RunView, context: LineContext): EventLine 
       return { kind: "stopping", text: stopping(event) };
     case "task/fresh":
       return context.verbose ? { kind: "fresh", text: event.task } : undefined;
+    case "target/removed":
+      return context.verbose
+        ? { kind: "removed", text: `${event.path} of ${event.task}, no longer needed` }
+        : undefined;
     case "task/skipped":
       return context.verbose
         ? { kind: "skipped", text: `${event.task}  not ${event.condition}` }

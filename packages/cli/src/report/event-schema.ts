@@ -164,6 +164,10 @@ const SHAPES: Readonly<Record<RunEventBody["type"], EventShape>> = {
     members: { ...TASK, reason: text },
   },
   "task/pruned": { description: "Stopped early as not promising.", members: TASK },
+  "target/removed": {
+    description: "A target with `keep: until_used` is gone: everything that uses it is done.",
+    members: { ...TASK, path: text },
+  },
   warning: {
     description: "Worth knowing; changes no result. `task` is empty when it is about the run.",
     members: { task: text, message: text },

@@ -33,6 +33,7 @@ const SIGNS: Readonly<Record<LineKind, Sign>> = {
   fresh: SYMBOLS.fresh,
   skipped: SYMBOLS.skipped,
   stale: { sign: " ", word: "why", style: "dim" },
+  removed: { sign: " ", word: "removed", style: "dim" },
   warning: { sign: "!", word: "warning", style: "warn" },
   stopping: { sign: "◼", word: "stopping", style: "warn" },
 };

@@ -25,6 +25,7 @@ const WORDS: Readonly<Record<LineKind, readonly [word: string, style: Style]>> =
   fresh: ["fresh", "dim"],
   skipped: ["skipped", "dim"],
   stale: ["why", "dim"],
+  removed: ["removed", "dim"],
   warning: ["warning", "warn"],
   stopping: ["stop", "warn"],
 };

@@ -191,6 +191,7 @@ export class RunView {
         this.#warnings.push(event.task === "" ? event.message : `${event.task}: ${event.message}`);
         break;
       case "task/stale":
+      case "target/removed":
         break;
       case "task/started":
       case "task/queued":

@@ -41,6 +41,7 @@ const EXAMPLES: { readonly [T in RunEventBody["type"]]: Extract<RunEventBody, { 
   "task/blocked": { type: "task/blocked", ...ref("b"), by: "a" },
   "task/cancelled": { type: "task/cancelled", ...ref("a"), reason: "user" },
   "task/pruned": { type: "task/pruned", ...ref("a") },
+  "target/removed": { type: "target/removed", ...ref("a"), path: "big.bin" },
   warning: { type: "warning", task: "", message: "hm" },
   "run/stopping": { type: "run/stopping", how: "graceful", running: 2, graceMs: 30_000 },
   "run/ended": ended(1, {}) as Extract<RunEventBody, { type: "run/ended" }>,

@@ -1,6 +1,7 @@
 // Answers the machine's "check": conditions first, then freshness, the hashing a few at a time.
 
 import type PQueue from "p-queue";
+import type { TemporaryTarget } from "../graph/temporary.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Task } from "../model/task.ts";
 import { troubleOf } from "../ports/system-error.ts";
@@ -61,9 +62,17 @@ export class Checker {
   }
 
   async #inspect(index: number, task: Task): Promise<void> {
-    const { request, layout, files, post, warn } = this.#services;
-    const knownSerial = request.traces.get(task.key)?.serial ?? 0;
-    const inspection = await request.inspector.inspect(task);
+    const { request, layout, files, post, warn, reload } = this.#services;
+    const serial = (): number => request.traces.get(task.key)?.serial ?? 0;
+    let knownSerial = serial();
+    let inspection = await request.inspector.inspect(task);
+    const lacked = request.inspector.temporary.lackedBy(index);
+    if (lacked !== undefined && inspection.verdict === "stale") {
+      // Whoever used it up may have done this task too.
+      reload(task.key);
+      knownSerial = serial();
+      inspection = await request.inspector.inspect(task);
+    }
     if (inspection.verdict === "impossible") {
       const message = inspection.problems.map((problem) => problem.message).join("; ");
       this.#impossible(index, failed("input-missing", message));
@@ -74,6 +83,8 @@ export class Checker {
     }
     if (inspection.verdict === "fresh") {
       post({ type: "task/checked", task: index, verdict: "fresh" });
+    } else if (lacked !== undefined) {
+      this.#impossible(index, failed("input-missing", missing(task, lacked)));
     } else {
       const lastSerial = attemptSerials(layout, task.key, files).at(-1) ?? 0;
       this.#results.set(index, { inspection, lastSerial, knownSerial });
@@ -122,3 +133,9 @@ const failed = (kind: "input-missing" | "internal", message: string): Outcome =>
   signal: undefined,
   message,
 });
+
+/** Of a task whose input was removed after use, and is not made again in this run. */
+function missing({ id }: Task, { path, maker, task }: TemporaryTarget): string {
+  const fix = task === undefined ? `run \`${maker.id}\` too` : "run again";
+  return `\`${path}\` was removed after its last use, and \`${id}\` needs it again; ${fix}, and it is made again`;
+}

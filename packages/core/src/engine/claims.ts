@@ -33,6 +33,11 @@ export class Claims {
     }
   }
 
+  /** Takes a task that nobody holds, not even this run; false when somebody does. */
+  takeFree(task: TaskKey): boolean {
+    return this.#fileSystem.link(this.#layout.claim(task), this.#run);
+  }
+
   release(task: TaskKey): void {
     this.#fileSystem.remove(this.#layout.claim(task));
   }

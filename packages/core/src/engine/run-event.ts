@@ -111,6 +111,8 @@ export type RunEventBody =
   | ({ readonly type: "task/blocked"; readonly by: string } & TaskRef)
   | ({ readonly type: "task/cancelled"; readonly reason: StopReason } & TaskRef)
   | ({ readonly type: "task/pruned" } & TaskRef)
+  /** A target with `keep: until_used` is gone, everything that uses it being done. */
+  | ({ readonly type: "target/removed"; readonly path: string } & TaskRef)
   /** Something worth knowing that changes no result; `task` empty when it concerns the run. */
   | { readonly type: "warning"; readonly task: string; readonly message: string }
   | {

@@ -10,6 +10,7 @@ import { exitWith, type StopReason } from "../model/outcome.ts";
 import type { Limits } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { lastAttempt } from "../record/attempt-record.ts";
+import { demandUsedUp } from "../trace/forecast.ts";
 import { troubleOf } from "../ports/system-error.ts";
 import { Attendant } from "./attendant.ts";
 import { Checker } from "./checker.ts";
@@ -24,6 +25,7 @@ import { type OpenRun, openRun } from "./run-directory.ts";
 import type { RunCounts } from "./run-event.ts";
 import type { Fact, RunRequest, Services } from "./services.ts";
 import { TaskNews } from "./task-news.ts";
+import { UsedTargets } from "./used-targets.ts";
 
 /** Pause before a disk that refused is tried again. */
 const DISK_RETRY_MS = 500;
@@ -56,6 +58,7 @@ export class Run {
   readonly #dispatch: Dispatch;
   readonly #news: TaskNews;
   readonly #neighbours: Neighbours;
+  readonly #used: UsedTargets;
   readonly #queue: MachineEvent[] = [];
   readonly #afterFlush: (() => void)[] = [];
   #opened: OpenRun | undefined;
@@ -84,6 +87,7 @@ export class Run {
       neighbours: this.#neighbours,
       open: () => this.#open(),
     });
+    this.#used = new UsedTargets(this.#services, () => this.#open());
     this.#news = new TaskNews(this.#services, this.#attendant, this.#machine);
   }
 
@@ -97,6 +101,7 @@ export class Run {
     });
     this.#news.started(this.#limits().slots);
     await this.#dispatch.adoption.adopt(() => this.#open());
+    await this.#demandUsedUp();
     this.#neighbours.begin();
     const { keepGoing, failFast } = this.#request;
     this.#post({ type: "run/opened", limits: this.#limits(), options: { keepGoing, failFast } });
@@ -146,6 +151,7 @@ export class Run {
       code: this.#makeKeeper(),
       tasks: request.plan.tasks,
       post: (fact) => this.#post(fact),
+      flush: () => !this.#busy && this.#commit(),
       afterFlush: (action) => {
         this.#afterFlush.push(action);
       },
@@ -168,6 +174,15 @@ export class Run {
     return new CodeKeeper(captureCode, ports.clock, {
       first: (code) => ports.fileSystem.write(layout.code(run), `${JSON.stringify(code)}\n`),
       warn: (message) => this.#warn(message),
+    });
+  }
+
+  /** Before anything is judged: what is made again has to be there when those that use it are looked at. */
+  #demandUsedUp(): Promise<void> {
+    const { plan, inspector, evaluate } = this.#request;
+    return demandUsedUp(plan, inspector, (task) => {
+      const verdict = task.when === undefined ? { holds: true } : evaluate(task.when, task);
+      return "holds" in verdict && !verdict.holds;
     });
   }
 
@@ -254,6 +269,7 @@ export class Run {
         break;
       case "settled":
         this.#news.settled(effect.task, effect.state);
+        this.#used.settled(effect.task, effect.state);
         break;
       case "again":
         this.#news.again(effect);
@@ -326,6 +342,7 @@ export class Run {
     this.#neighbours.close();
     this.#attendant.close();
     await this.#attendant.idle();
+    await this.#used.idle();
     await this.#services.code?.idle();
     this.#dispatch.close();
     const counts = this.#news.counts();

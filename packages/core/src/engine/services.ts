@@ -89,6 +89,8 @@ export interface Services {
   readonly tasks: readonly Task[];
   /** Tells the machine something; it acts at once or after what it is doing now. */
   post(fact: Fact): void;
+  /** Writes what is recorded so far; false when that has to wait. */
+  flush(): boolean;
   /** Runs after everything recorded so far has reached the kernel. */
   afterFlush(action: () => void): void;
   /** Takes over what another run has found out about a task. */

@@ -18,7 +18,7 @@ export type Start =
   | { readonly type: "held"; readonly by: RunId }
   /** A dead run left an attempt that was never settled; the claim is ours now. */
   | { readonly type: "orphan"; readonly attempt: StoredAttempt & { record: AttemptRecord } }
-  /** Another run has finished an attempt since the task was looked at. */
+  /** Another run has changed what matters since the task was looked at. */
   | { readonly type: "outdated" };
 
 export class Starter {
@@ -31,7 +31,7 @@ export class Starter {
 
   /** Throws what the disk throws; the claim is given back then. */
   start(effect: StartEffect, checked: Checked): Start {
-    const { tasks, claims, layout, files } = this.#services;
+    const { tasks, claims, layout, files, request } = this.#services;
     const task = tasks[effect.task] as Task;
     const taken = claims.take(task.key);
     if (typeof taken === "object") return { type: "held", by: taken.heldBy };
@@ -40,6 +40,11 @@ export class Starter {
       const orphan = unsettled(previous);
       if (orphan !== undefined) return { type: "orphan", attempt: orphan };
       if (previous !== undefined && this.#isOvertaken(task, previous, checked)) {
+        claims.release(task.key);
+        return { type: "outdated" };
+      }
+      // Another run may have removed what it found used up, until the claim was ours.
+      if (request.inspector.temporary.lackedBy(effect.task) !== undefined) {
         claims.release(task.key);
         return { type: "outdated" };
       }

@@ -15,6 +15,7 @@ import { buildAdjacency } from "./adjacency.ts";
 import { compileGlob } from "./glob.ts";
 import { findMissing } from "./missing.ts";
 import { shortestCycle, topologicalOrder } from "./order.ts";
+import { findTemporary, type Temporary } from "./temporary.ts";
 import type { Products } from "./products.ts";
 import { indexProducts } from "./products.ts";
 
@@ -45,6 +46,7 @@ export interface TaskGraph {
   readonly dependencies: Adjacency;
   readonly dependents: Adjacency;
   readonly products: Products;
+  readonly temporary: readonly Temporary[];
   /** Node keys are task ids, edges lead from needed to needing. */
   readonly network: DirectedGraph<NodeAttributes, EdgeAttributes>;
 }
@@ -59,6 +61,8 @@ export function buildGraph(
   const connected = connect(project, products);
   diagnostics.push(...connected.diagnostics);
   diagnostics.push(...findMissing(project, products, fileSystem));
+  const { temporary, diagnostics: misused } = findTemporary(project, products);
+  diagnostics.push(...misused);
 
   const { network } = connected;
   const size = project.tasks.length;
@@ -81,6 +85,7 @@ export function buildGraph(
     dependencies,
     dependents,
     products,
+    temporary,
     network,
   });
 }

@@ -11,6 +11,7 @@ import { buildAdjacency, neighbours } from "./adjacency.ts";
 import type { TaskGraph } from "./build.ts";
 import { guessDurations, rank } from "./rank.ts";
 import type { Selection } from "./select.ts";
+import { type TemporaryTarget, temporaryIn } from "./temporary.ts";
 
 /** What a plan keeps of the project: all but its tasks. */
 export type PlanProject = Omit<Project, "tasks">;
@@ -28,6 +29,8 @@ export interface Plan {
   readonly orderOnly: Uint8Array;
   /** Path of the values file of every task whose values are used, by task, in the plan or not. */
   readonly valuesFiles: Readonly<Record<string, string>>;
+  /** Targets with `keep: until_used` that a task of the plan makes or uses. */
+  readonly temporary: readonly TemporaryTarget[];
   /** Names of {@link MachinePlan.backends}, by index. */
   readonly backends: readonly string[];
   /** Pools that `max_parallel` adds to those of the project; for the machine's limits. */
@@ -66,6 +69,7 @@ export function compilePlan(
     dependencies,
     orderOnly,
     valuesFiles: valuesFilesOf(graph, tasks),
+    temporary: temporaryIn(graph.temporary, graph.tasks, numberOf),
   };
   return complete(frozen, options);
 }
@@ -215,6 +219,7 @@ export function encodePlan(plan: Frozen): string {
     targets: [...plan.dependencies.targets],
     orderOnly: [...plan.orderOnly],
     valuesFiles: plan.valuesFiles,
+    temporary: plan.temporary,
   });
 }
 
@@ -229,6 +234,7 @@ export function decodePlan(text: string): Frozen {
     targets: number[];
     orderOnly: number[];
     valuesFiles: Record<string, string>;
+    temporary: TemporaryTarget[];
   };
   const tasks = stored.tasks.map((difference): Task => {
     const task: Record<string, unknown> = { ...stored.base, ...difference };
@@ -245,5 +251,6 @@ export function decodePlan(text: string): Frozen {
     },
     orderOnly: Uint8Array.from(stored.orderOnly),
     valuesFiles: stored.valuesFiles,
+    temporary: stored.temporary,
   };
 }

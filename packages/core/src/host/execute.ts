@@ -73,6 +73,7 @@ export function openInspector(
     env: options.env,
     traces: state.traces,
     valuesFile: (task) => plan.valuesFiles[task],
+    temporary: plan.temporary,
     runCommand: (command) => runCheckCommand(root, command),
     ...(options.isForced === undefined ? {} : { isForced: options.isForced }),
     rebuildModified: options.rebuildModified ?? false,

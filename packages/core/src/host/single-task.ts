@@ -40,6 +40,7 @@ export function planSingleTask(
     dependencies: buildAdjacency(1, [], []),
     orderOnly: new Uint8Array(0),
     valuesFiles: {},
+    temporary: [],
   });
   return {
     plan,

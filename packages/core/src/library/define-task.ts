@@ -121,6 +121,7 @@ const targetOf = (path: string): Target => ({
   sha256: undefined,
   optional: false,
   update: false,
+  untilUsed: false,
   span: NOWHERE,
 });
 

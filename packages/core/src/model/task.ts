@@ -88,6 +88,8 @@ export interface Target {
   readonly optional: boolean;
   /** Left in place when the task runs again, instead of being moved aside. */
   readonly update: boolean;
+  /** Removed once every task that uses it is done, and made again when one needs it again. */
+  readonly untilUsed: boolean;
   readonly span: Span;
 }
 

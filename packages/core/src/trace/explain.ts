@@ -43,6 +43,8 @@ export function describeReason(reason: Reason): string {
       return `${name} was edited by hand`;
     case "target-bad":
       return `${name} has SHA-256 ${short(reason.old)}, expected ${short(reason.new)}`;
+    case "target-used":
+      return `${name} was removed after its last use, and ${reason.new ?? "a task"} needs it again`;
     case "value":
       return changed(`value ${name}`, reason);
     case "budget":

@@ -5,9 +5,10 @@ import type { TaskId } from "../model/ids.ts";
 import type { Dep, Shell, Task, ValueUse } from "../model/task.ts";
 import { EVERY_DEP } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
-import type { Digester, Known } from "./digest.ts";
+import type { Digester } from "./digest.ts";
 import { expandGlob } from "./expand.ts";
 import { lookUp } from "./keys.ts";
+import { unseen } from "./temporary.ts";
 import type { DepState, InputProblem } from "./trace.ts";
 import { absent } from "./trace.ts";
 
@@ -38,12 +39,14 @@ export interface InputSources {
   /** Path (relative to the root) of the values file of a task; undefined when it saves none. */
   readonly valuesFile: (task: TaskId) => string | undefined;
   readonly runCommand: (command: CheckCommand) => Promise<CheckResult>;
+  /** Whether a path where nothing lies was removed after its last use. */
+  readonly isUsedUp: (path: string) => boolean;
 }
 
 /** All deps of a task as they are now, in the order of the file. */
 export async function readDeps(
   task: Task,
-  known: ReadonlyMap<string, Known>,
+  known: ReadonlyMap<string, DepState>,
   sources: InputSources,
 ): Promise<{
   readonly deps: readonly DepState[];
@@ -98,14 +101,15 @@ export const depId = (state: Pick<DepState, "path" | "check" | "values">): strin
 async function readDep(
   dep: Dep,
   path: string,
-  known: ReadonlyMap<string, Known>,
-  { digester }: InputSources,
+  known: ReadonlyMap<string, DepState>,
+  { digester, isUsedUp }: InputSources,
 ): Promise<DepState | InputProblem> {
   const check = dep.kind === "keys" ? "keys" : dep.kind === "glob" ? "content" : dep.check;
   const keys = dep.kind === "keys" ? [...dep.keys].sort() : [];
   const id = check === "keys" ? `${path} (keys: ${keys.join(", ")})` : depId({ path, check });
   const found = await digester.look(path, check, known.get(id), keys);
   if (found === undefined) {
+    if (isUsedUp(path)) return known.get(id) ?? { path, check, digest: unseen, signature: "" };
     if (dep.optional) return { path, check, digest: absent, signature: absent };
     const message = `\`${path}\` does not exist.`;
     return { kind: "missing", path, message };

@@ -2,6 +2,7 @@
 // those of verifying traces: a result stands as long as the recipe and the digests of all inputs
 // are those it was made with, whatever happened upstream.
 
+import type { TemporaryTarget } from "../graph/temporary.ts";
 import type { Result } from "../model/result.ts";
 import { err } from "../model/result.ts";
 import type { Task } from "../model/task.ts";
@@ -20,6 +21,7 @@ import { fingerprint, fingerprintDigest } from "./fingerprint.ts";
 import type { InputSources } from "./inputs.ts";
 import { readDeps, readTracked, readValues } from "./inputs.ts";
 import type { TraceStore } from "./store.ts";
+import { TemporaryTargets } from "./temporary.ts";
 import type {
   Conclusion,
   InputProblem,
@@ -46,6 +48,8 @@ export interface InspectorOptions
   readonly rebuildModified?: boolean;
   /** Targets edited by hand are an error. */
   readonly strict?: boolean;
+  /** Of the plan that is judged. @default none */
+  readonly temporary?: readonly TemporaryTarget[];
 }
 
 /** Judges the tasks of one run. Refreshed signatures go into the store; saving it is for others. */
@@ -53,11 +57,16 @@ export class Inspector {
   readonly #options: InspectorOptions;
   readonly #sources: InputSources;
   readonly #digester: Digester;
+  /** Targets that go once they are used. */
+  readonly temporary: TemporaryTargets;
 
   constructor(options: InspectorOptions) {
     this.#options = options;
     this.#digester = new Digester(options);
-    this.#sources = { ...options, digester: this.#digester };
+    const { traces, root, fileSystem } = options;
+    this.temporary = new TemporaryTargets(options.temporary ?? [], traces, root, fileSystem);
+    const isUsedUp = (path: string): boolean => this.temporary.covers(path);
+    this.#sources = { ...options, digester: this.#digester, isUsedUp };
   }
 
   /** Every path looked at so far (absolute) with its signature; undefined: not to be trusted. */
@@ -93,6 +102,7 @@ export class Inspector {
       ...ownReasons(task, trace, isForced?.(task) === true),
       ...(trace === undefined ? [] : this.#nameFiles(compareWithTrace(trace, inputs))),
       ...targets.reasons,
+      ...this.temporary.demandedOf(task.key),
     ];
     const budget = trace === undefined ? [] : compareBudget(trace.budget, inputs.budget);
     if (reasons.length === 0 && budget.length === 0) {
@@ -126,6 +136,12 @@ export class Inspector {
     const durationMs = trace?.durationMs ?? 0;
     const { key, file, targets, values } = task;
     return this.conclude({ key, task: task.id, file, targets, values, durationMs, ...at, ...read });
+  }
+
+  /** Whether what lies there is what its task made, and not edited since. */
+  async isAsMade({ path, digest, signature }: TargetState): Promise<boolean> {
+    const found = await this.#digester.look(path, "content", { digest, signature });
+    return found !== undefined && !("message" in found) && found.digest === digest;
   }
 
   /** Everything a task's result may depend on now, or why that cannot be told. */
@@ -175,7 +191,9 @@ export class Inspector {
       const earlier = recorded.get(path);
       const found = await this.#digester.look(path, "content", earlier);
       if (found !== undefined && "message" in found) problems.push(found);
-      else if (found === undefined) {
+      else if (found === undefined && earlier !== undefined && this.temporary.covers(path)) {
+        states.push(earlier);
+      } else if (found === undefined) {
         const isMissed = optional ? (earlier?.digest ?? absent) !== absent : true;
         if (isMissed) reasons.push(reason("target-missing", path, earlier?.digest));
         else states.push({ path, digest: absent, signature: absent });

@@ -24,7 +24,7 @@ export interface CachedPlan {
 }
 
 interface Header {
-  readonly version: 1;
+  readonly version: 2;
   readonly request: string;
   readonly files: readonly (readonly [path: string, digest: string | null, signature: string])[];
   readonly env: Readonly<Record<string, string | null>>;
@@ -70,7 +70,7 @@ function isCurrent(
   fileSystem: FileSystem,
 ): boolean {
   return (
-    header.version === 1 &&
+    header.version === 2 &&
     header.request === request &&
     Object.entries(header.env).every(([name, value]) => (env[name] ?? null) === value) &&
     header.files.every(([path, digest, signature]) => {
@@ -102,7 +102,7 @@ export function savePlan(
 ): void {
   const { files, env } = cached.inputs;
   const header: Header = {
-    version: 1,
+    version: 2,
     request,
     files: files.map(({ path, digest }) => [
       path,

@@ -106,6 +106,7 @@ export interface Reason {
     | "target-missing"
     | "target-modified"
     | "target-bad"
+    | "target-used"
     | "value"
     | "budget"
     | "fresh-command"

@@ -42,6 +42,8 @@ export interface Recipe {
   readonly fails: number;
   /** How many of its attempts are taken away by the system while they run. @default 0 */
   readonly taken?: number;
+  /** Its output has `keep: until_used`. @default false */
+  readonly temporary?: boolean;
 }
 
 export interface RunChoices {
@@ -77,6 +79,8 @@ export class MemoryProject {
   readonly executed: string[] = [];
   /** A sentence when two attempts of one task ran at once. */
   violation: string | undefined;
+  /** A sentence for each attempt that began without an input. */
+  readonly lacking: string[] = [];
   recipes: readonly Recipe[] = [];
   readonly #layout: Layout = layoutOf(ROOT);
   readonly #held = new Set<string>();
@@ -152,6 +156,7 @@ export class MemoryProject {
         env: {},
         traces,
         valuesFile: () => undefined,
+        temporary: plan.temporary,
         runCommand: () => Promise.reject(new Error("no recipe has a command to ask")),
       }),
       traces,
@@ -184,10 +189,10 @@ export class MemoryProject {
   }
 
   #plan(): Plan {
-    const tasks = this.recipes.map(({ name, needs, version, constant }) =>
+    const tasks = this.recipes.map(({ name, needs, version, constant, temporary = false }) =>
       task(name, {
         deps: needs.map(pathOf),
-        targets: [outputOf(name)],
+        targets: [temporary ? `${outputOf(name)} until used` : outputOf(name)],
         run: `make ${name} v${version}${constant ? " constant" : ""}`,
         requeue: { mode: "always", codes: [], max: undefined, delayMs: 0 },
       }),
@@ -209,6 +214,10 @@ export class MemoryProject {
       this.violation = `two attempts of ${job.task} ran at once`;
     }
     if (!argv.at(-1)?.includes(`v${recipe.version}`)) return { code: 9, stderr: "old recipe" };
+    const missing = recipe.needs.find(
+      (need) => this.disk.text(`${ROOT}/${pathOf(need)}`) === undefined,
+    );
+    if (missing !== undefined) this.lacking.push(`${job.task} began without ${missing}`);
     const inputs = recipe.needs.map((need) => this.disk.text(`${ROOT}/${pathOf(need)}`) ?? "");
     this.disk.write(target, "half of it");
     if (count(this.#taken, recipe.name) < (recipe.taken ?? 0)) {

@@ -33,14 +33,18 @@ const fileDep = (path: string): Dep => ({
   span,
 });
 
-const fileTarget = (path: string): Target => ({
+const UNTIL_USED = " until used";
+
+/** A target; with ` until used` behind its path a temporary one. */
+const fileTarget = (text: string): Target => ({
   kind: "file",
-  path,
+  path: text.replace(UNTIL_USED, ""),
   name: undefined,
   nonempty: false,
   sha256: undefined,
   optional: false,
   update: false,
+  untilUsed: text.endsWith(UNTIL_USED),
   span,
 });
 

@@ -87,8 +87,9 @@ describe("targets", () => {
 
   test("have names in a map, which templates use", () => {
     const found = only(
-      "targets: {model: m/, log: {path: l, optional: true}}\nactions: make ${{ targets.model }} ${{ targets.log }}",
+      "targets: {model: m/, log: {path: l, optional: true, keep: until_used}}\nactions: make ${{ targets.model }} ${{ targets.log }}",
     );
+    expect(found.targets.map(({ untilUsed }) => untilUsed)).toEqual([false, true]);
     expect(found.targets.map(({ name, optional }) => [name, optional])).toEqual([
       ["model", false],
       ["log", true],

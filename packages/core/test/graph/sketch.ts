@@ -36,6 +36,7 @@ export const target = (path: string, more: Partial<Target> = {}): Target => ({
   sha256: undefined,
   optional: false,
   update: false,
+  untilUsed: false,
   span: at(1),
   ...more,
 });

@@ -27,7 +27,7 @@ test("a forecast says what would run, what might, what cannot, and why", async (
   await bench.run(notify, make("note"));
   await bench.run(steady, make("steady"));
   bench.remove("raw");
-  const prospects = await forecast(plan as Plan, bench.inspector());
+  const prospects = await forecast(plan as Plan, bench.inspector(), () => false);
   const words = prospects.map(({ verdict, reasons, problems }) =>
     [verdict, ...reasons.map(describeReason), ...problems.map(({ message }) => message)].join("; "),
   );
@@ -41,7 +41,7 @@ test("a forecast says what would run, what might, what cannot, and why", async (
   ]);
   bench.write("raw", "raw");
   bench.write("src", "2");
-  const later = await forecast(plan as Plan, bench.inspector());
+  const later = await forecast(plan as Plan, bench.inspector(), () => false);
   expect(later.map(({ verdict }) => verdict)).toEqual([
     "stale",
     "pending",

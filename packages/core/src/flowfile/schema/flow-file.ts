@@ -43,6 +43,7 @@ interface TargetMap {
   readonly sha256?: string | undefined;
   readonly optional?: boolean | undefined;
   readonly update?: boolean | undefined;
+  readonly keep?: "until_used" | undefined;
 }
 
 interface UseMap {

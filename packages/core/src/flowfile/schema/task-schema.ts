@@ -72,6 +72,12 @@ const target = z.union([
       .describe("The content it must have."),
     optional: flag.optional().describe("May be missing after success."),
     update: flag.optional().describe("Left in place when the task runs again."),
+    keep: z
+      .literal("until_used")
+      .optional()
+      .describe(
+        "Removed once every task that uses it is done; made again when one of them needs it again.",
+      ),
   }),
 ]);
 

@@ -73,6 +73,7 @@ function readTarget(
       sha256: reader.text(child(node, "sha256"))?.toLowerCase(),
       optional: isTrue(child(node, "optional")),
       update: isTrue(child(node, "update")),
+      untilUsed: child(node, "keep") !== undefined,
       span: spanOf(pathNode),
     };
     return [target];
