@@ -48,20 +48,34 @@ export async function foldTraces(
 ): Promise<boolean> {
   const lock = await waitForLock(`${layout.locks}/traces`, ports);
   if (lock === undefined) return false;
+  const { fileSystem: files } = ports;
+  let dead: ReturnType<typeof deadRuns> = [];
   try {
-    const { fileSystem: files, locks } = ports;
-    const claimed = claimHolders(layout, files);
-    const dead = unfoldedRuns(layout, files).filter(
-      (run) => !claimed.has(run) && !locks.isHeld(layout.runLock(run)),
-    );
-    for (const run of dead) overlayJournal(traces, layout, run, files);
+    dead = deadRuns(layout, ports);
+    for (const [run] of dead) overlayJournal(traces, layout, run, files);
     traces.absorb();
     traces.save();
-    for (const run of dead) files.remove(layout.runLock(run));
+    for (const [run] of dead) files.remove(layout.runLock(run));
     return true;
   } finally {
+    for (const [, held] of dead) held.release();
     lock.release();
   }
+}
+
+/**
+ * Runs that died and that no claim names, each with its lock. It is held until the file is gone, for
+ * the file of a run that is just opening looks like that of a dead one.
+ */
+function deadRuns(
+  layout: Layout,
+  { fileSystem: files, locks }: { readonly fileSystem: FileSystem; readonly locks: Locks },
+): readonly (readonly [RunId, HeldLock])[] {
+  const claimed = claimHolders(layout, files);
+  return unfoldedRuns(layout, files).flatMap((run) => {
+    const held = claimed.has(run) ? undefined : locks.take(layout.runLock(run), "traces");
+    return held === undefined ? [] : [[run, held] as const];
+  });
 }
 
 async function waitForLock(

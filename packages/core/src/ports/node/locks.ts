@@ -61,18 +61,33 @@ function ownerLives(path: string): boolean {
   }
 }
 
-/** Lock files that this process holds; a second open file of ours would not notice. */
-const mine = new Set<string>();
-
-export const nodeLocks: Locks = {
-  take(path, owner): HeldLock | undefined {
-    if (mine.has(path)) return undefined;
+/**
+ * A descriptor of the file with its lock; undefined when somebody holds it. A file that was removed
+ * between its opening and its locking is nobody's to see, so the one that took its place is locked.
+ */
+function lockedDescriptor(path: string): number | undefined {
+  for (;;) {
     const descriptor = fs.openSync(path, "a+", 0o600);
     const state = flock(descriptor);
     if (state === "held" || (state === "missing" && ownerLives(path))) {
       fs.closeSync(descriptor);
       return undefined;
     }
+    if (fs.fstatSync(descriptor).ino === fs.statSync(path, { throwIfNoEntry: false })?.ino) {
+      return descriptor;
+    }
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Lock files that this process holds; a second open file of ours would not notice. */
+const mine = new Set<string>();
+
+export const nodeLocks: Locks = {
+  take(path, owner): HeldLock | undefined {
+    if (mine.has(path)) return undefined;
+    const descriptor = lockedDescriptor(path);
+    if (descriptor === undefined) return undefined;
     fs.ftruncateSync(descriptor, 0);
     fs.writeSync(descriptor, `${JSON.stringify({ ...self(), owner })}\n`);
     mine.add(path);
