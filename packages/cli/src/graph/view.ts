@@ -46,12 +46,10 @@ export function graphView(
 function edgesBetween(graph: TaskGraph, nodeOf: ReadonlyMap<number, number>): readonly ViewEdge[] {
   const edges = new Map<string, ViewEdge>();
   for (const [index, to] of nodeOf) {
-    const target = graph.tasks[index]?.id;
     for (const dependency of neighbours(graph.dependencies, index)) {
       const from = nodeOf.get(dependency);
-      const source = graph.tasks[dependency]?.id;
-      if (from === undefined || from === to || source === undefined) continue;
-      const orderOnly = graph.network.getEdgeAttribute(source, target, "orderOnly") === true;
+      if (from === undefined || from === to) continue;
+      const { orderOnly } = graph.network.getEdgeAttributes(String(dependency), String(index));
       const key = `${from} ${to}`;
       const known = edges.get(key);
       if (known === undefined || (known.orderOnly && !orderOnly)) {

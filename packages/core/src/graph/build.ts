@@ -47,7 +47,10 @@ export interface TaskGraph {
   readonly dependents: Adjacency;
   readonly products: Products;
   readonly temporary: readonly Temporary[];
-  /** Node keys are task ids, edges lead from needed to needing. */
+  /**
+   * Node keys are indices as text, for an id may be a name that every object inherits, as
+   * `constructor`. Edges lead from needed to needing.
+   */
   readonly network: DirectedGraph<NodeAttributes, EdgeAttributes>;
 }
 
@@ -104,15 +107,17 @@ function connect(
   const indexOf = new Map<TaskId, number>();
   const diagnostics: Diagnostic[] = [];
   project.tasks.forEach(({ id }, index) => {
-    network.addNode(id, { index });
+    network.addNode(String(index), { index });
     indexOf.set(id, index);
   });
-  const add = (source: string, task: Task, attributes: EdgeAttributes): void => {
-    if (source === task.id) diagnostics.push(selfDependency(task, attributes));
-    else if (!network.hasNode(source)) diagnostics.push(unknownTask(task, source, attributes));
-    else if (!network.hasEdge(source, task.id)) network.addEdge(source, task.id, attributes);
-    else if (!attributes.orderOnly && network.getEdgeAttribute(source, task.id, "orderOnly")) {
-      network.replaceEdgeAttributes(network.edge(source, task.id), attributes);
+  const add = (id: TaskId, task: Task, attributes: EdgeAttributes): void => {
+    const index = indexOf.get(id);
+    const [source, target] = [String(index), String(indexOf.get(task.id))];
+    if (id === task.id) diagnostics.push(selfDependency(task, attributes));
+    else if (index === undefined) diagnostics.push(unknownTask(task, id, attributes));
+    else if (!network.hasEdge(source, target)) network.addEdge(source, target, attributes);
+    else if (!attributes.orderOnly && network.getEdgeAttribute(source, target, "orderOnly")) {
+      network.replaceEdgeAttributes(network.edge(source, target), attributes);
     }
   };
   for (const task of project.tasks) {
@@ -171,8 +176,12 @@ function describeCycle(
   if (cycle === undefined) return [];
   const ids = cycle.map((index) => project.tasks[index]?.id ?? "");
   const edges = ids.map((id, position) => {
-    const next = ids[(position + 1) % ids.length] ?? "";
-    const { span, path, orderOnly } = network.getEdgeAttributes(id, next);
+    const following = (position + 1) % ids.length;
+    const next = ids[following];
+    const { span, path, orderOnly } = network.getEdgeAttributes(
+      String(cycle[position]),
+      String(cycle[following]),
+    );
     const via = path === undefined ? (orderOnly ? " to be done first" : "") : ` for \`${path}\``;
     return { span, message: `\`${next}\` needs \`${id}\`${via}` };
   });

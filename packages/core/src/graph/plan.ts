@@ -109,14 +109,17 @@ function connect(
   const to: number[] = [];
   const flags: number[] = [];
   selection.tasks.forEach((index, number) => {
-    const { id } = taskAt(graph, index);
     for (const dependency of neighbours(graph.dependencies, index)) {
       const other = numberOf.get(dependency);
       if (other === undefined) continue;
       from.push(number);
       to.push(other);
-      const { id: source } = taskAt(graph, dependency);
-      flags.push(graph.network.getEdgeAttribute(source, id, "orderOnly") ? 1 : 0);
+      const isOrderOnly = graph.network.getEdgeAttribute(
+        String(dependency),
+        String(index),
+        "orderOnly",
+      );
+      flags.push(isOrderOnly ? 1 : 0);
     }
   });
   // Edges were listed task by task, so the flags are in the order of the adjacency.

@@ -7,9 +7,13 @@ import type { Task } from "../../src/model/task.ts";
 import { at, dep, errorsOf, files, graphOf, projectOf, root, target, task } from "./sketch.ts";
 
 /** `a > b` for every edge, `a >> b` where only the order matters. */
-function edges({ network }: TaskGraph): readonly string[] {
+function edges({ network, tasks }: TaskGraph): readonly string[] {
+  const name = ({ index }: { readonly index: number }): string => tasks[index]?.id ?? "";
   return network
-    .mapEdges((_edge, { orderOnly }, from, to) => `${from} ${orderOnly ? ">>" : ">"} ${to}`)
+    .mapEdges(
+      (_edge, { orderOnly }, _from, _to, from, to) =>
+        `${name(from)} ${orderOnly ? ">>" : ">"} ${name(to)}`,
+    )
     .sort();
 }
 
@@ -17,6 +21,19 @@ const needs = (from: string, deps: readonly string[], targets: readonly string[]
   task(from, { deps, targets });
 
 describe("edges", () => {
+  test("tasks may have names that every object inherits", () => {
+    const tasks = [
+      needs("constructor", [], ["x"]),
+      needs("toString", ["x"], ["y"]),
+      needs("valueOf", ["x", "y"]),
+    ];
+    expect(edges(graphOf(tasks))).toEqual([
+      "constructor > toString",
+      "constructor > valueOf",
+      "toString > valueOf",
+    ]);
+  });
+
   test("a dep on a target's path makes the maker come first", () => {
     expect(edges(graphOf([needs("b", ["x"]), needs("a", [], ["x"])]))).toEqual(["a > b"]);
   });
