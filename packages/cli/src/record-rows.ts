@@ -1,7 +1,7 @@
 // The verbs that ask what is on record: data only.
 
 import type { CommandRow } from "./command-row.ts";
-import { JSON_OPTION, PLACE } from "./option-rows.ts";
+import { DRY_RUN, JSON_OPTION, PLACE, YES } from "./option-rows.ts";
 
 const MANY = Number.POSITIVE_INFINITY;
 
@@ -62,5 +62,58 @@ export const RECORD_ROWS: readonly CommandRow[] = [
       "A record is what `flow runs` calls it, a task's name for its latest record, or `TASK#N`. The " +
       "code is compared as it was captured, so it need not be committed.",
     examples: ["flow compare 9dc21e9-1 9dc21e9-2", "flow compare 'train#1' 'train#last'"],
+  },
+  {
+    name: "export",
+    group: "record",
+    summary: "records for other programs",
+    positionals: "[EXPR…]",
+    arity: [0, MANY],
+    options: [
+      ...PLACE,
+      {
+        name: "format",
+        value: "FORMAT",
+        choices: ["csv", "json", "mlxp"],
+        help: "csv (the default), json with metrics over time, or mlxp: directories that MLXP reads",
+      },
+      { name: "to", value: "PATH", help: "write it there; without it to standard output" },
+      { name: "cols", value: "FIELDS", help: "these columns of the CSV; without it all" },
+      { name: "all", short: "a", help: "every attempt, also those that were continued" },
+    ],
+    details:
+      "EXPR chooses as in `flow runs`. Exported to the same directory again, an MLXP run keeps its " +
+      "number and new ones get the next.",
+    examples: [
+      "flow export --to runs.csv",
+      "flow export train --format mlxp --to logs",
+      "flow export 'status == \"success\"' --format json",
+    ],
+  },
+  {
+    name: "tag",
+    group: "record",
+    summary: "say something of a record",
+    positionals: "RECORD|EXPR NAME[=VALUE]…",
+    arity: [2, MANY],
+    options: [...PLACE, { name: "remove", help: "take the tags away" }],
+    details:
+      "Tags are shown by `flow runs`; expressions know them as `tag.NAME`, and all their names as " +
+      "`tags`. A program tags itself with an event of the kind `tag`.",
+    examples: [
+      "flow tag 9dc21e9-1 baseline note='the one in the paper'",
+      "flow runs 'tags contains \"baseline\"'",
+    ],
+  },
+  {
+    name: "rm",
+    group: "record",
+    summary: "remove records and their logs; what tasks made stays",
+    positionals: "RECORD|EXPR…",
+    arity: [1, MANY],
+    options: [...PLACE, DRY_RUN, YES],
+    details:
+      "Captured code that no record names any more goes, too. Nothing runs again because of it.",
+    examples: ["flow rm 9dc21e9-1", "flow rm -y 'status == \"failed\" and tags == []'"],
   },
 ];

@@ -127,7 +127,7 @@ export {
   bestRecords,
   groupRecords,
   readBest,
-  readField,
+  readFields,
   readOrder,
   recordFilter,
   sortRecords,
@@ -139,6 +139,7 @@ export type { MetricPoint } from "./record/series.ts";
 export { readSeries, valuesOf } from "./record/series.ts";
 export type { CaptureRequest, CodeTree } from "./snapshot/capture.ts";
 export { captureTree, hasCode, productsOf } from "./snapshot/capture.ts";
+export { collectCode } from "./snapshot/collect.ts";
 export type { GitFacts } from "./snapshot/git.ts";
 export type { CodeLimits } from "./snapshot/limits.ts";
 export type { CodeChange, CodeEntry, Manifest, TreeId } from "./snapshot/manifest.ts";

@@ -3,6 +3,7 @@
 
 import { relative } from "node:path";
 import {
+  collectCode,
   formatBytes,
   nodeFileSystem,
   openState,
@@ -214,6 +215,7 @@ async function carryOut(
   if (invocation.has("all")) {
     removeRuns(relative(project.root, project.file), state.layout, nodeFileSystem);
   }
+  if (!keepRecords) collectCode(state.layout, nodeFileSystem);
   const code = await saveChange(state, io);
   if (code !== EXIT.ok) return code;
   for (const problem of problems) io.stderr.write(`flow: ${problem}\n`);

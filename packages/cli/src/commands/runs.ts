@@ -13,7 +13,7 @@ import {
   type Result,
   type RunRecord,
   readBest,
-  readField,
+  readFields,
   readOrder,
   recordId,
   sortRecords,
@@ -91,20 +91,6 @@ function selectView(invocation: Invocation, all: readonly RunRecord[]): Result<V
 
 const latestFirst = (records: readonly RunRecord[]): readonly RunRecord[] =>
   [...records].sort((a, b) => b.began - a.began || b.serial - a.serial);
-
-/** A list of fields, separated by commas. */
-function readFields(
-  text: string | undefined,
-  names: FieldNames,
-): Result<readonly string[], QueryProblem> {
-  const fields: string[] = [];
-  for (const name of text?.split(",") ?? []) {
-    const field = readField(name.trim(), names);
-    if (!field.ok) return field;
-    fields.push(field.value);
-  }
-  return ok(fields);
-}
 
 const limited = (
   records: readonly RunRecord[],

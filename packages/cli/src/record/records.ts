@@ -179,6 +179,24 @@ export function findRecords(
   return ok(found);
 }
 
+/**
+ * What one argument means where several records may be meant: a record, or else all that an
+ * expression or the name of a template or run chooses. Prints what is wrong.
+ */
+export function chosenOrNamed(
+  argument: string,
+  opened: OpenedRecords,
+  io: Io,
+): Result<readonly RunRecord[], ExitCode> {
+  const one = findRecord(argument, opened);
+  if (one.ok) return ok([one.value]);
+  const several = chooseRecords([argument], opened.records);
+  if (several.ok && several.value.length > 0) return several;
+  if (!several.ok && /\s/.test(argument)) printQueryProblem(several.error, io);
+  else io.stderr.write(`flow: ${one.error}\n`);
+  return err(EXIT.usage);
+}
+
 /** Metrics over time of all attempts in a record. */
 export function seriesOf(record: RunRecord, places: Layout): readonly MetricPoint[] {
   return record.serials.flatMap((serial) => {

@@ -90,7 +90,10 @@ const STATISTICS: readonly (keyof MetricSummary)[] = [
   "maxStep",
 ];
 
-/** What stands at the dotted name; undefined when the record has nothing there. */
+/**
+ * What stands at the dotted name; undefined when the record has nothing there. `params.` and
+ * `metrics.` may be left out where no field has the name.
+ */
 export function fieldOf(record: RunRecord, name: string): Value | undefined {
   const read = own(FIELDS, name) ?? own(ALIASES, name);
   if (read !== undefined) return read(record);
@@ -108,7 +111,7 @@ export function fieldOf(record: RunRecord, name: string): Value | undefined {
     case "info":
       return own(FIELDS, rest)?.(record);
     default:
-      return undefined;
+      return own(record.params, name) ?? metricOf(record, name);
   }
 }
 
@@ -150,21 +153,22 @@ export class FieldNames {
       case "config":
       case "matrix":
         return this.params.includes(rest);
-      case "metrics": {
-        const last = rest.lastIndexOf(".");
-        const isStatistic = STATISTICS.some((one) => one === rest.slice(last + 1));
-        return (
-          this.metrics.includes(rest) ||
-          (last > 0 && isStatistic && this.metrics.includes(rest.slice(0, last)))
-        );
-      }
+      case "metrics":
+        return this.#hasMetric(rest);
       case "tag":
         return this.#tags.has(rest);
       case "info":
         return Object.hasOwn(FIELDS, rest);
       default:
-        return false;
+        return this.params.includes(name) || this.#hasMetric(name);
     }
+  }
+
+  #hasMetric(name: string): boolean {
+    const dot = name.lastIndexOf(".");
+    const isStatistic = STATISTICS.some((one) => one === name.slice(dot + 1));
+    const isOfOne = dot > 0 && isStatistic && this.metrics.includes(name.slice(0, dot));
+    return isOfOne || this.metrics.includes(name);
   }
 
   /** For suggestions. */

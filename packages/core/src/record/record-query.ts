@@ -60,12 +60,26 @@ export function readBest(text: string, names: FieldNames): Result<FieldOrder, Qu
 }
 
 /** A field that some record has. The prefix of a parameter or metric may be left out. */
-export function readField(text: string, names: FieldNames): Result<string, QueryProblem> {
-  const field = [text, `params.${text}`, `metrics.${text}`].find((name) => names.has(name));
+function readField(text: string, names: FieldNames): Result<string, QueryProblem> {
+  const field = [`params.${text}`, `metrics.${text}`, text].find((name) => names.has(name));
   if (field !== undefined) return ok(field);
   const fix = didYouMean(text, [...names.examples, ...names.params, ...names.metrics]);
   const message = `\`${text}\` is no field of these records`;
   return err({ text, message, fix, start: 0, end: Math.max(1, text.length) });
+}
+
+/** A list of {@link readField}, separated by commas; empty without a text. */
+export function readFields(
+  text: string | undefined,
+  names: FieldNames,
+): Result<readonly string[], QueryProblem> {
+  const fields: string[] = [];
+  for (const name of text?.split(",") ?? []) {
+    const field = readField(name.trim(), names);
+    if (!field.ok) return field;
+    fields.push(field.value);
+  }
+  return ok(fields);
 }
 
 /** A new array; records without the field come last in both directions. */
