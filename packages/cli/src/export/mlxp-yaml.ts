@@ -4,7 +4,7 @@
 export type Plain = string | number | undefined | Raw | { readonly [key: string]: Plain };
 
 /** A parameter as a person wrote it: `10.` is a number, `cnn` a text. */
-export class Raw {
+class Raw {
   readonly text: string;
 
   constructor(text: string) {
@@ -61,7 +61,8 @@ function scalar(value: string | number | undefined): string {
 /** As Python would have it, so that a number stays one and keeps its kind. */
 function rawScalar(text: string): string {
   if (/^[-+]?(?:0|[1-9]\d*)$/.test(text)) return text.replace("+", "");
-  if (/^[-+]?(?=.*[.eE])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(text)) return floatText(Number(text));
+  if (/^[-+]?(?=.*[.eE])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(text))
+    return floatText(Number(text));
   if (/^(?:true|false)$/i.test(text)) return text.toLowerCase();
   if (/^(?:null|none)$/i.test(text)) return "null";
   if (/^[[{]/.test(text) && isJson(text)) return text;
