@@ -53,6 +53,12 @@ it.each(pages)("has no dead link in %s", (page) => {
   expect(dead.map(([link]) => link)).toEqual([]);
 });
 
+it("is found from the list of all pages", () => {
+  const listed = textOf("docs/README.md");
+  const own = pages.filter((page) => /^docs\/(?!adr\/|README)/.test(page));
+  expect(own.filter((page) => !listed.includes(`(${page.slice("docs/".length)})`))).toEqual([]);
+});
+
 function isThere(path: string): boolean {
   const folder = readdirSync(join(root, dirname(path)), { encoding: "utf8" });
   return folder.includes(path.split("/").findLast((part) => part !== "") ?? "");

@@ -16,7 +16,7 @@ import type { Io } from "../io.ts";
 import { isEvent, liveRuns, recordedRuns } from "../record/runs.ts";
 import { openReporter, outputMode, type Reporter } from "../report/reporter.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
-import { projectArguments } from "../run/request.ts";
+import { rerunIn } from "../run/request.ts";
 import { openSelection } from "../selection.ts";
 
 const LOOK_MS = 150;
@@ -40,7 +40,7 @@ export const command: Command = async (invocation, io) => {
       verbose: invocation.has("verbose"),
       color: invocation.value("color"),
       secrets,
-      projectArguments: projectArguments(invocation),
+      rerun: rerunIn(invocation),
       lagMs: (event) => Math.max(0, Date.now() - event.wall),
     },
     { ...io, env: { ...io.env, ...secretValues } },

@@ -48,10 +48,19 @@ const settingsOf = (
   verbose: invocation.has("verbose"),
   color: invocation.value("color"),
   reportFile: invocation.value("report-json"),
-  projectArguments: [],
+  rerun: (task) => (task === undefined ? undefined : commandOf(invocation)),
   planOptions: {},
   request: undefined,
 });
+
+/** The same command line, for running it again. */
+function commandOf(invocation: Invocation): readonly string[] {
+  const options = ["dir", "backend", "name", "gpus", "retries", "timeout"].flatMap((option) => {
+    const value = invocation.value(option);
+    return value === undefined ? [] : [`--${option}`, value];
+  });
+  return ["flow", "exec", ...options, "--", ...invocation.positionals];
+}
 
 /** `python train.py --lr 1` is `train`; `make` is `make`. */
 function nameOf(argv: readonly string[]): string {

@@ -15,13 +15,18 @@ import { displayWidth } from "./width.ts";
 
 export type Failure = Failed & { readonly node: string | undefined };
 
+/**
+ * The command line that runs one task again, or, without one, all that did not finish; undefined
+ * when there is none for that.
+ */
+export type Rerun = (task: string | undefined) => readonly string[] | undefined;
+
 /** What failure blocks are made with. */
 export interface FailureContext {
   readonly paint: Paint;
   readonly mask: Mask;
   readonly readTail: ReadTail;
-  /** The arguments that lead to the same project, as `-f mnist.flow.yaml`; empty when none are needed. */
-  readonly projectArguments: readonly string[];
+  readonly rerun: Rerun;
   /** A path as it is shown: relative to where the person is. */
   readonly displayPath: (path: string) => string;
 }
@@ -82,8 +87,8 @@ export function failureBlock(group: FailureGroup, context: FailureContext): read
   const hint = hintFor(first, tail?.lines ?? []);
   if (hint !== undefined) field("hint", hint);
   if (first.blocks.length > 0) field("blocks", listed(first.blocks));
-  const again = ["flow", "run", ...context.projectArguments, first.task].map(shellWord).join(" ");
-  field("rerun", again);
+  const again = context.rerun(first.task);
+  if (again !== undefined) field("rerun", again.map(shellWord).join(" "));
   if (tail !== undefined) field("log", context.displayPath(tail.path));
   return lines;
 }

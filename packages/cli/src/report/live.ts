@@ -1,5 +1,6 @@
 // Output for a terminal: lines that stay scroll up, the footer below them is drawn again in place. It
-// sets no mode of the terminal, so there is nothing to restore, whatever becomes of flow.
+// sets no mode of the terminal, so there is nothing to restore, whatever becomes of flow; only the
+// progress in the terminal's tab stays if flow is killed.
 
 import { hostname } from "node:os";
 import type { RunEvent } from "@flow/core";
@@ -12,6 +13,7 @@ import { type ActiveTask, RunView } from "./run-view.ts";
 import type { Monotonic, Screen } from "./screen.ts";
 import { summary } from "./summary.ts";
 import { type Sign, SYMBOLS } from "./symbols.ts";
+import type { TerminalProgress } from "./terminal-progress.ts";
 
 const FRAME_MS = 100;
 
@@ -42,6 +44,8 @@ export interface LiveOptions extends FailureContext, LineContext {
   readonly version: string;
   /** Milliseconds since an event happened, for a screen that gets events late. */
   readonly lagMs: (event: RunEvent) => number;
+  /** What the terminal shows beside the screen; absent where it cannot. */
+  readonly progress: TerminalProgress | undefined;
 }
 
 export class LiveScreen implements Screen {
@@ -121,11 +125,21 @@ export class LiveScreen implements Screen {
     this.#isChanged = false;
     this.#drawnAt = this.#now();
     if (this.#pending.length === 0 && lines.length === 0 && this.#drawn.length === 0) return;
+    const bar = this.#progress(lines.length > 0);
     const kept = this.#pending.map((line) => `${line}${CLEAR_TO_END_OF_LINE}\n`).join("");
     const below = lines.map(({ text }) => `${text}${CLEAR_TO_END_OF_LINE}`).join("\n");
-    this.#output.write(`${this.#toTop()}${kept}${below}${CLEAR_BELOW}`);
+    this.#output.write(`${this.#toTop()}${kept}${below}${CLEAR_BELOW}${bar}`);
     this.#pending = [];
     this.#drawn = lines;
+  }
+
+  #progress(isShown: boolean): string {
+    const { progress } = this.#options;
+    if (progress === undefined) return "";
+    const { settled, total } = this.#view;
+    return isShown
+      ? progress.show(settled, total, this.#view.count("failed") > 0)
+      : progress.clear();
   }
 
   /** Moves to the first row of the drawn footer, whose lines may have been wrapped by a resize. */

@@ -7,7 +7,7 @@ import type { RunEvent } from "@flow/core";
 import type { Io } from "../io.ts";
 import { VERSION } from "../version.ts";
 import { paintFor } from "./color.ts";
-import type { FailureContext } from "./failure-block.ts";
+import type { FailureContext, Rerun } from "./failure-block.ts";
 import { GitHub } from "./github.ts";
 import { JsonScreen } from "./json.ts";
 import { LiveScreen } from "./live.ts";
@@ -17,6 +17,7 @@ import { PlainScreen } from "./plain.ts";
 import { QuietScreen } from "./quiet.ts";
 import { sanitizeLine } from "./sanitize.ts";
 import type { Screen } from "./screen.ts";
+import { terminalProgress } from "./terminal-progress.ts";
 
 /** Follows a run. It never throws and never changes the run. */
 export interface Reporter {
@@ -35,8 +36,7 @@ export interface ReporterOptions {
   readonly color: string | undefined;
   /** Names of the variables whose values (in the Io's environment) are hidden. */
   readonly secrets: readonly string[];
-  /** The arguments that lead to the same project, as `["-f", "mnist.flow.yaml"]`, for "how to rerun". */
-  readonly projectArguments: readonly string[];
+  readonly rerun: Rerun;
   /** Milliseconds since an event happened, where events come late. @default none have passed */
   readonly lagMs?: (event: RunEvent) => number;
   /** Absolute path of a file that gets the events as JSON lines; absent: none. */
@@ -125,17 +125,22 @@ function openScreen(options: ReporterOptions, io: Io): Screen {
     paint: paintFor(io.stderr, options.color, io.env),
     mask,
     readTail,
-    projectArguments: options.projectArguments,
+    rerun: options.rerun,
     displayPath,
   };
   const now = (): number => performance.now();
   const { verbose } = options;
-  if (options.mode === "quiet") return new QuietScreen(io.stderr, context);
+  const github = gitHub(io);
+  if (options.mode === "quiet") return new QuietScreen(io.stderr, { ...context, github });
   if (options.mode === "live") {
     const lagMs = options.lagMs ?? (() => 0);
-    return new LiveScreen(io.stderr, { ...context, verbose, version: VERSION, lagMs }, now);
+    const progress = terminalProgress(io.env);
+    return new LiveScreen(
+      io.stderr,
+      { ...context, verbose, version: VERSION, lagMs, progress },
+      now,
+    );
   }
-  const github = gitHub(io);
   return new PlainScreen(io.stderr, { ...context, verbose, version: VERSION, github }, now);
 }
 

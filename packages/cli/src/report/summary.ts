@@ -22,11 +22,11 @@ export function summary(view: RunView, context: FailureContext): readonly string
     lines.push("", `… and ${groups.length - MOST_BLOCKS} more kinds of failure: flow status`);
   }
   const unfinished = unfinishedTasks(ended.counts);
-  if (unfinished > 0) {
-    const command = ["flow", "run", ...context.projectArguments, "--failed"].map(shellWord);
+  const command = context.rerun(undefined);
+  if (unfinished > 0 && command !== undefined) {
     lines.push(
       "",
-      `next   ${command.join(" ")}   runs the ${tasks(unfinished)} that did not finish`,
+      `next   ${command.map(shellWord).join(" ")}   runs the ${tasks(unfinished)} that did not finish`,
     );
   }
   return lines;

@@ -21,6 +21,7 @@ import { flowTaskPath } from "@flow/task-py";
 import { closeBackends, openBackends } from "../backends.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
+import type { Rerun } from "../report/failure-block.ts";
 import { type OutputMode, openReporter } from "../report/reporter.ts";
 import { VERSION } from "../version.ts";
 import { DETACHED_RUN } from "./detach.ts";
@@ -45,7 +46,7 @@ export interface ExecutionSettings {
   readonly color: string | undefined;
   /** Also write events to this file, relative to where the person stands. */
   readonly reportFile: string | undefined;
-  readonly projectArguments: readonly string[];
+  readonly rerun: Rerun;
   readonly planOptions: PlanOptions;
   /** What was asked, as one text; absent: no note is left. */
   readonly request: string | undefined;
@@ -77,11 +78,11 @@ export async function executePlan(
     await closeBackends(backends.value);
     return EXIT.outside;
   }
-  const { mode, verbose, color, projectArguments } = settings;
+  const { mode, verbose, color, rerun } = settings;
   const { secrets } = project;
   const reportFile = settings.reportFile && resolve(io.cwd, settings.reportFile);
   const reporter = openReporter(
-    { mode, verbose, color, secrets, projectArguments, reportFile },
+    { mode, verbose, color, secrets, rerun, reportFile },
     { ...io, env },
   );
   const asked = new Set(plan.asked.map((index) => plan.tasks[index]?.key));

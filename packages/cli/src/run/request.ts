@@ -5,6 +5,7 @@ import type { GivenParam, PlanRequest, ProjectRequest } from "@flow/core";
 import { findFlowFile, nodeFileSystem } from "@flow/core/fresh";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
+import type { Rerun } from "../report/failure-block.ts";
 import { VERSION } from "../version.ts";
 
 /** Where the verb works: `-C`, else where the person stands. */
@@ -62,13 +63,14 @@ function foundFile(directory: string): string | undefined {
 export const cacheRoot = ({ file }: ProjectRequest): string | undefined =>
   file === undefined ? undefined : dirname(file);
 
-/** Arguments that lead to the same project, for "how to rerun". */
-export function projectArguments(invocation: Invocation): readonly string[] {
+/** How to run tasks of the same project again. `more`: what else made the run what it was. */
+export function rerunIn(invocation: Invocation, more: readonly string[] = []): Rerun {
   const single = ["file", "dir", "params-file"].flatMap((name) => {
     const value = invocation.value(name);
     return value === undefined
       ? []
       : [name === "file" ? "-f" : name === "dir" ? "-C" : `--${name}`, value];
   });
-  return [...single, ...invocation.values("param").flatMap((text) => ["-p", text])];
+  const params = invocation.values("param").flatMap((text) => ["-p", text]);
+  return (task) => ["flow", "run", ...single, ...params, ...more, task ?? "--failed"];
 }

@@ -10,7 +10,7 @@ import { outputMode } from "../report/reporter.ts";
 import { detach } from "./detach.ts";
 import { type ExecutionSettings, executePlan } from "./execute-plan.ts";
 import { failedTasks } from "./failed-tasks.ts";
-import { projectArguments } from "./request.ts";
+import { rerunIn } from "./request.ts";
 
 /** Runs what `request` asks for; prints everything itself. `root`: where cached plans lie. */
 export async function runPlan(
@@ -51,6 +51,7 @@ function settingsOf(
   request: PlanRequest,
   numbers: Numbers,
 ): ExecutionSettings {
+  const backend = invocation.value("backend");
   return {
     ...numbers,
     gpus: invocation.value("gpus"),
@@ -63,7 +64,7 @@ function settingsOf(
     verbose: invocation.has("verbose"),
     color: invocation.value("color"),
     reportFile: invocation.value("report-json"),
-    projectArguments: projectArguments(invocation),
+    rerun: rerunIn(invocation, backend === undefined ? [] : ["--backend", backend]),
     planOptions: request.options,
     request: requestText(request),
   };

@@ -4,6 +4,7 @@ import { plainPaint } from "../../src/report/color.ts";
 import { LiveScreen } from "../../src/report/live.ts";
 import type { ReadTail } from "../../src/report/log-tail.ts";
 import { tail } from "../../src/report/log-tail.ts";
+import { type TerminalProgress, terminalProgress } from "../../src/report/terminal-progress.ts";
 import { fakeOutput } from "../fake-io.ts";
 import { done, ended, failed, ref, script, started, taskStarted } from "./run-events.ts";
 import { type Terminal, terminal } from "./terminal.ts";
@@ -20,7 +21,12 @@ interface Stage {
   readonly written: string;
 }
 
-function stage(columns: number, rows: number, logs: Readonly<Record<string, string>> = {}): Stage {
+function stage(
+  columns: number,
+  rows: number,
+  logs: Readonly<Record<string, string>> = {},
+  progress?: TerminalProgress,
+): Stage {
   const output = fakeOutput([columns, rows]);
   const screen = terminal(columns, rows);
   const event = script();
@@ -37,11 +43,12 @@ function stage(columns: number, rows: number, logs: Readonly<Record<string, stri
       paint: plainPaint,
       mask: (text) => text,
       readTail,
-      projectArguments: [],
+      rerun: (task) => ["flow", "run", task ?? "--failed"],
       displayPath: (path) => path.replace("/project/", ""),
       verbose: false,
       version: "0.1.0",
       lagMs: () => 0,
+      progress,
     },
     () => now,
   );
@@ -229,5 +236,30 @@ describe("the live screen", () => {
     scene.close();
     // Cursor up, erase to the end of the line, erase below: nothing that outlives flow.
     expect(scene.written.replaceAll(/\u001b\[(?:\d+A|K|J)/g, "")).not.toContain("\u001b");
+  });
+});
+
+describe("progress in the terminal's tab", () => {
+  const ghostty = { TERM_PROGRAM: "ghostty" };
+
+  it("is told to a terminal that understands it, and taken away at the end", () => {
+    const scene = stage(80, 24, {}, terminalProgress(ghostty));
+    scene.play(0, started({ a: 4 }));
+    scene.play(100, done("a@n=1", 1));
+    scene.play(200, failed("a@n=2"));
+    scene.play(300, ended(1, { total: 4, done: 1, failed: 1 }));
+    scene.close();
+    const sent = [...scene.written.matchAll(/\u001b\]9;4;([\d;]+)\u001b\\/g)].map(
+      ([, said]) => said,
+    );
+    expect(sent).toEqual(["1;0", "1;25", "2;50", "0;"]);
+  });
+
+  it("is kept from terminals that are not known to, and from multiplexers", () => {
+    expect(terminalProgress({ TERM_PROGRAM: "Apple_Terminal" })).toBeUndefined();
+    expect(terminalProgress({ TERM_PROGRAM: "iTerm.app" })).toBeUndefined();
+    expect(terminalProgress({ ...ghostty, TMUX: "/tmp/tmux-0/default,1,0" })).toBeUndefined();
+    expect(terminalProgress({ WT_SESSION: "x" })).toBeDefined();
+    expect(terminalProgress({ TERM_PROGRAM: "iTerm.app", TERM_FEATURES: "T3P" })).toBeDefined();
   });
 });

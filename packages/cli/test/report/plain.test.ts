@@ -29,7 +29,7 @@ function stage({ logs = {}, verbose = false, github }: Options = {}) {
       paint: plainPaint,
       mask: (text) => text.replaceAll("hunter2", "***"),
       readTail,
-      projectArguments: ["-f", "mnist.flow.yaml"],
+      rerun: (task) => ["flow", "run", "-f", "mnist.flow.yaml", task ?? "--failed"],
       displayPath: (path) => path.replace("/project/", ""),
       verbose,
       version: "0.1.0",

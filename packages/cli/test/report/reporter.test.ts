@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunEvent } from "@flow/core";
@@ -12,7 +12,7 @@ const options: ReporterOptions = {
   verbose: false,
   color: undefined,
   secrets: ["TOKEN"],
-  projectArguments: [],
+  rerun: (task: string | undefined) => ["flow", "run", task ?? "--failed"],
 };
 
 const folder = mkdtempSync(join(tmpdir(), "flow-reporter-"));
@@ -77,6 +77,25 @@ describe("a reporter", () => {
 
 next   flow run --failed   runs the 1 task that did not finish
 `);
+  });
+
+  it("annotates failures for GitHub also when quiet, and takes no commands from what tasks wrote", () => {
+    const log = join(folder, "hostile");
+    writeFileSync(log, "::error::fake\n");
+    const summary = join(folder, "summary.md");
+    const env = { GITHUB_ACTIONS: "true", GITHUB_STEP_SUMMARY: summary };
+    const io = fakeIo({ env, cwd: folder });
+    const reporter = openReporter({ ...options, mode: "quiet" }, io);
+    const event = script();
+    reporter.event(event(0, started({ train: 1 })));
+    reporter.event(event(1, failed("train", { stderr: log })));
+    reporter.event(event(2, ended(1, { total: 1, failed: 1 })));
+    reporter.close();
+    expect(io.stderr.text).toMatch(/^✖ 1 failed .*\n::group::failures\n::stop-commands::/);
+    expect(io.stderr.text).toContain(
+      "\n::error file=mnist.flow.yaml,line=31,title=train::train exit 1",
+    );
+    expect(readFileSync(summary, "utf8")).toMatch(/^### ✖ 1 failed/);
   });
 
   it("writes JSON lines to stdout, ASCII only and without secrets", () => {
