@@ -15,7 +15,6 @@ import {
   askToKill,
   askToStop,
   close,
-  fence,
   handleOf,
   parseHandle,
   readIncarnation,
@@ -28,16 +27,18 @@ import { Pilots } from "./pilots.ts";
 import { Queue } from "./queue.ts";
 import type { Scheduler } from "./schedulers/scheduler.ts";
 import { putScripts } from "./scripts.ts";
+import { RemoteSite } from "./site/remote-site.ts";
+import { sharedSite } from "./site/site.ts";
 import { Submitter } from "./submitter.ts";
 import type { Transport } from "./transport/transport.ts";
 
 const NO_LIMITS = { slots: undefined, cpusMilli: undefined, memoryBytes: undefined, pools: {} };
 
-const capabilitiesOf = (pollIntervalMs: number): Capabilities => ({
+const capabilitiesOf = (pollIntervalMs: number, sharedFilesystem: boolean): Capabilities => ({
   reattach: true,
   idempotentSubmit: true,
   requeues: true,
-  sharedFilesystem: true,
+  sharedFilesystem,
   logs: "stream",
   gpus: true,
   local: false,
@@ -50,6 +51,8 @@ const capabilitiesOf = (pollIntervalMs: number): Capabilities => ({
 export interface ClusterOptions {
   readonly scheduler: Scheduler;
   readonly transport: Transport;
+  /** The project's folder on the cluster, absolute, where the nodes do not see the project itself. */
+  readonly base: string | undefined;
   readonly pollMs: number;
   readonly pilots: { readonly most: number; readonly timeMs: number; readonly idleMs: number };
   /** The time limit of a pilot for this job; undefined when it is to be a job of its own. */
@@ -58,20 +61,25 @@ export interface ClusterOptions {
 
 /** Opens the backend. It writes under `<state>/backends/<name>` and in the attempts' directories. */
 export function openCluster(
-  context: Pick<BackendContext<unknown>, "name" | "stateDirectory" | "ports">,
-  { scheduler, transport, pollMs, pilots: limits, pilotTime }: ClusterOptions,
+  context: Omit<BackendContext<unknown>, "options">,
+  { scheduler, transport, base, pollMs, pilots: limits, pilotTime }: ClusterOptions,
 ): Backend {
   const { clock, env } = context.ports;
   const folder = `${context.stateDirectory}/backends/${context.name}`;
   const scripts = putScripts(folder, scheduler.nodeScript);
   const queue = new Queue(scheduler, transport, clock);
-  const shared = { scheduler, transport, queue, clock, folder, scripts };
-  const pilots = new Pilots({ ...shared, ...limits });
-  const submitter = new Submitter({ ...shared, env, pilots, pilotTime });
-  const observer = new Observer(queue, clock, folder, pilots);
+  const { root, stateDirectory: state, captureCode } = context;
+  const site =
+    base === undefined
+      ? sharedSite(folder, scripts)
+      : new RemoteSite({ transport, base, root, state, folder, scripts, captureCode });
+  const shared = { scheduler, transport, queue, clock, folder };
+  const pilots = new Pilots({ ...shared, scripts, ...limits });
+  const submitter = new Submitter({ ...shared, site, env, pilots, pilotTime });
+  const observer = new Observer({ queue, clock, folder, pilots, site });
   return {
     name: context.name,
-    capabilities: capabilitiesOf(pollMs),
+    capabilities: capabilitiesOf(pollMs, site.isShared),
     limits: () => NO_LIMITS,
     submit: (jobs, signal) => submitter.submit(jobs, signal),
     observe: async (handles) => ok(await observer.observe(handles)),
@@ -79,6 +87,7 @@ export function openCluster(
       const attempt = attemptToStop(handle);
       if (attempt === undefined) return ok(undefined);
       requestStop(attempt, how, reason, clock.wall());
+      await site.tell(attempt);
       const membership = readMembership(attempt);
       if (membership?.pilot === true) {
         if (pilots.drop(membership)) return ok(undefined);
@@ -101,8 +110,11 @@ export function openCluster(
       if (typeof present === "string")
         return err({ type: "unavailable", message: present, retryAfterMs: undefined });
       for (const { key, attempt, membership } of wanted) {
-        if (present.has(attempt) || !fence(attempt, membership.generation, 0))
-          found.set(key, handleOf(key, attempt));
+        const fenced =
+          !present.has(attempt) && (await site.fence(attempt, membership.generation, 0));
+        if (fenced === undefined)
+          return err({ type: "unavailable", message: UNANSWERED, retryAfterMs: undefined });
+        if (!fenced) found.set(key, handleOf(key, attempt));
       }
       for (const { key, attempt } of requests) if (!found.has(key)) close(attempt);
       return ok(found);
@@ -140,5 +152,7 @@ function requestStop(
   if (how === "forced") askToKill(attempt);
   askToStop(attempt, reason, wall);
 }
+
+const UNANSWERED = "the cluster does not answer";
 
 async function* nothing(): AsyncIterable<Uint8Array> {}

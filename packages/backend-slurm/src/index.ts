@@ -1,5 +1,8 @@
 // The plug-in `slurm`: tasks as jobs of a SLURM cluster.
 
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import {
   type BackendContext,
   type BackendPlugin,
@@ -7,6 +10,7 @@ import {
   err,
   type Job,
   ok,
+  type Result,
 } from "@flow/core";
 import { openCluster } from "./backend.ts";
 import {
@@ -31,17 +35,30 @@ export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBack
     const probe = await transport.run(scheduler.probe, "");
     if (probe.code !== 0)
       return err(unusable(scheduler.probe, context.options.host, complaint(probe)));
+    const base = await placeThere(context, transport);
+    if (!base.ok) return base;
     const { poll, pilots: most, pilot_time: timeMs, pilot_idle: idleMs } = context.options;
     const pilotTime = (job: Job) => (wantsPilot(job, context.options) ? timeMs : undefined);
     const pilots = { most, timeMs, idleMs };
-    return ok(openCluster(context, { scheduler, transport, pollMs: poll, pilots, pilotTime }));
+    return ok(
+      openCluster(context, {
+        scheduler,
+        transport,
+        base: base.value,
+        pollMs: poll,
+        pilots,
+        pilotTime,
+      }),
+    );
   },
 });
 
 /** Tasks that take no longer are not worth a job each. */
 const SHORT_MS = 120_000;
 
+/** Pilots take their tasks from a folder that flow sees too. */
 function wantsPilot({ resources, options }: Job, defaults: SlurmOptions): boolean {
+  if (defaults.folder !== undefined) return false;
   const mode = (options as Partial<SlurmTaskOptions>).mode ?? defaults.mode ?? "auto";
   if (mode !== "auto") return mode === "pilot";
   return (
@@ -58,12 +75,38 @@ async function openTransport({
   const { host, user, port, identity, ssh_config: config } = options;
   if (host === undefined) return execTransport(root, outside(ports.env));
   const target = { host, user, port, identity, config };
+  const cwd = options.folder === undefined ? root : ".";
   if (options.transport === "openssh") {
     const { opensshTransport } = await import("./transport/openssh.ts");
-    return opensshTransport(target, root, ports.env);
+    return opensshTransport(target, cwd, ports.env);
   }
   const { sshTransport } = await import("./transport/ssh.ts");
-  return sshTransport(target, root, ports.env, ports.clock);
+  return sshTransport(target, cwd, ports.env, ports.clock);
+}
+
+/**
+ * The project's own folder below `folder:`, made; undefined without that option. Its name is drawn
+ * once, so that equal projects of several machines do not meet there.
+ */
+async function placeThere(
+  { options, root, stateDirectory, name }: BackendContext<SlurmOptions>,
+  transport: Transport,
+): Promise<Result<string | undefined, string>> {
+  const { folder } = options;
+  if (folder === undefined) return ok(undefined);
+  const note = `${stateDirectory}/backends/${name}/place`;
+  if (!existsSync(note)) {
+    mkdirSync(dirname(note), { recursive: true });
+    const label = basename(root).replaceAll(/[^\w.-]/g, "_");
+    writeFileSync(note, `${label}-${randomBytes(4).toString("hex")}\n`);
+  }
+  const place = `${folder.replace(/\/+$/, "")}/${readFileSync(note, "utf8").trim()}`;
+  const script = `case $1 in "~/"*) set -- "$HOME/\${1#??}" ;; esac
+mkdir -p -m 700 -- "$1" && cd -- "$1" && pwd -P`;
+  const made = await transport.run(["sh", "-c", script, "sh", place], "");
+  const path = made.stdout.trim();
+  if (made.code === 0 && path.startsWith("/")) return ok(path);
+  return err(`the folder ${place} cannot be made on the cluster: ${complaint(made)}.`);
 }
 
 function unusable(probe: readonly string[], host: string | undefined, why: string): string {

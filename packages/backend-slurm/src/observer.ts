@@ -1,9 +1,8 @@
 // Follows submitted attempts: one question to the scheduler for all of them, then each one's files.
 
 import { readFileSync } from "node:fs";
-import type { AttemptKey, Clock, Handle, Observation } from "@flow/core";
+import type { AttemptKey, Clock, Exit, Handle, Observation } from "@flow/core";
 import {
-  fence,
   type Incarnation,
   lastLine,
   type Membership,
@@ -17,10 +16,20 @@ import { BLANK, type Evidence, judge, SETTLE_MS, type Verdict } from "./attempt/
 import type { Pilots } from "./pilots.ts";
 import type { Listing, Queue } from "./queue.ts";
 import type { Row } from "./schedulers/scheduler.ts";
+import type { Site } from "./site/site.ts";
 
 interface Sighting {
   readonly signs: string;
   readonly since: number;
+}
+
+export interface ObserverParts {
+  readonly queue: Queue;
+  readonly clock: Clock;
+  /** Where submissions lie here. */
+  readonly folder: string;
+  readonly pilots: Pilots;
+  readonly site: Site;
 }
 
 export class Observer {
@@ -33,12 +42,16 @@ export class Observer {
   readonly #remembered = new Map<string, Row>();
 
   readonly #pilots: Pilots;
+  readonly #site: Site;
+  /** What is being brought home, and the trouble with it. */
+  readonly #journeys = new Map<AttemptKey, { trouble: string | undefined; done: boolean }>();
 
-  constructor(queue: Queue, clock: Clock, folder: string, pilots: Pilots) {
+  constructor({ queue, clock, folder, pilots, site }: ObserverParts) {
     this.#pilots = pilots;
     this.#queue = queue;
     this.#clock = clock;
     this.#folder = folder;
+    this.#site = site;
   }
 
   async observe(
@@ -46,12 +59,19 @@ export class Observer {
   ): Promise<ReadonlyMap<AttemptKey, Observation>> {
     const open = [...handles].filter(([key]) => !this.#ended.has(key));
     if (open.length > 0) await this.#pilots.replenish(pilotGroups(open));
-    const listing = open.length === 0 ? "" : await this.#queue.list();
+    const listing = open.length === 0 ? "" : await this.#look(open);
     await this.#recall(open, listing);
     const found = new Map<AttemptKey, Observation>();
     for (const [key, handle] of handles)
-      found.set(key, this.#ended.get(key) ?? this.#observe(key, handle, listing));
+      found.set(key, this.#ended.get(key) ?? (await this.#observe(key, handle, listing)));
     return found;
+  }
+
+  /** The list first: what a job that is over has written is there when the files are looked at. */
+  async #look(open: readonly (readonly [AttemptKey, Handle])[]): Promise<Listing> {
+    const listing = await this.#queue.list();
+    const attempts = open.flatMap(([, handle]) => parseHandle(handle)?.attempt ?? []);
+    return (await this.#site.refresh(attempts)) ?? listing;
   }
 
   /** The job of an attempt, as its scheduler names it; undefined when it has none or that is unknown. */
@@ -77,7 +97,7 @@ export class Observer {
     }
   }
 
-  #observe(key: AttemptKey, handle: Handle, listing: Listing): Observation {
+  async #observe(key: AttemptKey, handle: Handle, listing: Listing): Promise<Observation> {
     const place = placeOf(handle);
     if (place === undefined || place.key !== key)
       return { type: "ended", exit: { ...BLANK, cause: "lost", detail: NO_SUCH_ATTEMPT } };
@@ -91,20 +111,24 @@ export class Observer {
    * Believes an end. While there may still be a job, its next start is fenced first, so that what is
    * recorded as ended never runs again; a start that was faster makes this end that of an old copy.
    */
-  #accept(
+  async #accept(
     key: AttemptKey,
     place: Place,
     listing: Listing,
     verdict: Verdict & { type: "ended" },
-  ): Observation {
+  ): Promise<Observation> {
     const { attempt, membership } = place;
     const row = rowOf(membership, listing);
     const over = membership.pilot || (row !== "unreachable" && row?.phase === "ended");
     const next = (verdict.exit.restarts ?? 0) + 1;
-    if (!over && !fence(attempt, membership.generation, next)) {
+    const fenced = over || (await this.#site.fence(attempt, membership.generation, next));
+    if (fenced === undefined) return UNANSWERED;
+    if (!fenced) {
       const { startedAt, started } = readIncarnation(attempt, membership.generation, next);
       return { type: "running", since: startedAt, node: started?.host };
     }
+    const onItsWay = this.#bringHome(key, attempt, verdict.exit);
+    if (onItsWay !== undefined) return onItsWay;
     const unstarted = verdict.exit.cause === "lost" && verdict.exit.startedAt === undefined;
     const said = unstarted ? lastLine(`${this.#folder}/${membership.name}/log`) : undefined;
     const exit = said === undefined ? verdict.exit : { ...verdict.exit, detail: said };
@@ -112,6 +136,29 @@ export class Observer {
     this.#ended.set(key, observation);
     this.#sightings.delete(key);
     return observation;
+  }
+
+  /** What an attempt has made comes home before its end is told; undefined once it has. */
+  #bringHome(key: AttemptKey, attempt: string, exit: Exit): Observation | undefined {
+    if (this.#site.isShared) return undefined;
+    const journey = this.#journeys.get(key);
+    if (journey?.done === true) {
+      this.#journeys.delete(key);
+      if (journey.trouble === undefined) return undefined;
+      return { type: "unknown", why: journey.trouble };
+    }
+    if (journey === undefined) {
+      const begun: { trouble: string | undefined; done: boolean } = {
+        trouble: undefined,
+        done: false,
+      };
+      this.#journeys.set(key, begun);
+      void this.#site.bringHome(attempt, exit.code === 0).then((trouble) => {
+        begun.trouble = trouble;
+        begun.done = true;
+      });
+    }
+    return { type: "running", since: exit.startedAt, node: exit.node };
   }
 
   #judge(key: AttemptKey, { attempt, membership }: Place, listing: Listing): Verdict {
@@ -161,10 +208,11 @@ export class Observer {
   }
 
   /** No job and no start: believed once nobody can start it any more. */
-  #vanished(key: AttemptKey, { attempt, membership }: Place): Observation {
+  async #vanished(key: AttemptKey, { attempt, membership }: Place): Promise<Observation> {
     const stopped = readStop(attempt);
-    if (!fence(attempt, membership.generation, 0))
-      return { type: "running", since: undefined, node: undefined };
+    const fenced = await this.#site.fence(attempt, membership.generation, 0);
+    if (fenced === undefined) return UNANSWERED;
+    if (!fenced) return { type: "running", since: undefined, node: undefined };
     const exit = {
       ...BLANK,
       stopped,
@@ -222,5 +270,7 @@ function rowOf({ name, index }: Membership, listing: Listing): Evidence["row"] {
 
 const memberId = ({ name, index }: Pick<Membership, "name" | "index">): string =>
   `${name} ${index}`;
+
+const UNANSWERED: Observation = { type: "unknown", why: "the cluster does not answer" };
 
 const NO_SUCH_ATTEMPT = "Its handle names no attempt that was submitted.";

@@ -31,6 +31,11 @@ export interface SlurmOptions extends SlurmTaskOptions {
   readonly ssh_config?: string | undefined;
   /** `ssh2`: flow's own client; `openssh`: the `ssh` of this machine. */
   readonly transport: "ssh2" | "openssh";
+  /**
+   * A folder on a file system that login node and compute nodes share, for a project that they do not
+   * see: absolute, or below the home directory there. Code and inputs are copied there, outputs back.
+   */
+  readonly folder?: string | undefined;
   /** Most pilots at once for tasks that ask for the same. */
   readonly pilots: number;
   /** Time limit of a pilot, in milliseconds. */
@@ -81,6 +86,10 @@ const optionsSchema: z.ZodType<SlurmOptions> = z.strictObject({
   identity: text.optional(),
   ssh_config: text.optional(),
   transport: z.enum(["ssh2", "openssh"]).default("ssh2"),
+  folder: z
+    .string()
+    .regex(/^(~\/|\/)[^\n]+$/, "Expected an absolute path or one that begins with `~/`.")
+    .optional(),
 });
 
 export const parseOptions = (input: unknown): Result<SlurmOptions, readonly OptionIssue[]> =>

@@ -18,7 +18,6 @@ import {
 import {
   discharge,
   enlist,
-  fence,
   handleOf,
   isClosed,
   type Membership,
@@ -30,6 +29,7 @@ import { specOf } from "./attempt/spec.ts";
 import type { Pilots } from "./pilots.ts";
 import { pieces, type Queue } from "./queue.ts";
 import type { Refusal, Scheduler } from "./schedulers/scheduler.ts";
+import type { Site } from "./site/site.ts";
 import type { Transport } from "./transport/transport.ts";
 
 export interface SubmitterOptions {
@@ -39,8 +39,7 @@ export interface SubmitterOptions {
   readonly clock: Clock;
   /** Where submissions lie; absolute. */
   readonly folder: string;
-  /** Where the node-side scripts lie; absolute. */
-  readonly scripts: string;
+  readonly site: Site;
   /** flow's own environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly pilots: Pilots;
@@ -108,7 +107,7 @@ export class Submitter {
   }
 
   #prepare(job: Job, generation: number): Result<Ready, BackendFailure> {
-    const { scheduler, scripts } = this.#options;
+    const { scheduler, site } = this.#options;
     if (/\n/.test(job.paths.attempt))
       return rejected("The project's path holds a newline, which batch jobs cannot bear.");
     const timeMs = this.#options.pilotTime(job);
@@ -116,10 +115,11 @@ export class Submitter {
     const asked = pilot ? { ...job, resources: { ...job.resources, timeMs } } : job;
     const request = scheduler.request(asked);
     if (!request.ok) return rejected(request.error);
-    const { restarts: _, ...once } = job;
+    const there = site.translate(job);
+    const { restarts: _, ...once } = there;
     const spec = pilot
-      ? specOf(once, scripts, scheduler.ownVariable, PILOT_POLL_S)
-      : specOf(job, scripts, scheduler.ownVariable);
+      ? specOf(once, site.scripts, scheduler.ownVariable, PILOT_POLL_S)
+      : specOf(there, site.scripts, scheduler.ownVariable);
     if (!spec.ok) return rejected(spec.error);
     return ok({ job, request: request.value, spec: spec.value, generation, pilot });
   }
@@ -133,7 +133,9 @@ export class Submitter {
     if (typeof found === "string") return unavailable(found, AWAY_RETRY_MS);
     if (found.has(attempt)) return ok(handleOf(job.key, attempt));
     const { generation } = membership;
-    if (!fence(attempt, generation, 0)) return ok(handleOf(job.key, attempt));
+    const fenced = await this.#options.site.fence(attempt, generation, 0);
+    if (fenced === undefined) return unavailable("the cluster does not answer", AWAY_RETRY_MS);
+    if (!fenced) return ok(handleOf(job.key, attempt));
     const answers: Answers = new Map();
     const anew = [{ ...ready, generation: generation + 1 }];
     await (ready.pilot ? this.#enqueue(anew, answers) : this.#handOver(anew, answers));
@@ -147,12 +149,13 @@ export class Submitter {
   async search(
     wanted: readonly { readonly attempt: string; readonly membership: Membership }[],
   ): Promise<ReadonlySet<string> | string> {
-    const { clock, queue } = this.#options;
+    const { clock, queue, site } = this.#options;
     const end = clock.now() + SETTLE_MS;
     for (;;) {
       const found = new Set<string>();
       queue.invalidate();
       const listing = await queue.list();
+      const trouble = await site.refresh(wanted.map(({ attempt }) => attempt));
       for (const { attempt, membership } of wanted) {
         const listed =
           this.#options.pilots.holds(membership) !== undefined ||
@@ -164,6 +167,7 @@ export class Submitter {
       }
       if (found.size === wanted.length) return found;
       if (typeof listing === "string") return listing;
+      if (trouble !== undefined) return trouble;
       if (clock.now() >= end) return found;
       await clock.sleep(SEARCH_MS);
     }
@@ -227,23 +231,29 @@ export class Submitter {
 
   /** Undefined when the submission was taken, perhaps found so by search. */
   async #run(name: string, first: Ready, taken: readonly Ready[]): Promise<Refusal | undefined> {
-    const { scheduler, transport, folder, scripts } = this.#options;
+    const { scheduler, transport, folder, site } = this.#options;
     const directory = `${folder}/${name}`;
     if (!existsSync(directory)) mkdirSync(directory, { recursive: true });
     const index: string[] = [];
     for (const { job, spec, generation } of taken) {
       writeFileSync(`${job.paths.attempt}/spec.sh`, spec, { mode: 0o600 });
-      index.push(`${generation} ${job.paths.attempt}\n`);
+      index.push(`${generation} ${site.placeOf(job.paths.attempt)}\n`);
     }
     writeFileSync(`${directory}/index`, index.join(""));
+    const undelivered = await site.deliver(
+      name,
+      index.join(""),
+      taken.map(({ job }) => job),
+    );
+    if (undelivered !== undefined) return undelivered;
     const { argv, input } = scheduler.submit({
       name,
       title: titleOf(taken),
       members: taken.length,
       request: first.request,
       restartable: first.job.restarts !== undefined,
-      command: ["sh", `${scripts}/member.sh`, directory],
-      log: `${directory}/log`,
+      command: ["sh", `${site.scripts}/member.sh`, `${site.folder}/${name}`],
+      log: `${site.folder}/${name}/log`,
     });
     const secrets = this.#secrets(first.job);
     const answer = scheduler.parseSubmitted(await transport.run(argv, input, secrets));
@@ -309,6 +319,7 @@ const unavailable = (message: string, retryAfterMs: number): Result<never, Backe
   err({ type: "unavailable", message, retryAfterMs });
 
 function failureOf({ type, message }: Refusal): Result<never, BackendFailure> {
+  if (type === "unfit") return rejected(message);
   if (type === "rejected") return rejected(`The scheduler refused the job: ${message}`);
   return unavailable(message, type === "busy" ? BUSY_RETRY_MS : AWAY_RETRY_MS);
 }

@@ -12,6 +12,7 @@ import {
   type BackendPlugin,
   type BackendPorts,
   backendName,
+  captureTree,
   err,
   type Log,
   layout,
@@ -19,7 +20,9 @@ import {
   type OptionIssue,
   ok,
   type PlanProject,
+  productsOf,
   type Result,
+  type Task,
 } from "@flow/core";
 
 const BUILT_IN: Readonly<Record<string, () => Promise<{ readonly backend: BackendPlugin }>>> = {
@@ -43,17 +46,25 @@ export async function loadBackend(
   return module.ok ? checkPlugin(use, module.value) : module;
 }
 
-/** Opens the backends with these names, or says why one of them cannot be used. */
+/**
+ * Opens the backends with these names, or says why one of them cannot be used. What the tasks make is
+ * not sent as code.
+ */
 export async function openBackends(
   names: readonly string[],
   project: PlanProject,
   log: Log,
   env: BackendPorts["env"],
+  tasks: readonly Task[] = [],
 ): Promise<Result<ReadonlyMap<string, Backend>, string>> {
+  const { root, code } = project;
+  const captureCode = () =>
+    captureTree({ root, code, products: productsOf(tasks) }).then(({ tree }) => tree);
   const place: Omit<BackendContext<unknown>, "name" | "options"> = {
     root: project.root,
     stateDirectory: layout(project.root).state,
     ports: { clock: nodeClock, log, env },
+    captureCode,
   };
   const opened = new Map<string, Backend>();
   for (const name of names) {

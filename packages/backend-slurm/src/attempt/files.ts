@@ -88,8 +88,12 @@ export interface Incarnation {
   readonly stopping: boolean;
 }
 
+/** The directory of an incarnation, within that of the attempt. */
+export const incarnationName = (generation: number, restart: number): string =>
+  `${generation}.${restart}`;
+
 const incarnationDirectory = (attempt: string, generation: number, restart: number): string =>
-  `${attempt}/${generation}.${restart}`;
+  `${attempt}/${incarnationName(generation, restart)}`;
 
 /**
  * The incarnation that counts: the one after so many restarts, as the scheduler counts them; without
@@ -135,11 +139,14 @@ function readOne(attempt: string, generation: number, restart: number): Incarnat
 /** A claim of nobody. */
 const FENCE = "pid=- ";
 
+/** The only line of such a claim. */
+export const FENCE_LINE: string = `${FENCE}runner=fence`;
+
 /** Takes the claim of an incarnation so that it can never start. False when it has. */
 export function fence(attempt: string, generation: number, restart: number): boolean {
   const directory = incarnationDirectory(attempt, generation, restart);
   mkdirSync(directory, { recursive: true });
-  if (createFile(`${directory}/started`, `${FENCE}runner=fence\n`)) return true;
+  if (createFile(`${directory}/started`, `${FENCE_LINE}\n`)) return true;
   return readOne(attempt, generation, restart).fenced;
 }
 

@@ -29,9 +29,12 @@ export interface Submission {
   readonly log: string;
 }
 
-/** Why a submission was not taken. `unclear`: it may have been. */
+/**
+ * Why a submission was not taken. `unfit`: it was never handed over, the message is a sentence;
+ * `away`: nobody was there; `unclear`: it may have been taken.
+ */
 export interface Refusal {
-  readonly type: "rejected" | "busy" | "unclear";
+  readonly type: "rejected" | "unfit" | "busy" | "away" | "unclear";
   readonly message: string;
 }
 

@@ -4,8 +4,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runHere } from "./exec.ts";
-import { shellText } from "./remote-shell.ts";
+import { pipeHere, runHere } from "./exec.ts";
+import { inDirectory, shellText } from "./remote-shell.ts";
 import { type SshOptions, sshArguments } from "./ssh-config.ts";
 import type { Transport } from "./transport.ts";
 
@@ -32,6 +32,11 @@ export function opensshTransport(
     async run(argv, input, more = {}) {
       const text = shellText(argv, input, { cwd, env: more });
       const result = await runHere([...ssh, options.host, "exec sh -s"], text, here);
+      return result.code === NO_CONNECTION ? { ...result, code: undefined } : result;
+    },
+    async pipe(script, input, output) {
+      const text = inDirectory(cwd, script);
+      const result = await pipeHere([...ssh, options.host, text], input, output, here);
       return result.code === NO_CONNECTION ? { ...result, code: undefined } : result;
     },
     async [Symbol.asyncDispose]() {

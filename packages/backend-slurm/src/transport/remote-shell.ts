@@ -1,7 +1,8 @@
 // A command as the text of a shell that reads it from its standard input: nothing of it, and no
 // secret, ever stands on a command line of the other machine.
 
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+/** A text as one word of a shell. */
+export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Delimits the command's own input; no line of a job script is like it. */
 const END = "FLOW_END_OF_INPUT";
@@ -25,3 +26,7 @@ export function shellText(
     "",
   ].join("\n");
 }
+
+/** A command line, for whatever shell the person has there, that runs a text in a directory. */
+export const inDirectory = (cwd: string, script: string): string =>
+  `exec sh -c ${quote(`cd ${quote(cwd)} || exit 255\n${script}`)}`;

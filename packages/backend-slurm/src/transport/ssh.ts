@@ -1,9 +1,10 @@
 // Commands on a login node over one SSH connection, opened when first needed and again when it broke.
 
+import { Readable } from "node:stream";
 import type { Clock } from "@flow/core";
 import PQueue from "p-queue";
 import type { ClientChannel } from "ssh2";
-import { shellText } from "./remote-shell.ts";
+import { inDirectory, shellText } from "./remote-shell.ts";
 import { type Connection, connect } from "./ssh-client.ts";
 import type { SshOptions } from "./ssh-config.ts";
 import { COMMAND_TIMEOUT_MS, type CommandResult, type Transport } from "./transport.ts";
@@ -30,8 +31,16 @@ export function sshTransport(
   return {
     run: async (argv, input, more = {}) => {
       const text = shellText(argv, input, { cwd, env: more });
-      const result = await channels.add(() => line.run(text));
+      const result = await channels.add(() =>
+        line.talk("exec sh -s", (channel) => converse(channel, text)),
+      );
       return result ?? { code: undefined, stdout: "", stderr: "" };
+    },
+    pipe: async (script, input, output) => {
+      const result = await channels.add(() =>
+        line.talk(inDirectory(cwd, script), (channel) => transfer(channel, input, output)),
+      );
+      return result ?? { code: undefined, stderr: "" };
     },
     async [Symbol.asyncDispose]() {
       line.close();
@@ -58,12 +67,16 @@ class Line {
     this.#clock = clock;
   }
 
-  async run(text: string): Promise<CommandResult> {
+  /** Opens a session for a command and leaves it to `speak`. */
+  async talk(
+    command: string,
+    speak: (channel: ClientChannel) => Promise<CommandResult>,
+  ): Promise<CommandResult> {
     try {
       for (let tries = 1; ; tries++) {
         const { client } = await this.#connected();
-        const channel = await open(client).catch((error: Error) => error);
-        if (!(channel instanceof Error)) return await converse(channel, text);
+        const channel = await open(client, command).catch((error: Error) => error);
+        if (!(channel instanceof Error)) return await speak(channel);
         if (tries === OPEN_TRIES || !/open failed/i.test(channel.message)) throw channel;
         await this.#clock.sleep(BACKOFF_MS * tries);
       }
@@ -103,9 +116,9 @@ class Line {
   }
 }
 
-function open(client: Connection["client"]): Promise<ClientChannel> {
+function open(client: Connection["client"], command: string): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
-    client.exec("exec sh -s", (error, channel) => {
+    client.exec(command, (error, channel) => {
       if (error === undefined || error === null) resolve(channel);
       else reject(error);
     });
@@ -114,14 +127,43 @@ function open(client: Connection["client"]): Promise<ClientChannel> {
 
 /** A session that ends without an exit status was cut: nobody knows what became of the command. */
 function converse(channel: ClientChannel, text: string): Promise<CommandResult> {
+  let stdout = "";
+  channel.setEncoding("utf8").on("data", (chunk: string) => {
+    stdout += chunk;
+  });
+  const timer = setTimeout(() => channel.destroy(), COMMAND_TIMEOUT_MS);
+  const result = ending(channel, () => {
+    clearTimeout(timer);
+    return stdout;
+  });
+  channel.end(text);
+  return result;
+}
+
+/** Bytes there and back, however long that takes: keepalive notices a connection that is dead. */
+function transfer(
+  channel: ClientChannel,
+  input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  output: (chunk: Buffer) => void,
+): Promise<CommandResult> {
+  channel.on("data", output);
+  const result = ending(channel, () => "");
+  let failure: Error | undefined;
+  Readable.from(input)
+    .on("error", (error) => {
+      failure = error;
+      channel.destroy();
+    })
+    .pipe(channel);
+  return result.then((found) =>
+    failure === undefined ? found : { ...found, code: undefined, stderr: failure.message },
+  );
+}
+
+function ending(channel: ClientChannel, stdout: () => string): Promise<CommandResult> {
   return new Promise((resolve) => {
-    let stdout = "";
     let stderr = "";
     let code: number | undefined;
-    const timer = setTimeout(() => channel.destroy(), COMMAND_TIMEOUT_MS);
-    channel.setEncoding("utf8").on("data", (chunk: string) => {
-      stdout += chunk;
-    });
     channel.stderr.setEncoding("utf8").on("data", (chunk: string) => {
       stderr += chunk;
     });
@@ -129,11 +171,9 @@ function converse(channel: ClientChannel, text: string): Promise<CommandResult> 
       code = status ?? undefined;
     });
     channel.on("close", () => {
-      clearTimeout(timer);
       if (code === undefined && stderr === "") stderr = "the connection was cut";
-      resolve({ code, stdout, stderr });
+      resolve({ code, stdout: stdout(), stderr });
     });
     channel.on("error", () => {});
-    channel.end(text);
   });
 }

@@ -19,6 +19,15 @@ export interface Transport extends AsyncDisposable {
     input: string,
     env?: Readonly<Record<string, string>>,
   ): Promise<CommandResult>;
+  /**
+   * Runs a shell text with bytes as its standard input and output; its `stdout` comes by `output`.
+   * Never throws. The text may be seen in process lists: it holds no secret.
+   */
+  pipe(
+    script: string,
+    input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    output: (chunk: Buffer) => void,
+  ): Promise<Omit<CommandResult, "stdout">>;
 }
 
 /** Longer than a dead controller takes to be given up by SLURM's own commands. */

@@ -67,7 +67,13 @@ export async function executePlan(
     ...opened.secretValues,
     ...(settings.gpus === undefined ? {} : { FLOW_USE_GPUS: settings.gpus }),
   };
-  const backends = await openBackends(plan.backends, project, logTo(io, settings.verbose), env);
+  const backends = await openBackends(
+    plan.backends,
+    project,
+    logTo(io, settings.verbose),
+    env,
+    plan.tasks,
+  );
   if (!backends.ok) {
     io.stderr.write(`flow: ${backends.error}\n`);
     return EXIT.outside;

@@ -96,6 +96,8 @@ export interface Job {
   /** Paths (relative to the root) it reads and makes, for backends without the shared file system. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Further paths below the root that flow reads afterwards: named outputs, values, metrics. Absent: none. */
+  readonly leaves?: readonly string[];
   readonly mounts: Readonly<Record<string, string>>;
   readonly container: string | undefined;
   /** The backend's own keys of the task, checked by its schema. */

@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { BackendName } from "../model/ids.ts";
 import type { Result } from "../model/result.ts";
+import type { TreeId } from "../snapshot/manifest.ts";
 import type { Backend, Refuse } from "./backend.ts";
 
 /** The version of the interface in this package; a plug-in made for another one is refused by name. */
@@ -25,6 +26,11 @@ export interface BackendContext<Options> {
   /** `.flow/` of the project, absolute. */
   readonly stateDirectory: string;
   readonly ports: BackendPorts;
+  /**
+   * Takes down the project's code as it is now, stores it under `.flow/` and names it. Rejects with a
+   * SnapshotError. Absent where only running attempts are looked after.
+   */
+  readonly captureCode?: () => Promise<TreeId>;
 }
 
 /** A problem in the options, located by its path in them. */

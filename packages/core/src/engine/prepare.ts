@@ -248,11 +248,18 @@ function makeJob(
     interactive: task.interactive,
     inputs: dependencies,
     outputs: task.targets.map(({ path }) => path),
+    leaves: leavesOf(task),
     mounts: task.mounts,
     container: task.container,
     options: optionsFor(plan),
   };
 }
+
+const leavesOf = ({ outputs, values, metrics }: Task): readonly string[] => [
+  ...Object.values(outputs).filter((path) => path !== ""),
+  ...(values === undefined ? [] : [values]),
+  ...metrics.flatMap((source) => (source.kind === "json" ? [source.path] : [])),
+];
 
 /** A system may restart by itself what flow would requeue: the task says so, or there is a checkpoint. */
 function restartsOf(

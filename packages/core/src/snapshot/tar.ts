@@ -26,30 +26,38 @@ export async function* tarOf(store: ObjectStore, tree: TreeId): AsyncGenerator<B
   const manifest = readTree(store, tree);
   refuseEscapingLinks(manifest);
   for (const entry of manifest) {
-    yield* headersOf(entry);
+    yield* tarHeaders(entry);
     if (entry.kind === "link") continue;
     const data = readObject(store, entry.content);
     yield data;
-    yield padding(data.length);
+    yield tarPadding(data.length);
   }
-  yield Buffer.alloc(2 * BLOCK);
+  yield TAR_END;
 }
 
-function headersOf(entry: CodeEntry): readonly Buffer[] {
+/** What ends a tar file. */
+export const TAR_END: Buffer = Buffer.alloc(2 * BLOCK);
+
+/** An entry of a tar file; `same`: another name of the file that `content` names in the same place. */
+export type TarEntry = Omit<CodeEntry, "kind"> & { readonly kind: CodeEntry["kind"] | "same" };
+
+/** What stands before an entry's bytes. Throws {@link SnapshotError} for a size that tar cannot tell. */
+export function tarHeaders(entry: TarEntry): readonly Buffer[] {
   const { path, kind, content, size } = entry;
   if (size > MOST_BYTES) throw new SnapshotError(`\`${path}\` is too large for a tar file`);
-  const link = kind === "link" ? content : "";
+  const hasBytes = kind === "file" || kind === "executable";
+  const link = hasBytes ? "" : content;
   const records = [
     ...(isPlain(path) ? [] : [paxRecord("path", path)]),
     ...(isPlain(link) ? [] : [paxRecord("linkpath", link)]),
   ];
   const mode = kind === "file" ? 0o644 : kind === "executable" ? 0o755 : 0o777;
-  const type = kind === "link" ? "2" : "0";
-  const own = header({ path, link, mode, type, size: kind === "link" ? 0 : size });
+  const type = hasBytes ? "0" : kind === "link" ? "2" : "1";
+  const own = header({ path, link, mode, type, size: hasBytes ? size : 0 });
   if (records.length === 0) return [own];
   const data = Buffer.concat(records);
   const extended = header({ path: "pax", link: "", mode: 0o644, type: "x", size: data.length });
-  return [extended, data, padding(data.length), own];
+  return [extended, data, tarPadding(data.length), own];
 }
 
 /** Whether every tar reads this name from a plain header. */
@@ -92,4 +100,5 @@ function header({ path, link, mode, type, size }: Header): Buffer {
   return block;
 }
 
-const padding = (size: number): Buffer => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+/** What stands after so many bytes of an entry. */
+export const tarPadding = (size: number): Buffer => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
