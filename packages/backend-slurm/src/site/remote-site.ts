@@ -14,11 +14,9 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -55,6 +53,7 @@ import {
   storeScript,
   tellScript,
 } from "./remote-scripts.ts";
+import { type Luggage, luggageOf, takeOver } from "./luggage.ts";
 import type { Site } from "./site.ts";
 import { translateJob, translator } from "./translate.ts";
 
@@ -76,14 +75,6 @@ export interface RemoteSiteOptions {
   readonly scripts: string;
   /** Absent: nothing is submitted. */
   readonly captureCode: (() => Promise<TreeId>) | undefined;
-}
-
-/** What must be known to bring an attempt's work home, kept beside it. */
-interface Luggage {
-  /** Relative to the root. */
-  readonly made: readonly string[];
-  /** Name there → directory here. */
-  readonly kept: Readonly<Record<string, string>>;
 }
 
 export class RemoteSite implements Site {
@@ -368,16 +359,6 @@ interface Part {
   readonly seconds: number;
 }
 
-/** Directories that are kept are those the program is told of. */
-function luggageOf({ paths, outputs, leaves = [], env }: Job): Luggage {
-  const { root, output, checkpoint } = paths;
-  const directories = [output, ...(env["FLOW_CHECKPOINT_DIR"] === undefined ? [] : [checkpoint])];
-  return {
-    made: [...new Set([...outputs, ...leaves])],
-    kept: Object.fromEntries(directories.map((path) => [nameOf(root, path), path])),
-  };
-}
-
 const folderItems = (under: string, directory: string): readonly Item[] =>
   filesAt(directory, "").map((path) => ({
     path: `${under}/${path}`,
@@ -388,14 +369,6 @@ const list = (path: string, lines: readonly string[]): Item => ({
   path,
   content: bytes(lines.map((line) => `${line}\n`).join("")),
 });
-
-/** Replaces what is there, if there is something to replace it with. */
-function takeOver(from: string, to: string): void {
-  if (lstatSync(from, { throwIfNoEntry: false }) === undefined) return;
-  mkdirSync(dirname(to), { recursive: true });
-  rmSync(to, { recursive: true, force: true });
-  renameSync(from, to);
-}
 
 const newDraft = (): string => `draft-${randomBytes(6).toString("hex")}`;
 

@@ -247,19 +247,26 @@ function makeJob(
     ...restartsOf(task, record),
     interactive: task.interactive,
     inputs: dependencies,
-    outputs: task.targets.map(({ path }) => path),
-    leaves: leavesOf(task),
+    ...productsOf(task),
     mounts: task.mounts,
     container: task.container,
     options: optionsFor(plan),
   };
 }
 
-const leavesOf = ({ outputs, values, metrics }: Task): readonly string[] => [
-  ...Object.values(outputs).filter((path) => path !== ""),
-  ...(values === undefined ? [] : [values]),
-  ...metrics.flatMap((source) => (source.kind === "json" ? [source.path] : [])),
-];
+const productsOf = ({
+  targets,
+  outputs,
+  values,
+  metrics,
+}: Task): Pick<Job, "outputs" | "leaves"> => ({
+  outputs: targets.map(({ path }) => path),
+  leaves: [
+    ...Object.values(outputs).filter((path) => path !== ""),
+    ...(values === undefined ? [] : [values]),
+    ...metrics.flatMap((source) => (source.kind === "json" ? [source.path] : [])),
+  ],
+});
 
 /** A system may restart by itself what flow would requeue: the task says so, or there is a checkpoint. */
 function restartsOf(
