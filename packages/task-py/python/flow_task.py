@@ -39,12 +39,14 @@ else:
     Values = dict
 
 __all__ = [
+    "CheckpointNotFound",
     "ClusterStateManager",
     "active",
     "checkpoint",
     "done",
     "finish",
     "gpu_load_balance",
+    "launch",
     "lease",
     "log_artifact",
     "log_metrics",
@@ -846,6 +848,849 @@ class ClusterStateManager:
         if "SGE_TASK_ID" in os.environ or "OAR_JOB_ID" in os.environ:
             return 99
         return 3 if self._told == "timer" else 0
+
+
+# --- launch: a configuration file, overrides, and a log directory per run ---------------------------
+
+
+class ConfigError(Exception):
+    """A configuration or an override that cannot be used: where, what was expected, what to do."""
+
+
+class CheckpointNotFound(FileNotFoundError):
+    """There is no checkpoint to load; the run starts from the beginning."""
+
+
+class Config(Values):
+    """A configuration: a dict whose keys are attributes too; printed, it is YAML."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the configuration has no `{name}`; it has: {', '.join(self) or 'nothing'}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __repr__(self) -> str:
+        return _yaml_text(self)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """A plain dict of plain dicts."""
+        return {key: value.to_dict() if isinstance(value, Config) else value for key, value in self.items()}
+
+    def update(self, other: Optional[Dict[str, Any]] = None, **more: Any) -> None:
+        """Puts values in, maps within maps joined."""
+        for key, value in {**(other or {}), **more}.items():
+            mine = self.get(key)
+            if isinstance(value, dict) and isinstance(mine, Config):
+                mine.update(value)
+            else:
+                self[key] = _as_config(value)
+
+
+def _as_config(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Config((key, _as_config(one)) for key, one in value.items())
+    return [_as_config(one) for one in value] if isinstance(value, list) else value
+
+
+class Context:
+    """What a launched function is given."""
+
+    def __init__(self, config: Config, mlxp: Config, info: Config, logger: Any) -> None:
+        #: The configuration file with the overrides over it.
+        self.config = config
+        #: Settings of the launch itself, ``logger.parent_log_dir`` and its kin.
+        self.mlxp = mlxp
+        #: What is known of this run: host, process, start, status, log directory.
+        self.info = info
+        #: The :class:`Logger` of this run.
+        self.logger = logger
+
+
+def launch(config_path: str = "configs", seeding_function: Optional[Callable[[Any], Any]] = None) -> Any:
+    """Makes the function under it the program: ``main(ctx)`` with ``ctx.config``, ``ctx.logger``, ``ctx.info``.
+
+        @flow.launch(config_path="./configs")
+        def main(ctx):
+            for epoch in range(ctx.config.num_epoch):
+                ctx.logger.log_metrics({"epoch": epoch}, log_name="train")
+
+        if __name__ == "__main__":
+            main()
+
+    The configuration is ``config.yaml`` in ``config_path`` (beside the program; both are made, empty,
+    if they are not there), under flow with the task's parameters of the same names, and the arguments
+    ``key=value`` over it: ``optimizer.lr=10. seed=1``. ``+key=value`` adds one, ``~key`` takes one
+    away; several values (``lr=1,2``, ``seed=1..5``) run the function for each combination in turn.
+    ``seeding_function`` is called with ``config.seed`` first.
+    """
+
+    def decorate(function: Callable[[Context], Any]) -> Any:
+        import functools
+
+        @functools.wraps(function)
+        def main(*arguments: Any) -> Any:
+            try:
+                settings, combinations = _compose(config_path, function.__code__.co_filename, sys.argv[1:])
+                for number, config in enumerate(combinations):
+                    _launch_one(function, config, settings, seeding_function, number)
+            except ConfigError as error:
+                print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+                sys.exit(2)
+
+        return main
+
+    return decorate
+
+
+def _launch_one(
+    function: Callable[[Context], Any],
+    config: Config,
+    settings: Config,
+    seed: Optional[Callable[[Any], Any]],
+    number: int,
+) -> None:
+    import socket
+    import time
+
+    program = function.__code__.co_filename
+    if seed is not None and "seed" not in config:
+        raise ConfigError("the seeding function needs `seed` in the configuration; write `seed: 0` into config.yaml")
+    logger = Logger(settings.logger, program, number)
+    started = time.localtime()
+    info = _as_config(
+        {
+            "hostname": socket.gethostname(),
+            "process_id": os.getpid(),
+            "executable": sys.executable,
+            "current_file_path": program,
+            "start_date": time.strftime("%d/%m/%Y", started),
+            "start_time": time.strftime("%H:%M:%S", started),
+            "status": "RUNNING",
+            "work_dir": os.getcwd(),
+            "cmd": " ".join(sys.argv),
+            "logger": logger.get_info(),
+        }
+    )
+    logger._write_metadata("config", config)
+    logger._write_metadata("mlxp", settings)
+    logger._write_metadata("info", info)
+
+    def ended(status: str) -> None:
+        now = time.localtime()
+        info.update(
+            end_date=time.strftime("%d/%m/%Y", now), end_time=time.strftime("%H:%M:%S", now), status=status
+        )
+        logger._write_metadata("info", info)
+
+    try:
+        if seed is not None:
+            seed(config.seed)
+        function(Context(config, settings, info, logger))
+    except SystemExit as leaving:
+        # A run that asked to be run again is not over.
+        if leaving.code in (None, 0):
+            ended("COMPLETE")
+        elif leaving.code != _requeue_code():
+            ended("FAILED")
+        raise
+    except BaseException:
+        ended("FAILED")
+        raise
+    ended("COMPLETE")
+
+
+def _beside(path: str, program: str) -> str:
+    return os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(program)), path))
+
+
+def _compose(config_path: str, program: str, arguments: List[str]) -> Tuple[Config, List[Config]]:
+    """The settings of the launch, and a configuration for each combination of the overrides."""
+    folder = _beside(config_path, program)
+    path = os.path.join(folder, "config.yaml")
+    os.makedirs(folder, exist_ok=True)
+    if not os.path.exists(path):
+        open(path, "a").close()
+    base = _read_config(path)
+    if active:
+        for name in list(_leaves(base)):
+            value = _lookup(globals().get("params") or __getattr__("params"), name)
+            if value is not _MISSING:
+                _put(base, name, value)
+    settings = _as_config({"logger": {"parent_log_dir": "./logs", "forced_log_id": -1, "log_streams_to_file": False}})
+    mlxp = os.path.join(folder, "mlxp.yaml")
+    if os.path.exists(mlxp):
+        settings.update(_read_config(mlxp))
+    choices: List[List[Tuple[str, str, Any]]] = []
+    for argument in arguments:
+        if argument in ("-m", "--multirun"):
+            continue
+        choices.append(_read_override(argument, base, path))
+    import copy
+    import itertools
+
+    combinations = []
+    for row in itertools.product(*choices):
+        config = copy.deepcopy(base)
+        for sign, name, value in row:
+            if name.startswith("mlxp."):
+                _put(settings, name[len("mlxp.") :], _as_config(value))
+            elif sign == "~":
+                _drop(config, name)
+            else:
+                _put(config, name, _as_config(value))
+        combinations.append(config)
+    return settings, combinations
+
+
+def _read_override(argument: str, base: Config, path: str) -> List[Tuple[str, str, Any]]:
+    """The alternatives one argument stands for: sign, dotted name and value."""
+    import re
+
+    match = re.match(r"(\+\+|\+|~)?([A-Za-z_][\w.@/-]*)(?:=(.*))?$", argument, re.DOTALL)
+    if match is None or (match.group(3) is None and match.group(1) != "~"):
+        raise ConfigError(f"`{argument}` is no override; write key=value, +key=value or ~key")
+    sign, name, text = match.group(1) or "", match.group(2), match.group(3)
+    if sign in ("", "~") and not name.startswith("mlxp.") and _lookup(base, name) is _MISSING:
+        import difflib
+
+        near = difflib.get_close_matches(name, list(_leaves(base)), 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"write +{argument} to add it"
+        raise ConfigError(f"{os.path.relpath(path)} has no `{name}`; {hint}")
+    if text is None:
+        return [(sign, name, None)]
+    values = _read_values(text)
+    if not values or "" in values and len(values) > 1:
+        raise ConfigError(f"a value is empty in `{argument}`; take the comma away or put it between quotes")
+    return [(sign, name, _read_value(value, argument)) for value in values]
+
+
+def _read_values(text: str) -> List[str]:
+    """The alternatives of ``1,2``, ``choice(1,2)``, ``range(1,5)`` and ``1..5``."""
+    import re
+
+    call = re.match(r"(choice|range)\((.*)\)$", text)
+    parts = _split(call.group(2) if call else text)
+    if call and call.group(1) == "range":
+        numbers = [_scalar(part.strip()) for part in parts]
+        if not 1 <= len(numbers) <= 3 or not all(isinstance(number, (int, float)) for number in numbers):
+            raise ConfigError(f"`{text}` is no range; write range(1,5) or range(start,stop,step)")
+        start, stop, step = [0, *numbers, 1] if len(numbers) == 1 else [*numbers, 1][:3]
+        count = max(0, -int(-(stop - start) // step)) if step else 0
+        if not 1 <= count <= 100000:
+            raise ConfigError(f"the range `{text}` has {'no' if count < 1 else 'too many'} values")
+        return [repr(start + step * index) for index in range(count)]
+    values: List[str] = []
+    for part in parts:
+        span = re.match(r"(-?\d+)\.\.(-?\d+)$", part)
+        if span is None:
+            values.append(part)
+        elif int(span.group(2)) < int(span.group(1)):
+            raise ConfigError(f"the range `{part}` is empty; write {span.group(2)}..{span.group(1)}")
+        else:
+            values.extend(str(number) for number in range(int(span.group(1)), int(span.group(2)) + 1))
+    return values
+
+
+def _split(text: str) -> List[str]:
+    """Cut at commas outside of brackets and quotes; ``\\,`` is a comma of the value."""
+    parts, part, depth, quote = [], "", 0, ""
+    letters = iter(text)
+    for letter in letters:
+        if letter == "\\":
+            following = next(letters, "")
+            part += following if following == "," else letter + following
+            continue
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter in "[{(":
+            depth += 1
+        elif letter in ")}]":
+            depth -= 1
+        if letter == "," and depth == 0 and not quote:
+            parts.append(part)
+            part = ""
+        else:
+            part += letter
+    return [*parts, part]
+
+
+def _read_value(text: str, argument: str) -> Any:
+    try:
+        return _Flow(text, 0, "").whole() if text[:1] in ("[", "{", "'", '"') else _scalar(text)
+    except _NotYaml as error:
+        raise ConfigError(f"`{argument}`: {error}") from None
+
+
+_MISSING: Any = object()
+
+
+def _lookup(tree: Any, name: str) -> Any:
+    for part in name.split("."):
+        if not isinstance(tree, dict) or part not in tree:
+            return _MISSING
+        tree = tree[part]
+    return tree
+
+
+def _leaves(tree: Dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + str(key)
+
+
+def _put(tree: Config, name: str, value: Any) -> None:
+    *groups, last = name.split(".")
+    for group in groups:
+        if not isinstance(tree.get(group), Config):
+            tree[group] = Config()
+        tree = tree[group]
+    tree[last] = value
+
+
+def _drop(tree: Config, name: str) -> None:
+    *groups, last = name.split(".")
+    for group in groups:
+        tree = tree[group]
+    del tree[last]
+
+
+class Logger:
+    """Writes what a run finds out to ``logs/<id>``: metadata, metrics and artifacts.
+
+    Without flow every run has a new id, one above the largest. Under flow a task keeps its id over
+    retries, requeues and raised budgets, its checkpoints are the task's, and metrics are recorded.
+    """
+
+    def __init__(self, settings: Config, program: str, number: int = 0) -> None:
+        self.parent_log_dir = _beside(settings.parent_log_dir, program)
+        self.log_id = _log_id(self.parent_log_dir, settings.forced_log_id, number)
+        self.log_dir = os.path.join(self.parent_log_dir, str(self.log_id))
+        self.metrics_dir = os.path.join(self.log_dir, "metrics")
+        self.metadata_dir = os.path.join(self.log_dir, "metadata")
+        self.artifacts_dir = os.path.join(self.log_dir, "artifacts")
+        self._types: Dict[str, Tuple[Any, Any]] = dict(_ARTIFACTS)
+        self._keys: Dict[str, Dict[str, str]] = {}
+        for folder in (self.metrics_dir, self.metadata_dir, self.artifacts_dir):
+            os.makedirs(folder, exist_ok=True)
+        if settings.log_streams_to_file:
+            sys.stdout = open(os.path.join(self.log_dir, "log.stdout"), "a", buffering=1)
+            sys.stderr = open(os.path.join(self.log_dir, "log.stderr"), "a", buffering=1)
+
+    def get_info(self) -> Dict[str, Any]:
+        """Where things are."""
+        names = ("log_id", "log_dir", "metrics_dir", "metadata_dir", "artifacts_dir")
+        return {name: getattr(self, name) for name in names}
+
+    def log_metrics(self, metrics_dict: Dict[str, Any], log_name: str) -> None:
+        """Appends numbers or texts as one line of ``metrics/<log_name>.json``."""
+        import json
+
+        if log_name in ("info", "config", "mlxp", "artifacts"):
+            raise KeyError(f"`{log_name}` cannot name metrics; it names something else in the log directory")
+        plain = {str(key): _plain(value) for key, value in metrics_dict.items()}
+        keys = self._keys.setdefault(log_name, {})
+        if not set(plain) <= set(keys):
+            keys.update(dict.fromkeys(plain, ""))
+            path = os.path.join(self.metrics_dir, ".keys", f"{log_name}.yaml")
+            _write_yaml(path, {**_read_config(path, missing={}), **keys})
+        with open(os.path.join(self.metrics_dir, f"{log_name}.json"), "a", encoding="utf-8") as file:
+            file.write(json.dumps(plain) + "\n")
+        if active:
+            steps = [plain.get(name) for name in ("step", "epoch", "iteration")]
+            step = next((value for value in steps if isinstance(value, int) and not isinstance(value, bool)), None)
+            numbers = {key: value for key, value in plain.items() if isinstance(value, (int, float))}
+            _events.metrics(log_name, numbers, step)
+
+    def log_checkpoint(self, checkpoint: Any, log_name: str = "checkpoint") -> None:
+        """Saves the state of the run; :meth:`load_checkpoint` gives it back, also in a later attempt."""
+        if not (active and os.environ.get("FLOW_CHECKPOINT_DIR")):
+            self.log_artifacts(checkpoint, log_name, "pickle")
+            return
+        name = _checkpoint_name(log_name)
+        steps = [int(found["step"]) for found in _checkpoints()._complete(name)]
+        with _checkpoints().write(max(steps, default=0) + 1, name, ".pkl") as path:
+            _save_pickle(checkpoint, path)
+        self._save_artifact(lambda target: _link(path, target), log_name, "pickle")
+
+    def load_checkpoint(self, log_name: str = "checkpoint", root: Optional[str] = None) -> Any:
+        """What :meth:`log_checkpoint` saved last; with or without ``.pkl`` is the same name.
+
+        ``root``: the log directory of another run. Without a checkpoint :class:`CheckpointNotFound`;
+        one that is there and cannot be read is an error of its own, never a silent new start.
+        """
+        if root is None and active and os.environ.get("FLOW_CHECKPOINT_DIR"):
+            latest = _checkpoints().latest(_checkpoint_name(log_name))
+            if latest is not None:
+                return _load_pickle(latest)
+        folder = os.path.join(root or self.log_dir, "artifacts", "pickle")
+        stem = log_name[: -len(".pkl")] if log_name.endswith(".pkl") else log_name
+        for folder in (folder, root or folder):
+            for name in (log_name, stem, f"{stem}.pkl"):
+                path = os.path.join(folder, name)
+                if not os.path.isfile(path):
+                    continue
+                try:
+                    return _load_pickle(path)
+                except Exception as error:
+                    _warn(f"the checkpoint {path} cannot be read: {error!r}")
+                    raise
+        raise CheckpointNotFound(f"there is no checkpoint `{log_name}` in {folder}")
+
+    def log_artifacts(self, artifact: Any, artifact_name: str, artifact_type: str) -> None:
+        """Saves an object as ``artifacts/<artifact_type>/<artifact_name>``: pickle, numpy, torch, image, or a type of your own."""
+        save, _ = self._type(artifact_type)
+        self._save_artifact(lambda path: save(artifact, path), artifact_name, artifact_type)
+
+    def _save_artifact(self, save: Callable[[str], None], artifact_name: str, artifact_type: str) -> None:
+        path = os.path.join(self.artifacts_dir, artifact_type, artifact_name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        # In a folder of its own: writers add endings of their own to a name.
+        draft = f"{path}.{os.getpid()}.tmp"
+        os.makedirs(draft, exist_ok=True)
+        try:
+            save(os.path.join(draft, os.path.basename(path)))
+            made = os.listdir(draft)
+            if len(made) != 1:
+                raise OSError(f"saving `{artifact_name}` as {artifact_type} made {len(made)} files, not one")
+            _sync(os.path.join(draft, made[0]))
+            os.replace(os.path.join(draft, made[0]), path)
+        finally:
+            _remove(draft)
+        keys = os.path.join(self.artifacts_dir, ".keys", "artifacts.yaml")
+        known = _read_config(keys, missing={})
+        folder = os.path.dirname(artifact_name)
+        group = known.setdefault(artifact_type, Config()).setdefault("." + folder.replace("/", ".") if folder else "", Config())
+        if os.path.basename(artifact_name) not in group:
+            group[os.path.basename(artifact_name)] = ""
+            _write_yaml(keys, known)
+        if active:
+            log_artifact(path, artifact_name, artifact_type)
+
+    def load_artifacts(self, artifact_name: str, artifact_type: Optional[str] = None, root: Optional[str] = None) -> Any:
+        """The object that was saved under this name; ``root``: the log directory of another run."""
+        folder = os.path.join(root or self.log_dir, "artifacts")
+        types = [artifact_type] if artifact_type else _entries(folder)
+        for kind in types:
+            path = os.path.join(folder, kind, artifact_name)
+            if os.path.exists(path):
+                return self._type(kind)[1](path)
+        raise FileNotFoundError(f"there is no artifact `{artifact_name}` in {folder}")
+
+    def register_artifact_type(self, name: str, save: Callable[[Any, str], None], load: Callable[[str], Any]) -> None:
+        """Makes a type of artifacts of one's own: how to save an object to a path, how to load it."""
+        self._types[name] = (save, load)
+
+    def _type(self, name: str) -> Tuple[Any, Any]:
+        if name not in self._types:
+            raise KeyError(f"there is no type of artifacts `{name}`; there are: {', '.join(self._types)}")
+        return self._types[name]
+
+    def _write_metadata(self, name: str, values: Config) -> None:
+        _write_yaml(os.path.join(self.metadata_dir, f"{name}.yaml"), values)
+
+
+def _checkpoints() -> Checkpoints:
+    return checkpoint
+
+
+def _checkpoint_name(log_name: str) -> str:
+    import re
+
+    stem = log_name[: -len(".pkl")] if log_name.endswith(".pkl") else log_name
+    return re.sub(r"[^\w.]", "_", stem)
+
+
+def _log_id(parent: str, forced: int, number: int) -> int:
+    """A new directory's number, or the one this task has had before."""
+    os.makedirs(parent, exist_ok=True)
+    if forced >= 0:
+        return int(forced)
+    kept = os.path.join(task().output_dir, "log_id") if active and number == 0 else None
+    if kept is not None:
+        try:
+            with open(kept, encoding="utf-8") as file:
+                known, where = file.read().split("\n")[:2]
+            if where == parent and os.path.isdir(os.path.join(parent, known)):
+                return int(known)
+        except (OSError, ValueError):
+            pass
+    while True:
+        identity = max([int(name) for name in _entries(parent) if name.isdigit()], default=0) + 1
+        try:
+            os.mkdir(os.path.join(parent, str(identity)))
+            break
+        except FileExistsError:
+            continue
+    if kept is not None:
+        os.makedirs(os.path.dirname(kept), exist_ok=True)
+        with open(kept, "w", encoding="utf-8") as file:
+            file.write(f"{identity}\n{parent}\n")
+    return identity
+
+
+def _pickler() -> Any:
+    import pickle
+
+    try:
+        import dill  # saves more than pickle does; used where it is installed
+    except ImportError:
+        return pickle
+    return dill
+
+
+def _link(path: str, target: str) -> None:
+    """A second name where the file system has them, else a copy."""
+    try:
+        os.link(path, target)
+    except OSError:
+        import shutil
+
+        shutil.copyfile(path, target)
+
+
+def _save_pickle(obj: Any, path: str) -> None:
+    with open(path, "wb") as file:
+        _pickler().dump(obj, file)
+
+
+def _load_pickle(path: str) -> Any:
+    with open(path, "rb") as file:
+        return _pickler().load(file)
+
+
+def _save_numpy(obj: Any, path: str) -> None:
+    import numpy
+
+    numpy.savez(path, **obj)
+
+
+def _load_numpy(path: str) -> Any:
+    import numpy
+
+    return numpy.load(path)
+
+
+def _save_torch(obj: Any, path: str) -> None:
+    import torch
+
+    torch.save(obj, path)
+
+
+def _load_torch(path: str) -> Any:
+    import torch
+
+    return torch.load(path)
+
+
+def _save_image(obj: Any, path: str) -> None:
+    obj.savefig(path, bbox_inches="tight")
+
+
+def _load_image(path: str) -> Any:
+    from matplotlib import image
+
+    return image.imread(path)
+
+
+_ARTIFACTS = {
+    "pickle": (_save_pickle, _load_pickle),
+    "numpy": (_save_numpy, _load_numpy),
+    "torch": (_save_torch, _load_torch),
+    "image": (_save_image, _load_image),
+}
+
+
+# --- YAML: as much of it as configuration files need ------------------------------------------------
+
+
+class _NotYaml(ValueError):
+    """Text that cannot be read, with its line when it is in a file."""
+
+
+class _BeyondYaml(_NotYaml):
+    """YAML that only a whole reader understands."""
+
+
+def _read_config(path: str, missing: Optional[Dict[str, Any]] = None) -> Config:
+    """A configuration file; `missing` when there is none and that is fine."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+    except FileNotFoundError:
+        if missing is None:
+            raise
+        return _as_config(missing)
+    except UnicodeDecodeError:
+        raise ConfigError(f"{os.path.relpath(path)} is not UTF-8 text; save it in UTF-8") from None
+    try:
+        tree = _Yaml(text).document()
+    except _BeyondYaml as error:
+        tree = _read_with_pyyaml(text, path, error)
+    except _NotYaml as error:
+        raise ConfigError(f"{os.path.relpath(path)}:{error}") from None
+    if tree is None:
+        return Config()
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{os.path.relpath(path)}:1: expected `name: value` lines, found {type(tree).__name__}")
+    return _as_config(tree)
+
+
+def _read_with_pyyaml(text: str, path: str, problem: _BeyondYaml) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise ConfigError(f"{os.path.relpath(path)}:{problem}; write it plainly, or install PyYAML") from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{os.path.relpath(path)}: {error}") from None
+
+
+class _Yaml:
+    """Maps, lists, and values in one line; whatever else there is is said to be beyond it."""
+
+    def __init__(self, text: str) -> None:
+        self.lines: List[Tuple[int, str, int]] = []
+        for number, line in enumerate(text.split("\n"), 1):
+            content = _without_comment(line.rstrip("\r"))
+            body = content.strip(" ")
+            if not body or (body == "---" and not self.lines):
+                continue
+            indent = len(content) - len(content.lstrip(" "))
+            if body[0] == "\t":
+                raise _NotYaml(f"{number}: a line is indented by a tab; use spaces")
+            self.lines.append((indent, body, number))
+        self.at = 0
+
+    def document(self) -> Any:
+        if not self.lines:
+            return None
+        value = self.block(self.lines[0][0])
+        if self.at < len(self.lines):
+            raise _NotYaml(f"{self.lines[self.at][2]}: this line is indented less than what it belongs to")
+        return value
+
+    def block(self, indent: int) -> Any:
+        _, body, number = self.lines[self.at]
+        if body == "-" or body.startswith("- "):
+            return self.sequence(indent)
+        if _key_of(body) is not None:
+            return self.mapping(indent)
+        self.at += 1
+        return self.value(body, number, indent)
+
+    def mapping(self, indent: int) -> Dict[str, Any]:
+        result: Dict[str, Any] = {}
+        while self.at < len(self.lines) and self.lines[self.at][0] >= indent:
+            depth, body, number = self.lines[self.at]
+            found = _key_of(body)
+            if depth > indent:
+                raise _NotYaml(f"{number}: this line is indented more than the one before it")
+            if found is None:
+                raise _NotYaml(f"{number}: expected `name: value`, found `{body}`")
+            key, rest = found
+            if key in result:
+                raise _NotYaml(f"{number}: `{key}` is there twice")
+            if key == "<<" or key[:1] in ("?", "!", "&", "*"):
+                raise _BeyondYaml(f"{number}: `{key}` is not understood here")
+            self.at += 1
+            if rest:
+                result[key] = self.value(rest, number, indent)
+                continue
+            following = self.lines[self.at] if self.at < len(self.lines) else (-1, "", 0)
+            is_list = following[0] == indent and (following[1] == "-" or following[1].startswith("- "))
+            result[key] = self.block(following[0]) if following[0] > indent or is_list else None
+        return result
+
+    def sequence(self, indent: int) -> List[Any]:
+        result: List[Any] = []
+        while self.at < len(self.lines):
+            depth, body, number = self.lines[self.at]
+            if depth != indent or not (body == "-" or body.startswith("- ")):
+                break
+            rest = body[1:].lstrip(" ")
+            if not rest:
+                self.at += 1
+                deeper = self.at < len(self.lines) and self.lines[self.at][0] > indent
+                result.append(self.block(self.lines[self.at][0]) if deeper else None)
+                continue
+            if rest == "-" or rest.startswith("- ") or (_key_of(rest) is not None and rest[0] not in "{["):
+                inner = indent + len(body) - len(rest)
+                self.lines[self.at] = (inner, rest, number)
+                result.append(self.block(inner))
+            else:
+                self.at += 1
+                result.append(self.value(rest, number, indent))
+        return result
+
+    def value(self, text: str, number: int, indent: int) -> Any:
+        if text[0] in "&*!|>%@`":
+            raise _BeyondYaml(f"{number}: `{text}` is not understood here")
+        if text[0] in "[{'\"":
+            return _Flow(text, number, f"{number}: ").whole()
+        following = self.lines[self.at] if self.at < len(self.lines) else None
+        is_more = following is not None and following[0] > indent and not following[1].startswith("-")
+        if is_more and following is not None and _key_of(following[1]) is None:
+            raise _BeyondYaml(f"{following[2]}: a text over several lines is not understood here")
+        return _scalar(text)
+
+
+def _without_comment(line: str) -> str:
+    if "#" not in line:
+        return line
+    import re
+
+    # A quote opens a text only where a value may begin; a # begins a comment behind a blank.
+    texts = r"""(?<![^\s\[{,:])(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')|(?:^|(?<=\s))(#)"""
+    for match in re.finditer(texts, line):
+        if match.group(1):
+            return line[: match.start(1)]
+    return line
+
+
+def _key_of(body: str) -> Optional[Tuple[str, str]]:
+    import re
+
+    match = re.match(r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'\[\]{},#&*!|>%@`-][^#]*?|-[^\s:][^#]*?)\s*:(?:\s+(.*))?$""", body)
+    if match is None:
+        return None
+    key = match.group(1)
+    text = _Flow(key, 0, "").whole() if key[0] in "'\"" else key
+    return str(text), (match.group(2) or "").strip()
+
+
+class _Flow:
+    """Values in one line: ``[1, 2]``, ``{a: 1}``, texts between quotes."""
+
+    def __init__(self, text: str, number: int, place: str) -> None:
+        self.text, self.place, self.at = text, place, 0
+
+    def whole(self) -> Any:
+        value = self.one("")
+        self.skip()
+        if self.at < len(self.text):
+            raise _NotYaml(f"{self.place}nothing may follow `{self.text[:self.at]}`, found `{self.text[self.at:]}`")
+        return value
+
+    def skip(self) -> None:
+        while self.text[self.at : self.at + 1] == " ":
+            self.at += 1
+
+    def one(self, ends: str) -> Any:
+        self.skip()
+        letter = self.text[self.at : self.at + 1]
+        if letter == "[":
+            return self.many("]")
+        if letter == "{":
+            return dict(self.many("}"))
+        if letter and letter in "'\"":
+            return self.quoted(letter)
+        start = self.at
+        while self.at < len(self.text) and not (self.text[self.at] in ends or self.pair(ends)):
+            self.at += 1
+        return _scalar(self.text[start : self.at].strip())
+
+    def pair(self, ends: str) -> bool:
+        return "}" in ends and self.text[self.at] == ":" and self.text[self.at + 1 : self.at + 2] in ("", " ", "}")
+
+    def many(self, end: str) -> List[Any]:
+        self.at += 1
+        found: List[Any] = []
+        while True:
+            self.skip()
+            if self.text[self.at : self.at + 1] == end:
+                self.at += 1
+                return found
+            item = self.one("," + end)
+            self.skip()
+            if end == "}":
+                if self.text[self.at : self.at + 1] != ":":
+                    raise _NotYaml(f"{self.place}expected `name: value` in `{self.text}`")
+                self.at += 1
+                item = (str(item), self.one(",}"))
+                self.skip()
+            found.append(item)
+            letter = self.text[self.at : self.at + 1]
+            if letter == ",":
+                self.at += 1
+            elif letter != end:
+                raise _NotYaml(f"{self.place}`{self.text}` lacks its `{end}`")
+
+    def quoted(self, mark: str) -> str:
+        import re
+
+        pattern = r"'((?:[^']|'')*)'" if mark == "'" else r'"((?:[^"\\]|\\.)*)"'
+        match = re.compile(pattern).match(self.text, self.at)
+        if match is None:
+            raise _NotYaml(f"{self.place}a {mark} is not closed in `{self.text}`")
+        self.at = match.end()
+        if mark == "'":
+            return match.group(1).replace("''", "'")
+        import json
+
+        try:
+            return str(json.loads(match.group(0), strict=False))
+        except ValueError:
+            raise _NotYaml(f"{self.place}an escape in `{match.group(0)}` is not understood") from None
+
+
+def _yaml_text(tree: Any, indent: str = "") -> str:
+    """A tree as YAML that every reader takes for the same values."""
+    lines = []
+    for key, value in tree.items():
+        name = _yaml_scalar(str(key))
+        if isinstance(value, dict) and value:
+            lines.append(f"{indent}{name}:\n{_yaml_text(value, indent + '  ')}")
+        else:
+            lines.append(f"{indent}{name}: {_yaml_inline(value)}\n")
+    return "".join(lines)
+
+
+def _yaml_inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_yaml_scalar(str(key))}: {_yaml_inline(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_yaml_inline(one) for one in value) + "]"
+    return _yaml_scalar(_plain(value))
+
+
+def _yaml_scalar(value: Any) -> str:
+    import json
+    import re
+
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        text = repr(value)
+        if value != value or text in ("inf", "-inf"):
+            return {"inf": ".inf", "-inf": "-.inf"}.get(text, ".nan")
+        # Readers of YAML 1.1 take 1e-05 for a text.
+        return re.sub(r"^(-?\d+)e", r"\1.0e", text)
+    if isinstance(value, int):
+        return str(value)
+    plain = re.fullmatch(r"[A-Za-z_/.][\w ./+-]*", value) and value == value.strip()
+    words = ("y", "n", "yes", "no", "on", "off")
+    if plain and isinstance(_scalar(value), str) and value.lower() not in words:
+        return str(value)
+    return json.dumps(value)
+
+
+def _write_yaml(path: str, tree: Dict[str, Any]) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    draft = f"{path}.{os.getpid()}.tmp"
+    with open(draft, "w", encoding="utf-8") as file:
+        file.write(_yaml_text(tree) or "{}\n")
+    os.replace(draft, path)
 
 
 # --- GPUs -----------------------------------------------------------------------------------------
