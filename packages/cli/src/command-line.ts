@@ -33,6 +33,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   schema: () => import("./commands/schema.ts"),
   show: () => import("./commands/show.ts"),
   status: () => import("./commands/status.ts"),
+  sub: () => import("./commands/sub.ts"),
   tag: () => import("./commands/tag.ts"),
   version: () => import("./commands/version.ts"),
   why: () => import("./commands/why.ts"),

@@ -102,6 +102,36 @@ const RUN_ROWS: readonly CommandRow[] = [
     examples: ["flow exec -- python train.py --lr 0.1"],
   },
   {
+    name: "sub",
+    group: "run",
+    summary: "run every python line of a job script, one job per combination of its options",
+    positionals: "SCRIPT [ARG…]",
+    arity: [1, MANY],
+    options: [
+      ...PROJECT.filter(({ name }) => name === "dir"),
+      ...RUNNING,
+      {
+        name: "backend",
+        value: "NAME",
+        help: "run the jobs there; without it where the script's directives say",
+      },
+      { name: "force", help: "run jobs that have succeeded again" },
+      DRY_RUN,
+    ],
+    details:
+      "The script is run with python and its launchers (torchrun, accelerate, srun, …) replaced, so " +
+      "that loops, variables and `cd` mean what they mean, and each command line becomes a job: " +
+      "`python main.py optimizer.lr=10.,1. seed=1,2` is four, with `1..5` a range and `--lr=1,2` as " +
+      "well. `#SBATCH` lines go to SLURM as they are; equal jobs are one array. A job that has " +
+      "succeeded does not run again until its program changes. Each has a folder `logs/<id>` beside " +
+      "the program with its script and its output.",
+    examples: [
+      "flow sub script.sh --dry-run",
+      "flow sub script.sh",
+      "flow sub --backend local -n 4 script.sh",
+    ],
+  },
+  {
     name: "cancel",
     group: "run",
     summary: "stop running tasks",

@@ -44,6 +44,7 @@ export type { RunCounts, RunEvent, RunEventBody, TaskRef } from "./engine/run-ev
 export type { ConditionVerdict } from "./engine/services.ts";
 export type { BackendChecks } from "./flowfile/backends.ts";
 export { findFlowFile } from "./flowfile/find.ts";
+export { memberId, slugOf } from "./flowfile/names.ts";
 export { jsonSchema } from "./flowfile/schema/file-schema.ts";
 export type { Adjacency } from "./graph/adjacency.ts";
 export { neighbours } from "./graph/adjacency.ts";
@@ -70,10 +71,11 @@ export { openGraph, openPlan, positionIn, requestText } from "./host/open-plan.t
 export { overridePlan } from "./host/override-plan.ts";
 export { standingIn } from "./host/plan-request.ts";
 export { newRunId } from "./host/run-id.ts";
-export { planSingleTask } from "./host/single-task.ts";
+export { planSingleTask, planTasks } from "./host/single-task.ts";
 export { decodeJournal, readJournal } from "./journal/read-journal.ts";
 export type { JournalRecord } from "./journal/record.ts";
 export type { TaskDefinition } from "./library/define-task.ts";
+export { defineTask } from "./library/define-task.ts";
 export type { Flow, FlowOptions, RunOptions } from "./library/flow.ts";
 // For programs that build their graph themselves.
 export { FlowError, flow } from "./library/flow.ts";

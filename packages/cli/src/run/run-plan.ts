@@ -43,7 +43,7 @@ export async function runPlan(
   return executePlan(opened.value, settingsOf(invocation, io, asked, numbers), io);
 }
 
-type Numbers = Pick<ExecutionSettings, "slots" | "retries" | "timeoutMs">;
+export type Numbers = Pick<ExecutionSettings, "slots" | "retries" | "timeoutMs">;
 
 function settingsOf(
   invocation: Invocation,
@@ -70,7 +70,7 @@ function settingsOf(
   };
 }
 
-function readNumbers(invocation: Invocation): Numbers | { readonly problem: string } {
+export function readNumbers(invocation: Invocation): Numbers | { readonly problem: string } {
   const jobs = invocation.value("jobs");
   if (jobs !== undefined && !/^[1-9]\d*$/.test(jobs)) {
     return { problem: `-n takes a whole number above 0, not \`${jobs}\`` };

@@ -1,8 +1,10 @@
-// A plan of one task that is not in any flow file: a command somebody wants run with flow's care.
+// A plan of tasks that are in no flow file and do not depend on one another: commands somebody wants
+// run with flow's care.
 
 import { buildAdjacency } from "../graph/adjacency.ts";
 import { complete } from "../graph/plan.ts";
 import { defineTask } from "../library/define-task.ts";
+import type { Task } from "../model/task.ts";
 import type { OpenedPlan } from "./open-plan.ts";
 
 /** Name under which such tasks are kept apart from those of flow files. */
@@ -15,13 +17,26 @@ export function planSingleTask(
   argv: readonly string[],
   backend: string,
 ): OpenedPlan {
-  const task = defineTask(name, { run: argv, always: true, checkpoint: true, backend }, FILE);
+  const run = { run: argv, always: true, checkpoint: true, backend };
+  return planTasks(root, FILE, [defineTask(name, run, FILE)]);
+}
+
+/**
+ * `file` keeps the tasks apart from those of flow files. `secretValues`: variables the programs get
+ * that are recorded nowhere.
+ */
+export function planTasks(
+  root: string,
+  file: string,
+  tasks: readonly Task[],
+  secretValues: Readonly<Record<string, string>> = {},
+): OpenedPlan {
   const plan = complete({
     project: {
       name: undefined,
       description: undefined,
       root,
-      file: `${root}/${FILE}`,
+      file: `${root}/${file}`,
       sources: [],
       workspace: undefined,
       experiment: undefined,
@@ -29,15 +44,15 @@ export function planSingleTask(
       jobs: undefined,
       pools: {},
       backends: [],
-      secrets: [],
+      secrets: Object.keys(secretValues),
       compat: ["xt", "batchai"],
       ignore: [],
       code: { include: [], omit: [] },
       params: {},
     },
-    tasks: [task],
-    asked: [0],
-    dependencies: buildAdjacency(1, [], []),
+    tasks,
+    asked: [...tasks.keys()],
+    dependencies: buildAdjacency(tasks.length, [], []),
     orderOnly: new Uint8Array(0),
     valuesFiles: {},
     temporary: [],
@@ -46,7 +61,7 @@ export function planSingleTask(
     plan,
     inputs: { files: [], env: {} },
     warnings: [],
-    secretValues: {},
+    secretValues,
     keep: () => {},
   };
 }

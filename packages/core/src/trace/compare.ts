@@ -51,8 +51,8 @@ export function compareDeps(
 ): readonly Reason[] {
   const reasons: Reason[] = [];
   const old = new Map(before.map((state) => [depId(state), state]));
-  for (const state of now) {
-    const id = depId(state);
+  // A path may be named twice, by itself and by a glob.
+  for (const [id, state] of new Map(now.map((one) => [depId(one), one]))) {
     const earlier = old.get(id);
     old.delete(id);
     if (earlier === undefined) {

@@ -14,6 +14,12 @@ describe("fresh", () => {
     expect(await bench.verdict(train)).toBe("fresh");
   });
 
+  test("a path that is named by itself and by a glob is one dep", async () => {
+    const twice = task("twice", { deps: ["a.csv", "*.csv"], targets: ["model"] });
+    const bench = await done(twice);
+    expect(await bench.verdict(twice)).toBe("fresh");
+  });
+
   test("targets without a record are not even read", async () => {
     const bench = new Bench({ "a.csv": "1", model: "from elsewhere" });
     await bench.verdict(train);
