@@ -109,7 +109,7 @@ const RUN_ROWS: readonly CommandRow[] = [
     arity: [1, MANY],
     options: [
       ...PROJECT.filter(({ name }) => name === "dir"),
-      ...RUNNING,
+      ...RUNNING.filter(({ name }) => name !== "keep-going"),
       {
         name: "backend",
         value: "NAME",

@@ -57,7 +57,7 @@ export const command: Command = async (invocation, io) => {
       verbose: invocation.has("verbose"),
       color: invocation.value("color"),
       reportFile: invocation.value("report-json"),
-      projectArguments: [],
+      rerun: () => commandOf(invocation),
       planOptions: {},
       request: undefined,
     },
@@ -66,6 +66,15 @@ export const command: Command = async (invocation, io) => {
   linkOutput(jobs, root);
   return code;
 };
+
+/** The same command line: what has succeeded does not run again. */
+function commandOf(invocation: Invocation): readonly string[] {
+  const options = ["dir", "backend"].flatMap((option) => {
+    const value = invocation.value(option);
+    return value === undefined ? [] : [`--${option}`, value];
+  });
+  return ["flow", "sub", ...options, ...invocation.positionals];
+}
 
 /** Returned as text: why the script has no jobs. */
 async function readScript(

@@ -5,7 +5,8 @@ import { systemSuite } from "../../../../test/rig/system.ts";
 import { projectFolder } from "../project-folder.ts";
 
 /** A program that says what it was given, without anything of flow. */
-const PLAIN = 'import os, sys\nprint(os.path.basename(os.getcwd()), os.environ.get("MODE"), *sys.argv[1:])\n';
+const PLAIN =
+  'import os, sys\nprint(os.path.basename(os.getcwd()), os.environ.get("MODE"), *sys.argv[1:])\n';
 
 const LAUNCHED = `import flow_task as flow
 
@@ -44,8 +45,9 @@ systemSuite("python", "flow sub", () => {
     const first = await flow("sub", "--backend", "local", "-n", "2", "script.sh");
     expect(first.stderr).toContain("8 done");
     expect(first.code).toBe(0);
-    expect(readdirSync(join(path, "logs")).toSorted()).toEqual([..."12345678"]);
-    const rates = [..."12345678"].map((id) =>
+    const ids = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    expect(readdirSync(join(path, "logs")).toSorted()).toEqual(ids);
+    const rates = ids.map((id) =>
       readFileSync(join(path, `logs/${id}/metrics/train.json`), "utf8").trim(),
     );
     expect(rates).toEqual([10, 10, 1, 1, 10, 10, 10, 10].map((lr) => `{"lr": ${lr}.0}`));
@@ -140,6 +142,8 @@ if python train.py --check; then echo checked; fi
     expect(await says("outside.sh")).toMatch(
       /^flow: `python main\.py` would run in \/, outside of .*; go to the folder above both, or say -C\n$/,
     );
-    expect(await says("nowhere.sh")).toContain("flow: the script `nowhere.sh` cannot be read: ENOENT");
+    expect(await says("nowhere.sh")).toContain(
+      "flow: the script `nowhere.sh` cannot be read: ENOENT",
+    );
   });
 });
