@@ -72,7 +72,9 @@ function missing(
     related: [],
     fix:
       guess === undefined
-        ? "Create it, add the task that makes it, or mark it `optional: true`."
+        ? dep.isInput === true
+          ? "Create it, add the task that makes it, or list it under `targets` if an earlier action does."
+          : "Create it, add the task that makes it, or mark it `optional: true`."
         : `Did you mean \`${guess}\`?`,
   };
 }

@@ -40,6 +40,8 @@ interface DepCommon {
   readonly from: TaskId | undefined;
   /** May be missing; its appearing or vanishing is a change. */
   readonly optional: boolean;
+  /** It is here because an action reads it as standard input; not among what `${{ deps }}` gives. */
+  readonly isInput?: true;
   readonly span: Span;
 }
 
@@ -117,6 +119,8 @@ export interface Action {
   /** Relative to the project root; absent: the task's own. */
   readonly cwd: string | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** As the task's own. */
+  readonly envRecipe?: Readonly<Record<string, string>> | undefined;
   readonly timeoutMs: number | undefined;
   /** Exit codes that count as success. */
   readonly okExit: readonly number[];
@@ -222,6 +226,8 @@ export interface Task {
   readonly finally: readonly Action[];
   /** Set for every action; part of the fingerprint. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variables that enter the fingerprint in another form, with budgets by name; absent: none. */
+  readonly envRecipe?: Readonly<Record<string, string>> | undefined;
   /** Relative to the root. */
   readonly cwd: string;
   readonly interactive: boolean;

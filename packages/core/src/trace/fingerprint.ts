@@ -39,13 +39,19 @@ function partTexts(
   const list = (values: readonly unknown[]): string => JSON.stringify(values);
   return {
     actions: list(actions.map(actionText)),
-    env: list([inOrder(task.env), exceptions(actions, ({ env }) => list(inOrder(env)), "[]")]),
+    env: list([
+      inOrder(envOf(task)),
+      exceptions(actions, (action) => list(inOrder(envOf(action))), "[]"),
+    ]),
     cwd: list([cwd, exceptions(actions, (action) => action.cwd ?? cwd, cwd)]),
     shell: list([usual, exceptions(actions, shellOf, usual)]),
     container: list([task.container ?? ""]),
     track: list(inOrder(tracked)),
   };
 }
+
+const envOf = ({ env, envRecipe }: Pick<Task, "env" | "envRecipe">): Task["env"] =>
+  envRecipe === undefined ? env : { ...env, ...envRecipe };
 
 const inOrder = (record: Readonly<Record<string, string>>): readonly (readonly string[])[] =>
   Object.entries(record).sort(([one], [other]) => (one < other ? -1 : 1));
@@ -85,7 +91,7 @@ export function fingerprint(task: Task, tracked: Readonly<Record<string, string>
   const texts = partTexts(task, tracked);
   const recipe: Recipe = {
     actions: task.actions.map((action) => shorten(action.recipe)),
-    env: Object.assign({}, ...task.actions.map(({ env }) => env), task.env) as Recipe["env"],
+    env: Object.assign({}, ...task.actions.map(envOf), envOf(task)) as Recipe["env"],
     cwd: task.cwd,
     shell: [...new Set(task.actions.map(({ shell }) => shell))].join(", "),
     container: task.container,

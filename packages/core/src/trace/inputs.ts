@@ -71,7 +71,7 @@ export async function readDeps(
       }
     }
     // Several deps may share a name: all members of a task, or a list.
-    for (const name of [dep.name, hasGlob ? EVERY_DEP : undefined]) {
+    for (const name of [dep.name, hasGlob && dep.isInput !== true ? EVERY_DEP : undefined]) {
       if (name !== undefined) expansions[name] = [...(expansions[name] ?? []), ...there];
     }
   }

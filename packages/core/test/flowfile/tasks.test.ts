@@ -72,6 +72,18 @@ tasks:
   });
 });
 
+describe("standard input", () => {
+  test("is a dep, unless it is one already or the task makes it itself", () => {
+    const found = only(
+      "deps: [a.txt]\ntargets: [made/]\nactions:\n  - {run: x, stdin: a.txt}\n  - {run: y, stdin: b.txt}\n  - {run: z, stdin: made/c}\n  - {run: n, stdin: /dev/null}",
+    );
+    expect(found.deps.map((dep) => [dep.kind !== "glob" && dep.path, dep.isInput])).toEqual([
+      ["a.txt", undefined],
+      ["b.txt", true],
+    ]);
+  });
+});
+
 describe("targets", () => {
   test("are files, or directories with a trailing slash, with normalised paths", () => {
     const { targets } = only(
@@ -151,6 +163,19 @@ actions:
     ]);
     expect(found.actions[0]?.text).toBe("train 3 10.");
     expect(found.budgetValues).toEqual({ epochs: "3" });
+  });
+
+  test("keep budget parameters out of the recipe of variables, too", () => {
+    const found = only(
+      'budget: epochs\nenv: {E: "n=${{ params.epochs }}", LR: "${{ params.lr }}"}\nactions:\n  - {run: t, env: {F: "${{ params.epochs }}"}}',
+      "params: {epochs: 3, lr: 10.}",
+    );
+    expect(found.env).toEqual({ E: "n=3", LR: "10." });
+    expect(found.envRecipe).toEqual({ E: "n=${{ params.epochs }}" });
+    expect(found.actions[0]).toMatchObject({
+      env: { F: "3" },
+      envRecipe: { F: "${{ params.epochs }}" },
+    });
   });
 
   test("refer to a secret by its variable, so that its value is nowhere", () => {

@@ -94,6 +94,19 @@ describe("the recipe", () => {
     expect(await bench.inspect(epochs("10"))).toMatchObject({ verdict: "stale", promote: false });
   });
 
+  test("a budget in a variable counts by its name only", async () => {
+    const epochs = (value: string): Task => ({
+      ...train,
+      env: { EPOCHS: value },
+      envRecipe: { EPOCHS: "${{ params.epochs }}" },
+      budget: ["epochs"],
+      budgetValues: { epochs: value },
+    });
+    const bench = await done(epochs("5"));
+    expect(await bench.verdict(epochs("3"))).toBe("fresh");
+    expect(await bench.inspect(epochs("10"))).toMatchObject({ verdict: "stale", promote: true });
+  });
+
   test("attempts have one identity exactly while recipe, deps and values are the same", async () => {
     const bench = new Bench({ "a.csv": "1" });
     const identity = async (one: Task): Promise<string> => {

@@ -24,7 +24,7 @@ const actionMap = z.strictObject({
   ok_exit: oneOrMany(z.int())
     .optional()
     .describe("Exit codes that count as success; 0 by default."),
-  stdin: z.string().optional().describe("A file that is its standard input."),
+  stdin: z.string().optional().describe("A file that is its standard input; it counts as a dep."),
   shell: z.enum(["sh", "bash"]).optional().describe("The shell of this action."),
 });
 

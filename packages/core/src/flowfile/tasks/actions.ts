@@ -119,21 +119,42 @@ function options(node: MapNode, reader: FieldReader, source: FlowSource, loading
     ...plain(source.shell, node),
     shell: shell === undefined ? source.shell : (textOf(shell) as Shell),
     cwd: cwd === undefined ? undefined : resolvePath(cwd, source.folder, loading.root).path,
-    env: env === undefined ? NO_ENV : readEnv(env, reader),
+    ...(env === undefined ? undefined : readEnv(env, reader)),
     timeoutMs: reader.duration(child(node, "timeout")),
     okExit: codes.length === 0 ? SUCCESS : codes,
     stdin: stdin === undefined ? undefined : resolvePath(stdin, source.folder, loading.root).path,
   };
 }
 
-/** Variables of a map, filled in. */
-export function readEnv(node: Node, reader: FieldReader): Readonly<Record<string, string>> {
-  const env: Record<string, string> = {};
-  for (const [name, { value }] of entriesOf(node)) {
-    if (!name.startsWith("x-")) env[name] = reader.variable(value);
-  }
-  return env;
+/** Variables, filled in; `envRecipe` has those that enter the fingerprint in another form. */
+export interface Variables {
+  readonly env: Readonly<Record<string, string>>;
+  readonly envRecipe?: Readonly<Record<string, string>>;
 }
+
+/** Variables by name, over those of `before`. */
+export function fillVariables(
+  nodes: Iterable<readonly [string, Node]>,
+  reader: FieldReader,
+  before: Readonly<Record<string, string>> = NO_ENV,
+): Variables {
+  const env: Record<string, string> = { ...before };
+  const envRecipe: Record<string, string> = {};
+  for (const [name, node] of nodes) {
+    if (name.startsWith("x-")) continue;
+    const { value, recipe } = reader.variable(node);
+    env[name] = value;
+    if (recipe !== value) envRecipe[name] = recipe;
+  }
+  return Object.keys(envRecipe).length === 0 ? { env } : { env, envRecipe };
+}
+
+/** Variables of a map, filled in. */
+export const readEnv = (node: Node, reader: FieldReader): Variables =>
+  fillVariables(
+    [...entriesOf(node)].map(([name, { value }]) => [name, value] as const),
+    reader,
+  );
 
 /**
  * A script without `#!` is a shell text. One with it is written to a file and started by its

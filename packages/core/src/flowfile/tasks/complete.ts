@@ -1,6 +1,7 @@
 // Second pass over the tasks: with every member and its targets known, each becomes whole.
 
-import type { Task } from "../../model/task.ts";
+import type { Action, Dep, Target, Task } from "../../model/task.ts";
+import { isWithin } from "../../graph/paths.ts";
 import { spanOf } from "../document/node.ts";
 import type { Combination } from "../matrix.ts";
 import { resolvePath } from "../paths.ts";
@@ -56,6 +57,8 @@ class Completer {
     const budget = this.#budget(member);
     const [fresh, mounts] = [reader.node("fresh"), reader.node("mounts")];
     const { axes, values, params } = combination;
+    const { env, envRecipe } = taskEnv(reader, source, loading);
+    const actions = readActions(reader.node("actions"), reader, source, loading);
     return {
       id: member.id,
       key: member.key,
@@ -68,7 +71,7 @@ class Completer {
       hidden: reader.flag("hidden"),
       file: source.path,
       span: spanOf(this.#template.nameNode),
-      deps,
+      deps: withInputs(deps, actions, member.targets),
       after: readAfter(this.#template, member, this.#index, after),
       uses: readUses(this.#template, member, this.#index),
       track: readTrack(reader, source),
@@ -78,9 +81,10 @@ class Completer {
       metrics: readMetrics(reader, source, loading),
       values: this.#path(reader, "values"),
       protect: reader.flag("protect"),
-      actions: readActions(reader.node("actions"), reader, source, loading),
+      actions,
       finally: readActions(reader.node("finally"), reader, source, loading),
-      env: taskEnv(reader, source, loading),
+      env,
+      envRecipe,
       cwd: this.#path(reader, "cwd") ?? (source.folder || "."),
       interactive: reader.flag("interactive"),
       params: values.size + params.size > 0 ? this.#paramsOf(combination) : this.#params,
@@ -105,7 +109,7 @@ class Completer {
       backend: readBackend(reader, loading),
       backendOptions: readBackendOptions(this.#template.fields, reader, loading),
       container: reader.text(reader.node("container")),
-      mounts: mounts === undefined ? NONE : readEnv(mounts, reader),
+      mounts: mounts === undefined ? NONE : readEnv(mounts, reader).env,
       clean: readClean(reader, source, loading),
     };
   }
@@ -128,3 +132,25 @@ class Completer {
     return budget;
   }
 }
+
+/** What actions read as standard input is a dep, unless the task makes it itself. */
+function withInputs(
+  deps: readonly Dep[],
+  actions: readonly Action[],
+  targets: readonly Target[],
+): readonly Dep[] {
+  if (actions.every(({ stdin }) => stdin === undefined)) return deps;
+  const known = new Set(deps.map((dep) => (dep.kind === "glob" ? dep.pattern : dep.path)));
+  const inputs = actions.flatMap(({ stdin: path, span }): Dep[] => {
+    const isMade = targets.some((target) => isWithin(path ?? "", target.path));
+    if (path === undefined || known.has(path) || isMade || DEVICES.test(path)) return [];
+    known.add(path);
+    const common = { name: undefined, from: undefined, optional: false, isInput: true } as const;
+    const external = path.startsWith("/") || path.startsWith("../");
+    return [{ kind: "file", path, check: "content", external, span, ...common }];
+  });
+  return [...deps, ...inputs];
+}
+
+/** They have no content that could change. */
+const DEVICES = /^\/(?:dev|proc)\//;

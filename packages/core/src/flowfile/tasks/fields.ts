@@ -6,7 +6,7 @@ import { parseBytes, parseDuration } from "../../model/units.ts";
 import type { MapNode, Node } from "../document/node.ts";
 import { asList, child, describe, spanOf, textOf } from "../document/node.ts";
 import { scalarValue } from "../scalar.ts";
-import type { Filling } from "../template/template.ts";
+import type { Filling, TemplateValue } from "../template/template.ts";
 import { fillItems, fillShell, fillText } from "../template/template.ts";
 
 /** A task's own map and the defaults under it. */
@@ -72,29 +72,23 @@ export class FieldReader {
     );
   }
 
-  /** The value of an environment variable, which is part of the fingerprint. */
-  variable(node: Node): string {
+  /** The value of an environment variable, and how it enters the fingerprint: with budgets by name. */
+  variable(node: Node): { readonly value: string; readonly recipe: string } {
+    if (node.kind !== "scalar") return { value: "", recipe: "" };
     const filling = this.#filling;
     const { report, sources } = filling;
-    if (node.kind !== "scalar") return "";
-    return fillText(node, {
-      report,
-      sources,
-      lookup: (name) => {
-        const value = filling.lookup(name);
-        if (value.kind === "text" && value.placeholder !== undefined) {
-          report.error(
-            "conflict",
-            spanOf(node),
-            `\`${name}\` is a budget, but variables are part of the fingerprint`,
-            {
-              fix: "Pass it in an action, or let the program read it from $FLOW_PARAM_….",
-            },
-          );
-        }
-        return value;
-      },
-    });
+    const budgets = new Map<string, TemplateValue>();
+    const noting = (name: string): TemplateValue => {
+      const found = filling.lookup(name);
+      if (found.kind === "text" && found.placeholder !== undefined) {
+        budgets.set(name, { kind: "text", text: found.placeholder });
+      }
+      return found;
+    };
+    const value = fillText(node, { lookup: noting, report, sources });
+    if (budgets.size === 0) return { value, recipe: value };
+    const byName = (name: string): TemplateValue => budgets.get(name) ?? filling.lookup(name);
+    return { value, recipe: fillText(node, { lookup: byName, report, sources }) };
   }
 
   /** A shell command that is complete when the file is loaded. */

@@ -3,7 +3,7 @@
 import type { Action, Task, Track } from "../../model/task.ts";
 import type { Node } from "../document/node.ts";
 import { asList, child, spanOf, textOf } from "../document/node.ts";
-import { readActions } from "./actions.ts";
+import { fillVariables, readActions, type Variables } from "./actions.ts";
 import type { Member } from "./declare.ts";
 import type { FieldReader } from "./fields.ts";
 import type { FlowSource, Loading } from "./scope.ts";
@@ -22,19 +22,13 @@ export function readTrack(reader: FieldReader, source: FlowSource): readonly Tra
 }
 
 /** The file's variables with the task's own over them. */
-export function taskEnv(
-  reader: FieldReader,
-  source: FlowSource,
-  loading: Loading,
-): Readonly<Record<string, string>> {
+export function taskEnv(reader: FieldReader, source: FlowSource, loading: Loading): Variables {
   const own = reader.merged("env");
-  if (own.size === 0) return source.env;
-  const env: Record<string, string> = { ...source.env };
-  for (const [name, value] of own) {
-    if (name.startsWith("x-") || refuseSecret(name, value, loading)) continue;
-    env[name] = reader.variable(value);
-  }
-  return env;
+  if (own.size === 0) return { env: source.env };
+  const allowed = [...own].filter(
+    ([name, value]) => name.startsWith("x-") || !refuseSecret(name, value, loading),
+  );
+  return fillVariables(allowed, reader, source.env);
 }
 
 /** Reports a secret that is given a value in the file. */
