@@ -51,11 +51,10 @@ class Completer {
   /** One literal: an object of this many keys spread together from parts is slow to make. */
   complete(member: Member): Task {
     const { reader, combination } = member;
-    const { source } = this.#template;
-    const loading = this.#loading;
+    const [{ source }, loading] = [this.#template, this.#loading];
     const { deps, after } = readDeps(this.#template, member, this.#index, loading);
     const budget = this.#budget(member);
-    const [fresh, mounts] = [reader.node("fresh"), reader.node("mounts")];
+    const fresh = reader.node("fresh");
     const { axes, values, params } = combination;
     const { env, envRecipe } = taskEnv(reader, source, loading);
     const actions = readActions(reader.node("actions"), reader, source, loading);
@@ -109,7 +108,7 @@ class Completer {
       backend: readBackend(reader, loading),
       backendOptions: readBackendOptions(this.#template.fields, reader, loading),
       container: reader.text(reader.node("container")),
-      mounts: mounts === undefined ? NONE : readEnv(mounts, reader).env,
+      mounts: readMounts(reader),
       clean: readClean(reader, source, loading),
     };
   }
@@ -131,6 +130,11 @@ class Completer {
     checkFreshness(member.reader);
     return budget;
   }
+}
+
+function readMounts(reader: FieldReader): Readonly<Record<string, string>> {
+  const mounts = reader.node("mounts");
+  return mounts === undefined ? NONE : readEnv(mounts, reader).env;
 }
 
 /** What actions read as standard input is a dep, unless the task makes it itself. */
