@@ -2,14 +2,16 @@
 // decides it.
 
 import {
+  criticalPath,
   describeReason,
   guessDurations,
+  makespan,
   type Plan,
   type ProjectState,
   type Prospect,
   type Task,
+  type Work,
 } from "@flow/core";
-import { criticalPath, makespan, type Work } from "./estimate.ts";
 
 export interface PlannedTask {
   readonly task: Task;

@@ -28,10 +28,13 @@ export function timeLeft(view: RunView, nowMs: number): Range | undefined {
 const isLast = (view: RunView, running: readonly ActiveTask[]): boolean =>
   view.settled + running.length >= view.total;
 
+/** Of the whole estimate, as much as there are tasks left: most that settle early are fresh. */
 function fromHistory(view: RunView, nowMs: number): Range | undefined {
   const estimate = view.started?.estimateMs;
   if (estimate === undefined) return undefined;
-  return [Math.max(0, estimate[0] - nowMs), Math.max(0, estimate[1] - nowMs)];
+  const share = view.total === 0 ? 0 : (view.total - view.settled) / view.total;
+  const [low, high] = estimate.map((whole) => Math.max(0, whole * share - nowMs));
+  return [low ?? 0, high ?? 0];
 }
 
 /** So many pieces of work of so many milliseconds. */

@@ -84,7 +84,10 @@ const SHAPES: Readonly<Record<RunEventBody["type"], EventShape>> = {
     },
     optional: {
       slots: described(whole, "tasks at once"),
-      estimateMs: { ...list(number), minItems: 2, maxItems: 2 },
+      estimateMs: described(
+        { ...list(number), minItems: 2, maxItems: 2 },
+        "from past durations: if only what must run does, and if everything does",
+      ),
     },
   },
   "task/fresh": { description: "Nothing to do for it.", members: TASK },

@@ -18,6 +18,8 @@ describe("the time left", () => {
   it("is what past runs say until there are samples", () => {
     const run = view([0, started({ a: 9 }, { estimateMs: [60_000, 90_000] })]);
     expect(timeLeft(run, 20_000)).toEqual([40_000, 70_000]);
+    for (const task of ["a@x=1", "a@x=2", "a@x=3"]) run.apply(script()(20_000, fresh(task)));
+    expect(timeLeft(run, 20_000)).toEqual([20_000, 40_000]);
   });
 
   it("spreads what is left over the tasks that run at once, by the durations seen", () => {

@@ -45,7 +45,7 @@ export type RunEventBody =
       readonly templates: readonly { readonly name: string; readonly size: number }[];
       readonly total: number;
       readonly slots: number | undefined;
-      /** Milliseconds left as a range, from past durations; absent without history. */
+      /** Milliseconds, if only what must run does and if everything does, from past durations; absent without history. */
       readonly estimateMs: readonly [number, number] | undefined;
     }
   | ({ readonly type: "task/fresh" } & TaskRef)

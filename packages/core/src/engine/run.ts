@@ -9,9 +9,9 @@ import type { RunId } from "../model/ids.ts";
 import { exitWith, type StopReason } from "../model/outcome.ts";
 import type { Limits } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
+import { troubleOf } from "../ports/system-error.ts";
 import { lastAttempt } from "../record/attempt-record.ts";
 import { demandUsedUp } from "../trace/forecast.ts";
-import { troubleOf } from "../ports/system-error.ts";
 import { Attendant } from "./attendant.ts";
 import { Checker } from "./checker.ts";
 import { Claims } from "./claims.ts";
@@ -99,7 +99,7 @@ export class Run {
     const finished = new Promise<void>((resolve) => {
       this.#done = resolve;
     });
-    this.#news.started(this.#limits().slots);
+    this.#news.started(this.#limits());
     await this.#dispatch.adoption.adopt(() => this.#open());
     await this.#demandUsedUp();
     this.#neighbours.begin();

@@ -4,8 +4,10 @@ import { neighbours } from "../graph/adjacency.ts";
 import type { Effect, FinalState } from "../machine/effect.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { StopReason } from "../model/outcome.ts";
+import type { Limits } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import type { Attendant, LiveAttempt } from "./attendant.ts";
+import { estimateRun } from "./estimate.ts";
 import { ATTEMPT_FILES } from "./layout.ts";
 import type { RunCounts, TaskRef } from "./run-event.ts";
 import type { Services } from "./services.ts";
@@ -40,7 +42,7 @@ export class TaskNews {
     this.#machine = machine;
   }
 
-  started(slots: number | undefined): void {
+  started(limits: Limits): void {
     const { request, tasks, layout } = this.#services;
     const sizes = new Map<string, number>();
     for (const { template } of tasks) sizes.set(template, (sizes.get(template) ?? 0) + 1);
@@ -51,8 +53,8 @@ export class TaskNews {
       root: layout.root,
       templates: [...sizes].map(([name, size]) => ({ name, size })),
       total: tasks.length,
-      slots,
-      estimateMs: undefined,
+      slots: limits.slots,
+      estimateMs: estimateRun(request.plan, request.traces, limits),
     });
   }
 

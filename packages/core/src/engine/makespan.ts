@@ -1,6 +1,7 @@
 // How long a plan takes: its work, laid out on so many places by the order the scheduler prefers.
 
-import { type Adjacency, neighbours } from "@flow/core";
+import { type Adjacency, neighbours } from "../graph/adjacency.ts";
+import { Heap } from "../machine/heap.ts";
 
 export interface Work {
   /** Expected milliseconds per task; 0 for those that do not run. */
@@ -14,7 +15,10 @@ export function makespan({ durationsMs, dependencies }: Work, places: number): n
   const ends = new Float64Array(durationsMs.length);
   const remaining = chainLengths({ durationsMs, dependencies });
   const order = [...durationsMs.keys()].sort((a, b) => (remaining[b] ?? 0) - (remaining[a] ?? 0));
-  const free = new Float64Array(Math.max(1, Math.min(places, durationsMs.length)));
+  const free = new Heap();
+  for (let place = 0; place < Math.max(1, Math.min(places, durationsMs.length)); place += 1) {
+    free.push(0, place);
+  }
   let last = 0;
   for (const task of order) {
     const duration = durationsMs[task] ?? 0;
@@ -26,9 +30,8 @@ export function makespan({ durationsMs, dependencies }: Work, places: number): n
       ends[task] = ready;
       continue;
     }
-    const place = earliest(free);
-    const end = Math.max(ready, free[place] ?? 0) + duration;
-    free[place] = end;
+    const end = Math.max(ready, free.topKey ?? 0) + duration;
+    free.push(end, free.pop() ?? 0);
     ends[task] = end;
     last = Math.max(last, end);
   }
@@ -66,12 +69,4 @@ function chainLengths({ durationsMs, dependencies }: Work): Float64Array {
     }
   }
   return lengths;
-}
-
-function earliest(free: Float64Array): number {
-  let best = 0;
-  for (let place = 1; place < free.length; place += 1) {
-    if ((free[place] ?? 0) < (free[best] ?? 0)) best = place;
-  }
-  return best;
 }
