@@ -222,12 +222,14 @@ export class Account {
     thing.state = state;
     thing.stateTransitionTime = this.clock.stamp();
     this.touch(thing);
+    this.changed();
   }
 
   enterNode(node: Node, state: NodeState): void {
     if (node.state === state) return;
     node.state = state;
     node.stateTransitionTime = this.clock.stamp();
+    this.changed();
   }
 
   findPool(id: string): Pool | undefined {

@@ -1,7 +1,7 @@
 /**
  * Evaluates the part of the autoscale language that is in common use: assignments, arithmetic, comparisons,
  * the choice `a ? b : c`, `min`, `max`, `avg`, `time` and samples of the task and node counts. Each series
- * has one sample, the present value (assumed).
+ * has one sample, the present value; how many of the samples asked for there are depends on the pool's age.
  */
 import type { BatchServiceModels as Models } from "@azure/batch";
 
@@ -14,6 +14,8 @@ export interface FormulaResult {
 /** What a formula can see; the targets are those that stand. */
 export interface FormulaInput extends FormulaResult {
   readonly nowMs: number;
+  /** Since the pool was made; no sample is older. */
+  readonly ageMs: number;
   readonly activeTasks: number;
   readonly runningTasks: number;
   readonly currentDedicated: number;
@@ -27,7 +29,7 @@ type Value = number | boolean | string | readonly number[];
 /** The targets that a formula sets; those it leaves alone stand. Throws a sentence with the place. */
 export function evaluateFormula(formula: string, input: FormulaInput): FormulaResult {
   const names = new Map<string, Value>(Object.entries(variables(input)));
-  new Evaluator(tokens(formula), names, input.nowMs).run();
+  new Evaluator(tokens(formula), names, input).run();
   const target = (name: string): number => Math.max(0, Math.floor(asNumber(names.get(name) ?? 0)));
   const option = String(names.get("$NodeDeallocationOption")) as FormulaResult["deallocation"];
   return {
@@ -103,13 +105,13 @@ const LEVELS: readonly (readonly string[])[] = [
 class Evaluator {
   readonly #tokens: readonly Token[];
   readonly #names: Map<string, Value>;
-  readonly #nowMs: number;
+  readonly #input: FormulaInput;
   #at = 0;
 
-  constructor(list: readonly Token[], names: Map<string, Value>, nowMs: number) {
+  constructor(list: readonly Token[], names: Map<string, Value>, input: FormulaInput) {
     this.#tokens = list;
     this.#names = names;
-    this.#nowMs = nowMs;
+    this.#input = input;
   }
 
   run(): void {
@@ -182,7 +184,7 @@ class Evaluator {
       this.#expect(".");
       const method = this.#take();
       const args = this.#arguments();
-      value = sample(value, method, args);
+      value = sample(value, method, args, this.#input.ageMs);
     }
     return value;
   }
@@ -207,16 +209,17 @@ class Evaluator {
     }
     if (token.text.startsWith('"')) return token.text.slice(1, -1);
     if (/^\d/.test(token.text)) return Number(token.text);
-    if (this.#peek() === "(") return call(token, this.#arguments(), this.#nowMs);
+    if (this.#peek() === "(") return call(token, this.#arguments(), this.#input.nowMs);
     const value = this.#names.get(token.text);
     if (value === undefined) throw fail(token, `Undefined symbol: ${token.text}`);
     return value;
   }
 }
 
-function sample(value: Value, method: Token, args: readonly Value[]): Value {
+function sample(value: Value, method: Token, args: readonly Value[], ageMs: number): Value {
   const series = Array.isArray(value) ? (value as readonly number[]) : [asNumber(value)];
-  if (method.text === "GetSamplePercent") return 100;
+  if (method.text === "GetSamplePercent")
+    return Math.min(100, (100 * ageMs) / Math.max(1, asNumber(args[0] ?? 0)));
   if (method.text === "GetSample" && args.length > 0) return series;
   if (method.text === "Count") return series.length;
   throw fail(method, `Undefined method: ${method.text}`);

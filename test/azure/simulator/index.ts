@@ -6,7 +6,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Account, type Allocation, type Node, type NodeState, type Quotas } from "./account.ts";
+import {
+  Account,
+  type Allocation,
+  type Delays,
+  type Node,
+  type NodeState,
+  type Quotas,
+} from "./account.ts";
 import type { SimulatedClock } from "./clock.ts";
 import { Faults } from "./faults.ts";
 import { type BlobEndpoints, openMounts } from "./mounts.ts";
@@ -21,7 +28,7 @@ export interface SimulatorOptions {
   /** Blob services that nodes reach, by storage account name; needed for blob mounts only. */
   readonly blobEndpoints?: BlobEndpoints;
   /** Milliseconds that allocation, boot, pool deletion and the end of a job take; 5 each unless said. */
-  readonly delayMs?: number;
+  readonly delayMs?: number | Partial<Delays>;
   /** Limits of the account; generous unless said. */
   readonly quotas?: Partial<Quotas>;
   /** Variables that every process on a node gets besides those of Batch; `PATH` unless said. */
@@ -85,12 +92,16 @@ const QUOTAS: Quotas = {
 /** Starts a simulated account on a free port. */
 export async function startBatchSimulator(options: SimulatorOptions = {}): Promise<BatchSimulator> {
   const directory = mkdtempSync(join(tmpdir(), "flow-batch-"));
-  const delay = options.delayMs ?? 5;
+  const { delayMs = {} } = options;
+  const each = typeof delayMs === "number" ? delayMs : 5;
   const account = new Account({
     name: "simulated",
     key: Buffer.from("the key of the simulated account, which is no secret").toString("base64"),
     directory,
-    delays: { allocate: delay, boot: delay, deletePool: delay, endJob: delay },
+    delays: {
+      ...{ allocate: each, boot: each, deletePool: each, endJob: each },
+      ...(typeof delayMs === "number" ? {} : delayMs),
+    },
     mounts: openMounts(directory, options.blobEndpoints ?? {}),
     quotas: { ...QUOTAS, ...options.quotas },
     nodeEnv: options.nodeEnv ?? { PATH: process.env["PATH"] ?? "" },

@@ -119,10 +119,12 @@ function container(
   return directory;
 }
 
+/** What was written here goes first, as a file system would have sent it when it was closed. */
 async function syncContainer({ client, directory, known }: Container): Promise<void> {
+  await pushChanges({ client, directory, known });
   const remote = new Map<string, string>();
   for await (const { name, properties } of client.listBlobsFlat())
-    remote.set(name, properties.etag ?? "");
+    remote.set(name, bare(properties.etag));
   for (const [name, eTag] of remote) {
     if (known.get(name)?.eTag === eTag) continue;
     const path = join(directory, name);
@@ -139,8 +141,10 @@ async function syncContainer({ client, directory, known }: Container): Promise<v
     rmSync(join(directory, name), { force: true });
     known.delete(name);
   }
-  await pushChanges({ client, directory, known });
 }
+
+/** Lists give entity tags without quotes, answers with them. */
+const bare = (eTag: string | undefined): string => (eTag ?? "").replaceAll('"', "");
 
 async function pushChanges({ client, directory, known }: Container): Promise<void> {
   const local = new Set(filesBelow(directory).map((path) => relative(directory, path)));
@@ -149,7 +153,7 @@ async function pushChanges({ client, directory, known }: Container): Promise<voi
     const stamp = stampOf(path);
     if (stamp === undefined || known.get(name)?.stamp === stamp) continue;
     const { etag } = await client.getBlockBlobClient(name).uploadData(readFileSync(path));
-    known.set(name, { eTag: etag ?? "", stamp });
+    known.set(name, { eTag: bare(etag), stamp });
   }
   for (const name of known.keys()) {
     if (local.has(name)) continue;

@@ -33,6 +33,7 @@ const IMAGES = [
   ["canonical", "0001-com-ubuntu-server-jammy", "22_04-lts", "batch.node.ubuntu 22.04"],
   ["microsoft-azure-batch", "ubuntu-server-container", "20-04-lts", "batch.node.ubuntu 20.04"],
   ["microsoft-dsvm", "ubuntu-hpc", "2204", "batch.node.ubuntu 22.04"],
+  ["canonical", "ubuntuserver", "18.04-lts", "batch.node.ubuntu 18.04", "2023-05-31T00:00:00Z"],
 ];
 
 export const poolOperations: Readonly<Record<string, Handler>> = {
@@ -40,11 +41,12 @@ export const poolOperations: Readonly<Record<string, Handler>> = {
     list(
       request,
       "supportedimages",
-      IMAGES.map(([publisher, offer, sku, nodeAgentSKUId]) => ({
+      IMAGES.map(([publisher, offer, sku, nodeAgentSKUId, end]) => ({
         imageReference: { publisher, offer, sku, version: "latest" },
         verificationType: "verified",
         nodeAgentSKUId,
         osType: "linux",
+        ...(end === undefined ? {} : { batchSupportEndOfLife: end }),
         capabilities: ["DockerCompatible", "SupportsRDMAOnly"].slice(
           0,
           offer === "ubuntu-hpc" ? 2 : 1,

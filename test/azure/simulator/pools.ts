@@ -204,6 +204,7 @@ export function evaluate(
   try {
     const result = evaluateFormula(formula, {
       nowMs: account.clock.now(),
+      ageMs: account.clock.now() - Date.parse(pool.creationTime),
       activeTasks: count("active"),
       runningTasks: count("running") + count("preparing"),
       currentDedicated: nodesOf(pool, true).length,

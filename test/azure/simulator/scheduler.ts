@@ -51,8 +51,10 @@ function isReady(task: Task): boolean {
 
 function choose(pool: Pool, task: Task): readonly Node[] | undefined {
   const usable = [...pool.nodes.values()].filter(
-    ({ state, schedulingState }) =>
-      schedulingState === "enabled" && (state === "idle" || state === "running"),
+    ({ state, schedulingState, preparations }) =>
+      schedulingState === "enabled" &&
+      (state === "idle" || state === "running") &&
+      preparations.get(task.job.id)?.result !== "failure",
   );
   const multi = task.spec.multiInstanceSettings;
   if (multi !== undefined) {

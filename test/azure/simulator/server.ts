@@ -18,6 +18,11 @@ import { checkSignature } from "./signature.ts";
 
 const VERSIONS: readonly string[] = ["2022-10-01.16.0", "2023-11-01.18.0"];
 const JSON_TYPE = "application/json;odata=minimalmetadata";
+/** Answers that do not name the thing they are about. */
+const WITHOUT_ID = /^(GET|HEAD|DELETE) |Task_Reactivate$/;
+const INVALID_QUERY =
+  "Value for one of the query parameters specified in the request URI is invalid.";
+const INVALID_BODY = "The specified Request Body is not syntactically valid.";
 const handlers: Readonly<Record<string, Handler>> = { ...poolOperations, ...jobOperations };
 
 /** One request with what became of it. */
@@ -34,6 +39,7 @@ export interface Exchange {
   /** Absent where the connection was cut. */
   status?: number;
   answer?: string;
+  answerHeaders?: Readonly<Record<string, string>>;
   readonly fault?: Fault["kind"];
 }
 
@@ -140,12 +146,10 @@ async function perform(service: Service, call: Call): Promise<Finished> {
   checkSignature({ method, target, headers }, account, Date.now());
   const version = url.searchParams.get("api-version") ?? "";
   if (!VERSIONS.includes(version))
-    throw new ServiceError(
-      400,
-      "InvalidQueryParameterValue",
-      "Value for one of the query parameters specified in the request URI is invalid.",
-      { QueryParameterName: "api-version", QueryParameterValue: version },
-    );
+    throw new ServiceError(400, "InvalidQueryParameterValue", INVALID_QUERY, {
+      QueryParameterName: "api-version",
+      QueryParameterValue: version,
+    });
   const handler = found === undefined ? undefined : handlers[found.operation.id];
   if (found === undefined || handler === undefined) {
     service.problems.push(`${method} ${url.pathname}: no such operation`);
@@ -190,12 +194,10 @@ async function checkBody(service: Service, call: Call, operation: Operation): Pr
     );
   if (reasons.length === 0) return body ?? {};
   service.problems.push(`${operation.id}: ${reasons.join("; ")}`);
-  throw new ServiceError(
-    400,
-    "InvalidRequestBody",
-    "The specified Request Body is not syntactically valid.",
-    { Reason: reasons.join("; ") },
-  );
+  const Reason = reasons.join("; ");
+  throw operation.model === undefined
+    ? new ServiceError(400, "InvalidQueryParameterValue", INVALID_QUERY, { Reason })
+    : new ServiceError(400, "InvalidRequestBody", INVALID_BODY, { Reason });
 }
 
 function finish(account: Account, operation: Operation, answer: Answer, url: string): Finished {
@@ -208,7 +210,7 @@ function finish(account: Account, operation: Operation, answer: Answer, url: str
       ...(stamped === undefined
         ? {}
         : { etag: stamped.eTag, "last-modified": new Date(stamped.lastModified).toUTCString() }),
-      ...(operation.method === "GET" || operation.method === "HEAD" || operation.method === "DELETE"
+      ...(WITHOUT_ID.test(`${operation.method} ${operation.id}`)
         ? {}
         : { dataserviceid: location ?? url }),
       ...(location === undefined ? {} : { location }),
@@ -285,6 +287,7 @@ function send(to: {
   }
   exchange.status = answer.status;
   exchange.answer = answer.body?.toString("utf8") ?? "";
+  exchange.answerHeaders = answer.headers;
   for (const [name, value] of Object.entries(answer.headers)) outgoing.setHeader(name, value);
   outgoing.statusCode = answer.status;
   const { body } = answer;
@@ -293,7 +296,6 @@ function send(to: {
     outgoing.end();
   } else if (body === undefined) outgoing.end();
   else if (fault?.kind === "cut-body" && body.length > 1) {
-    outgoing.setHeader("content-length", body.length);
     outgoing.write(body.subarray(0, Math.floor(body.length / 2)), () => incoming.socket.destroy());
   } else if (answer.status >= 400) {
     outgoing.setHeader("content-length", body.length);

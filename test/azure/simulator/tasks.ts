@@ -77,9 +77,9 @@ async function perform(account: Account, task: Task, placement: Placement): Prom
       return;
     }
   }
-  account.enter(task, "running");
   await account.mounts.sync().catch(() => undefined);
   if (!isCurrent()) return;
+  account.enter(task, "running");
   const execution = begin(account, task);
   for (;;) {
     const exit = await attempt(account, task, placement, execution);
