@@ -26,6 +26,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   logs: () => import("./commands/logs.ts"),
   plan: () => import("./commands/plan.ts"),
   ps: () => import("./commands/ps.ts"),
+  rerun: () => import("./commands/rerun.ts"),
   resolve: () => import("./commands/resolve.ts"),
   runs: () => import("./commands/runs.ts"),
   rm: () => import("./commands/rm.ts"),

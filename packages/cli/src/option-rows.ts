@@ -34,3 +34,28 @@ export const DRY_RUN: OptionRow = {
 export const PLACE: readonly OptionRow[] = PROJECT.filter(({ name }) =>
   ["file", "dir"].includes(name),
 );
+
+/** How tasks are run and the run is shown. */
+export const RUNNING: readonly OptionRow[] = [
+  {
+    name: "jobs",
+    short: "n",
+    value: "N",
+    help: "tasks at once; without it cpus and memory decide",
+  },
+  { name: "keep-going", short: "k", help: "after a failure go on with what does not depend on it" },
+  { name: "fail-fast", help: "after a failure stop the tasks that run" },
+  { name: "gpus", value: "LIST", help: "GPUs to use: `0,1` or `none`" },
+  { name: "retries", value: "N", help: "retries for tasks that say nothing about retries" },
+  { name: "timeout", value: "D", help: "time limit for tasks without one: `90s`, `2h`" },
+  { name: "detach", help: "start the run in the background and return" },
+  {
+    name: "output",
+    value: "MODE",
+    choices: ["auto", "live", "plain", "quiet", "json"],
+    help: "how to show the run: auto, live, plain, quiet or json (env FLOW_OUTPUT)",
+  },
+  { name: "report-json", value: "FILE", help: "also write the run's events to FILE as JSON lines" },
+  { name: "verbose", short: "v", help: "say why each task runs" },
+  { name: "quiet", short: "q", help: "show failures only; the same as --output quiet" },
+];

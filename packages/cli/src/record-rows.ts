@@ -1,7 +1,7 @@
 // The verbs that ask what is on record: data only.
 
 import type { CommandRow } from "./command-row.ts";
-import { DRY_RUN, JSON_OPTION, PLACE, YES } from "./option-rows.ts";
+import { DRY_RUN, JSON_OPTION, PLACE, PROJECT, RUNNING, YES } from "./option-rows.ts";
 
 const MANY = Number.POSITIVE_INFINITY;
 
@@ -115,5 +115,23 @@ export const RECORD_ROWS: readonly CommandRow[] = [
     details:
       "Captured code that no record names any more goes, too. Nothing runs again because of it.",
     examples: ["flow rm 9dc21e9-1", "flow rm -y 'status == \"failed\" and tags == []'"],
+  },
+  {
+    name: "rerun",
+    group: "record",
+    summary: "run a record's commands once more, with the code of then",
+    positionals: "RECORD…",
+    arity: [1, MANY],
+    options: [
+      ...PROJECT,
+      ...RUNNING.filter(({ name }) =>
+        ["gpus", "retries", "timeout", "output", "report-json", "verbose", "quiet"].includes(name),
+      ),
+    ],
+    details:
+      "Runs in a folder of its own below `.flow/reruns/`, so nothing in the project is touched; " +
+      "inputs that are not code are linked to. Says whether the same targets came out. With -p the " +
+      "flow file of then is read, and the task runs with its parameters of then but for these.",
+    examples: ["flow rerun 9dc21e9-1", "flow rerun 'train#last' -p lr=0.05"],
   },
 ];

@@ -72,6 +72,7 @@ export type {
 export { openGraph, openPlan, positionIn, requestText } from "./host/open-plan.ts";
 export { overridePlan } from "./host/override-plan.ts";
 export { standingIn } from "./host/plan-request.ts";
+export { linkInputs, planRerun } from "./host/rerun.ts";
 export { newRunId } from "./host/run-id.ts";
 export { planSingleTask, planTasks } from "./host/single-task.ts";
 export { decodeJournal, readJournal } from "./journal/read-journal.ts";
@@ -149,7 +150,7 @@ export type { CodeLimits } from "./snapshot/limits.ts";
 export type { CodeChange, CodeEntry, Manifest, TreeId } from "./snapshot/manifest.ts";
 export { diffManifests } from "./snapshot/manifest.ts";
 export type { MaterialiseRequest } from "./snapshot/materialise.ts";
-export { materialise } from "./snapshot/materialise.ts";
+export { checkOut, materialise } from "./snapshot/materialise.ts";
 export { SnapshotError } from "./snapshot/snapshot-error.ts";
 export type { ObjectStore } from "./snapshot/store.ts";
 export { readObject, readTree } from "./snapshot/store.ts";

@@ -4,6 +4,7 @@ import { dirname, relative, resolve } from "node:path";
 import {
   runId as asRunId,
   type Backend,
+  type CodeTree,
   evaluateCondition,
   type Log,
   leaveEvidence,
@@ -48,8 +49,17 @@ export interface ExecutionSettings {
   readonly reportFile: string | undefined;
   readonly rerun: Rerun;
   readonly planOptions: PlanOptions;
+  /** Runs in a folder of its own, on record in the project it came from; absent: in the project itself. */
+  readonly sandbox?: Sandbox | undefined;
   /** What was asked, as one text; absent: no note is left. */
   readonly request: string | undefined;
+}
+
+export interface Sandbox {
+  /** Absolute root of the project that keeps the records. */
+  readonly project: string;
+  /** The code in it; absent: not recorded. */
+  readonly code: CodeTree | undefined;
 }
 
 export async function executePlan(
@@ -57,7 +67,8 @@ export async function executePlan(
   settings: ExecutionSettings,
   io: Io,
 ): Promise<ExitCode> {
-  const state = openState(opened.plan.project.root);
+  const { sandbox } = settings;
+  const state = openStateFor(opened.plan.project.root, sandbox);
   warnOfDamage(state, io);
   const durationMs: PlanOptions["durationMs"] = (task) => state.traces.durationMs(task);
   const plan = overridePlan(opened.plan, settings, { ...settings.planOptions, durationMs });
@@ -108,6 +119,7 @@ export async function executePlan(
     evaluate: evaluateCondition(plan, env),
     position: (task, action) => positionIn(plan, task.actions[action ?? -1]?.span ?? task.span),
     listeners: [reporter.event],
+    ...(sandbox?.code === undefined ? {} : { captureCode: always(sandbox.code) }),
   });
   const release = handleSignals(run, io);
   let result: RunResult;
@@ -126,6 +138,14 @@ export async function executePlan(
     leaveEvidence({ plan, inputs, inspector, state, env, request, summary });
   }
   return result.exitCode as ExitCode;
+}
+
+const always = (code: CodeTree) => (): Promise<CodeTree> => Promise.resolve(code);
+
+function openStateFor(root: string, sandbox: Sandbox | undefined): ProjectState {
+  if (sandbox === undefined) return openState(root);
+  const state = openState(sandbox.project);
+  return { ...state, layout: { ...state.layout, root } };
 }
 
 /** The first task that its backend can never run, and how many more there are; undefined: none. */

@@ -2,6 +2,7 @@
 
 import type { Backend } from "../backend/backend.ts";
 import { type Layout, layout as layoutOf } from "../engine/layout.ts";
+import type { CaptureCode } from "../engine/code-keeper.ts";
 import { type DamagedJournal, openTraces } from "../engine/open-traces.ts";
 import type { RunListener } from "../engine/recorder.ts";
 import { Run } from "../engine/run.ts";
@@ -42,6 +43,8 @@ export interface ExecuteOptions extends FreshnessOptions {
   readonly evaluate: RunRequest["evaluate"];
   readonly position: RunRequest["position"];
   readonly listeners: readonly RunListener[];
+  /** The code that the tasks see; absent: found out from the project's folder. */
+  readonly captureCode?: CaptureCode | undefined;
 }
 
 /** What a project has on record, opened for reading. */
@@ -108,7 +111,7 @@ export function prepareRun(plan: Plan, state: ProjectState, options: ExecuteOpti
     evaluate,
     position,
     listeners,
-    captureCode: captureOf(plan, state),
+    captureCode: options.captureCode ?? captureOf(plan, state),
     surroundings: new Surroundings(state.layout, options.env),
   });
   return { run, inspector };

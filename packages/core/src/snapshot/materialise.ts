@@ -58,14 +58,30 @@ export function materialise({ store, tree, into, links = {} }: MaterialiseReques
   return target;
 }
 
-/** Directories that were made, relative. */
-function writeOut(manifest: Manifest, store: ObjectStore, root: string): Set<string> {
+/**
+ * Writes a stored tree out into a new directory whose files may be changed. Throws
+ * {@link SnapshotError}, or what the disk throws; what was written by then is removed.
+ */
+export function checkOut(store: ObjectStore, tree: TreeId, directory: string): void {
+  const manifest = readTree(store, tree);
+  refuseEscapingLinks(manifest);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    writeOut(manifest, store, directory, 0o200);
+  } catch (error) {
+    nodeFileSystem.removeTree(directory);
+    throw error;
+  }
+}
+
+/** Directories that were made, relative. `extra`: permissions beyond reading. */
+function writeOut(manifest: Manifest, store: ObjectStore, root: string, extra = 0): Set<string> {
   const directories = new Set<string>();
   for (const { path, kind, content } of manifest) {
     makeParents(root, path, directories);
     if (kind === "link") symlinkSync(content, `${root}/${path}`);
     else {
-      const mode = kind === "executable" ? 0o555 : 0o444;
+      const mode = (kind === "executable" ? 0o555 : 0o444) | extra;
       writeFileSync(`${root}/${path}`, readObject(store, content), { flag: "wx", mode });
     }
   }

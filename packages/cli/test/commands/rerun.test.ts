@@ -1,0 +1,69 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type ProjectFolder, projectFolder } from "../project-folder.ts";
+
+const FLOW = `version: 1
+params: { word: then, other: 1 }
+tasks:
+  data: { targets: [data/in.txt], actions: ["echo data > \${{ target }}"] }
+  train:
+    deps: [data/in.txt]
+    targets: [out.txt]
+    actions: ["sh train.sh \${{ params.word }} \${{ params.other }}"]
+`;
+
+async function ran(): Promise<ProjectFolder> {
+  const project = projectFolder({
+    "flow.yaml": FLOW,
+    "train.sh": "cat data/in.txt > out.txt; echo code 1 $* >> out.txt\n",
+  });
+  execFileSync("git", ["init", "-q", project.path]);
+  const { code } = await project.flow("run", "-q", "-n", "1", "-p", "other=2");
+  expect(code).toBe(0);
+  project.write("train.sh", "echo code 2 $* > out.txt\n");
+  expect((await project.flow("run", "-q", "-n", "1", "--force")).code).toBe(0);
+  return project;
+}
+
+describe("flow rerun", () => {
+  it("runs the code of then with the parameters of then, apart from the project", async () => {
+    const { flow, path } = await ran();
+    const before = readFileSync(join(path, "out.txt"), "utf8");
+    const { code, stderr } = await flow("rerun", "-q", "train#1");
+    expect(code).toBe(0);
+    expect(stderr).toContain("= the same targets as then: out.txt\n");
+    expect(readFileSync(join(path, "out.txt"), "utf8")).toBe(before);
+    expect((await flow("status")).stdout).toContain("fresh");
+    const { stdout } = await flow("runs", "rerun/train", "--cols", "task,status,code.tree");
+    const [first] = (
+      await flow("runs", "train", "--cols", "code.tree", "--sort", "serial")
+    ).stdout
+      .trim()
+      .split("\n")
+      .slice(1, 2);
+    expect(stdout).toContain("rerun/train  success");
+    expect(stdout).toContain(first?.split(/ +/)[1]);
+  });
+
+  it("sets some parameters anew, and says that something else came out", async () => {
+    const { flow, path } = await ran();
+    const { stderr } = await flow("rerun", "-q", "train#1", "-p", "word=now");
+    const [, folder] = /≠ not the same as then: out\.txt, now in (.*)\n/.exec(stderr) ?? [];
+    expect(folder?.startsWith(join(path, ".flow/reruns/"))).toBe(true);
+    expect(readFileSync(join(folder ?? "", "out.txt"), "utf8")).toBe("data\ncode 1 now 2\n");
+  });
+
+  it("says why it cannot be done", async () => {
+    const { flow } = await ran();
+    const wrong = await flow("rerun", "train#1", "-p", "wrd=now");
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain("wrd");
+    const plain = projectFolder({ "flow.yaml": FLOW, "train.sh": "echo > out.txt\n" });
+    await plain.flow("run", "-q");
+    expect((await plain.flow("rerun", "train")).stderr).toMatch(
+      /^flow: [0-9a-f]{7}-1 cannot be run again: its code was not kept; `flow run --force` runs the task with the code as it is now\n$/,
+    );
+  });
+});
