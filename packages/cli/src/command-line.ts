@@ -14,6 +14,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   check: () => import("./commands/check.ts"),
   clean: () => import("./commands/clean.ts"),
   compare: () => import("./commands/compare.ts"),
+  drill: () => import("./commands/drill.ts"),
   exec: () => import("./commands/exec.ts"),
   export: () => import("./commands/export.ts"),
   forget: () => import("./commands/forget.ts"),

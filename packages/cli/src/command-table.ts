@@ -133,6 +133,37 @@ const RUN_ROWS: readonly CommandRow[] = [
       "Shows the run as the terminal that started it does. Ctrl-C ends the watching, not the run.",
   },
   {
+    name: "drill",
+    group: "run",
+    summary: "test whether tasks survive being cut short",
+    positionals: "SEL…",
+    arity: [1, MANY],
+    options: [
+      ...PROJECT,
+      { name: "backend", value: "NAME", help: "run it on this backend" },
+      {
+        name: "ways",
+        value: "LIST",
+        help: "only these: stop, cancel, limit, kill, leave",
+      },
+      {
+        name: "at",
+        value: "LIST",
+        help: "at these moments: `50%` of the work, `3s` after its start",
+      },
+      { name: "keep", help: "leave the sandbox in `.flow/drill/`" },
+      ...RUNNING.filter(({ name }) => name === "gpus"),
+      JSON_OPTION,
+    ],
+    details:
+      "Runs each task in a sandbox with its code as it is now: once undisturbed, then asked to stop " +
+      "at several moments, cancelled, limited to half its time, killed without a warning, and left " +
+      "by flow. Each time it has to end within its grace, to go on from its checkpoint, and to make " +
+      "the same targets. Nothing in the project changes. Takes about ten times as long as the task, " +
+      "so give long ones less to do with -p.",
+    examples: ["flow drill train -p epochs=3", "flow drill train --ways stop,kill --at 30%,60%"],
+  },
+  {
     name: "gpu",
     group: "run",
     summary: "share this machine's GPUs with any program",

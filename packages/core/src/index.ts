@@ -72,6 +72,7 @@ export type {
 export { openGraph, openPlan, positionIn, requestText } from "./host/open-plan.ts";
 export { overridePlan } from "./host/override-plan.ts";
 export { standingIn } from "./host/plan-request.ts";
+export type { RecordedTask } from "./host/rerun.ts";
 export { linkInputs, planRerun } from "./host/rerun.ts";
 export { newRunId } from "./host/run-id.ts";
 export { planSingleTask, planTasks } from "./host/single-task.ts";

@@ -72,7 +72,13 @@ async function rerun(
   const folder = `${layout.state}/reruns/${attemptKey(record.key, record.serial)}`;
   const made = makeSandbox(folder, code, then.record, layout);
   if (!made.ok) return refuse(made.error);
-  const plan = await planRerun({ record: then.record, folder, params, env: io.env });
+  const plan = await planRerun({
+    record: then.record,
+    prefix: "rerun/",
+    folder,
+    params,
+    env: io.env,
+  });
   if (!plan.ok) {
     if (typeof plan.error === "string") return refuse(plan.error);
     printDiagnostics(plan.error, invocation, io);
@@ -93,7 +99,7 @@ async function rerun(
       verbose: invocation.has("verbose"),
       color: invocation.value("color"),
       reportFile: invocation.value("report-json"),
-      projectArguments: [],
+      rerun: () => ["flow", "rerun", recordId(record)],
       planOptions: {},
       sandbox: { project: layout.root, code: knownTree(code) },
       request: undefined,

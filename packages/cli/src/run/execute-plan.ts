@@ -55,7 +55,7 @@ export interface ExecutionSettings {
   readonly request: string | undefined;
 }
 
-export interface Sandbox {
+interface Sandbox {
   /** Absolute root of the project that keeps the records. */
   readonly project: string;
   /** The code in it; absent: not recorded. */

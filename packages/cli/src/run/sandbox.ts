@@ -18,8 +18,8 @@ import {
 /** Makes `folder` (absolute) anew. The error is a sentence. */
 export function makeSandbox(
   folder: string,
-  { tree }: CodeState,
-  record: AttemptRecord,
+  { tree }: Pick<CodeState, "tree">,
+  record: Pick<AttemptRecord, "inputs" | "root">,
   places: Layout,
 ): Result<void, string> {
   removeSandbox(folder);

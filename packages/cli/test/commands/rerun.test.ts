@@ -37,9 +37,7 @@ describe("flow rerun", () => {
     expect(readFileSync(join(path, "out.txt"), "utf8")).toBe(before);
     expect((await flow("status")).stdout).toContain("fresh");
     const { stdout } = await flow("runs", "rerun/train", "--cols", "task,status,code.tree");
-    const [first] = (
-      await flow("runs", "train", "--cols", "code.tree", "--sort", "serial")
-    ).stdout
+    const [first] = (await flow("runs", "train", "--cols", "code.tree", "--sort", "serial")).stdout
       .trim()
       .split("\n")
       .slice(1, 2);

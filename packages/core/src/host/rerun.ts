@@ -13,11 +13,16 @@ import type { AttemptRecord } from "../record/attempt-record.ts";
 import type { LoadFailure, OpenedPlan } from "./open-plan.ts";
 import type { ProjectRequest } from "./plan-request.ts";
 
-/** Sets what is run for a second time apart from the tasks of the flow file. */
-const PREFIX = "rerun";
+/** Of an attempt, all that is needed to run its task again. */
+export type RecordedTask = Pick<
+  AttemptRecord,
+  "task" | "inputs" | "root" | "workspace" | "experiment"
+>;
 
 export interface RerunRequest {
-  readonly record: AttemptRecord;
+  readonly record: RecordedTask;
+  /** Sets it apart from the task of the flow file where both are on record in one project; "": not. */
+  readonly prefix: string;
   /** Absolute; the code of then lies there. */
   readonly folder: string;
   /** To be changed; the flow file of then is read for it. */
@@ -46,7 +51,7 @@ export async function planRerun(
   if (defined === undefined) {
     return err(`with these parameters the flow file of then has no task \`${record.task.id}\``);
   }
-  const task = alone(defined, record);
+  const task = alone(defined, request);
   const plan = complete({
     project: projectFor(folder, file, project, record),
     tasks: [task],
@@ -76,8 +81,8 @@ async function load({ record, folder, params, env }: RerunRequest, file: string)
 }
 
 /** Without ties to tasks that are not there; what those gave it was recorded. */
-function alone(task: Task, { inputs }: AttemptRecord): Task {
-  const id = `${PREFIX}/${task.id}`;
+function alone(task: Task, { prefix, record: { inputs } }: RerunRequest): Task {
+  const id = `${prefix}${task.id}`;
   const used = Object.entries(inputs.values).map(([name, value]) => [
     `FLOW_USES_${name
       .replaceAll(".", "__")
@@ -89,7 +94,7 @@ function alone(task: Task, { inputs }: AttemptRecord): Task {
     ...task,
     id: taskId(id),
     key: taskKey(createHash("sha256").update(`${task.file}\0${id}`).digest("hex").slice(0, 16)),
-    template: `${PREFIX}/${task.template}`,
+    template: `${prefix}${task.template}`,
     slug: encodeURIComponent(id),
     aliases: [],
     deps: task.deps.map((dep) => ({ ...dep, from: undefined })),
@@ -110,7 +115,7 @@ function projectFor(
   root: string,
   file: string,
   project: Project | undefined,
-  { workspace, experiment }: AttemptRecord,
+  { workspace, experiment }: RecordedTask,
 ): PlanProject {
   return {
     name: project?.name,
@@ -133,7 +138,10 @@ function projectFor(
 }
 
 /** Links what the attempt read and the code does not hold to where it lies in the project now. */
-export function linkInputs({ inputs, root }: AttemptRecord, folder: string): readonly string[] {
+export function linkInputs(
+  { inputs, root }: Pick<AttemptRecord, "inputs" | "root">,
+  folder: string,
+): readonly string[] {
   const missing: string[] = [];
   for (const { path, digest } of inputs.deps) {
     const to = join(folder, path);
