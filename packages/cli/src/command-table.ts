@@ -2,7 +2,15 @@
 // made from it.
 
 import type { CommandRow, OptionRow } from "./command-row.ts";
-import { DRY_RUN, JSON_OPTION, PROJECT, RUNNING, YES } from "./option-rows.ts";
+import {
+  DRY_RUN,
+  JSON_OPTION,
+  PROJECT,
+  RUNNING,
+  SELECTION,
+  withoutShort,
+  YES,
+} from "./option-rows.ts";
 import { RECORD_ROWS } from "./record-rows.ts";
 
 const MANY = Number.POSITIVE_INFINITY;
@@ -17,24 +25,6 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
   },
   { name: "help", short: "h", help: "show this help" },
 ];
-
-/** What decides which tasks run, shared by `run`, `plan` and `why`. */
-const SELECTION: readonly OptionRow[] = [
-  { name: "force", help: "run the selected tasks even if they are fresh" },
-  { name: "only", help: "run the selected tasks without what they depend on" },
-  { name: "failed", help: "select the tasks that did not finish last time" },
-  { name: "backend", value: "NAME", help: "run every task on this backend" },
-  {
-    name: "rebuild-modified",
-    help: "rebuild targets that were edited by hand instead of keeping them",
-  },
-  { name: "strict", help: "a target edited by hand is an error" },
-];
-
-/** Where the letter means something else. */
-function withoutShort({ short: _letter, ...row }: OptionRow): OptionRow {
-  return row;
-}
 
 const SELECTORS = "[SEL…]";
 

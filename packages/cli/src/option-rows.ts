@@ -59,3 +59,21 @@ export const RUNNING: readonly OptionRow[] = [
   { name: "verbose", short: "v", help: "say why each task runs" },
   { name: "quiet", short: "q", help: "show failures only; the same as --output quiet" },
 ];
+
+/** What decides which tasks run, shared by `run`, `plan` and `why`. */
+export const SELECTION: readonly OptionRow[] = [
+  { name: "force", help: "run the selected tasks even if they are fresh" },
+  { name: "only", help: "run the selected tasks without what they depend on" },
+  { name: "failed", help: "select the tasks that did not finish last time" },
+  { name: "backend", value: "NAME", help: "run every task on this backend" },
+  {
+    name: "rebuild-modified",
+    help: "rebuild targets that were edited by hand instead of keeping them",
+  },
+  { name: "strict", help: "a target edited by hand is an error" },
+];
+
+/** Where the letter means something else. */
+export function withoutShort({ short: _letter, ...row }: OptionRow): OptionRow {
+  return row;
+}

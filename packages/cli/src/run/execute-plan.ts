@@ -15,6 +15,7 @@ import {
   type ProjectState,
   positionIn,
   prepareRun,
+  type Run,
   type RunId,
   type RunResult,
 } from "@flow/core";
@@ -23,7 +24,7 @@ import { closeBackends, openBackends } from "../backends.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import type { Rerun } from "../report/failure-block.ts";
-import { type OutputMode, openReporter } from "../report/reporter.ts";
+import { type OutputMode, openReporter, type Reporter } from "../report/reporter.ts";
 import { VERSION } from "../version.ts";
 import { DETACHED_RUN } from "./detach.ts";
 import { handleSignals } from "./signals.ts";
@@ -121,15 +122,7 @@ export async function executePlan(
     listeners: [reporter.event],
     ...(sandbox?.code === undefined ? {} : { captureCode: always(sandbox.code) }),
   });
-  const release = handleSignals(run, io);
-  let result: RunResult;
-  try {
-    result = await run.execute();
-  } finally {
-    release();
-    reporter.close();
-    await closeBackends(backends.value);
-  }
+  const result = await runToEnd(run, reporter, backends.value, io);
   opened.keep();
   const { request } = settings;
   if (request !== undefined && result.counts.fresh === plan.tasks.length && !settings.force) {
@@ -138,6 +131,22 @@ export async function executePlan(
     leaveEvidence({ plan, inputs, inspector, state, env, request, summary });
   }
   return result.exitCode as ExitCode;
+}
+
+async function runToEnd(
+  run: Run,
+  reporter: Reporter,
+  backends: ReadonlyMap<string, Backend>,
+  io: Io,
+): Promise<RunResult> {
+  const release = handleSignals(run, io);
+  try {
+    return await run.execute();
+  } finally {
+    release();
+    reporter.close();
+    await closeBackends(backends);
+  }
 }
 
 const always = (code: CodeTree) => (): Promise<CodeTree> => Promise.resolve(code);
