@@ -135,8 +135,8 @@ r_sweep() {
 r_sample() {
   r_sum=0
   for r_rest in $(r_marked); do
-    while read -r r_word r_number r_unit; do
-      [ "$r_word" != VmRSS: ] || r_sum=$((r_sum + r_number))
+    while read -r r_word r_kib r_unit; do
+      [ "$r_word" != VmRSS: ] || r_sum=$((r_sum + r_kib))
     done <"/proc/$r_rest/status"
   done 2>/dev/null
   [ "$r_sum" -le "${r_peak:-0}" ] || r_peak=$r_sum

@@ -1,15 +1,22 @@
-/** The plug-in of the Azure Batch backend: it keeps its place in the flow file and says that this version cannot run it. */
-import { type BackendPlugin, defineBackend, err, ok } from "@flow/core";
+/** The plug-in `azure-batch`: tasks of Azure Batch. The services' clients are loaded when it is opened. */
+import { type BackendPlugin, defineBackend } from "@flow/core";
+import {
+  type AzureOptions,
+  type AzureTaskOptions,
+  parseOptions,
+  parseTaskOptions,
+} from "./options.ts";
+import { refuse } from "./refuse.ts";
 
-/** Accepts any options, so that a file that names this backend can still be planned and run elsewhere. */
-export const backend: BackendPlugin = defineBackend<unknown, unknown>({
+export type { AzureOptions, AzureTaskOptions } from "./options.ts";
+
+export const backend: BackendPlugin<AzureOptions, AzureTaskOptions> = defineBackend({
   type: "azure-batch",
-  parseOptions: ok,
-  parseTaskOptions: ok,
-  open: () =>
-    Promise.resolve(
-      err(
-        "The `azure-batch` backend is not available in this version of flow. Run flow with `--backend local` on a virtual machine that mounts the data.",
-      ),
-    ),
+  parseOptions,
+  parseTaskOptions,
+  refuse,
+  async open(context) {
+    const { open } = await import("./open.ts");
+    return open(context);
+  },
 });

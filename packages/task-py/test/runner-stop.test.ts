@@ -39,6 +39,17 @@ for (const runner of runners) {
       expect(attempt.read("stop")).toBe('{"reason":"pruned"}\n');
     });
 
+    it("runs every action once while it looks for a stop file", async () => {
+      using attempt = new Attempt(runner);
+      const look = { poll_s: 0.02 };
+      const child = attempt.start({
+        actions: [sh("sleep 0.3"), sh("echo 2"), sh("echo 3")],
+        stop: look,
+      });
+      expect(await attempt.end(child)).toMatchObject({ ...ok, action: 3 });
+      expect(attempt.read("stdout")).toBe("2\n3\n");
+    });
+
     it("takes the reason of a stop file that is there when a signal comes", async () => {
       using attempt = new Attempt(runner);
       const child = attempt.start({ actions: [patient("exit 75")] });

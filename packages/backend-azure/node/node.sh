@@ -1,0 +1,220 @@
+#!/bin/sh
+# One attempt on a node of Azure Batch: sh support/node.sh, started in the task's working directory, where the service has put
+# the archives. It claims the attempt, so that a node the service restarts it on finds it taken; unpacks; runs the runner;
+# looks for stop requests and saves what must survive the node; and leaves one archive that the service uploads.
+# Links to storage come in attempt/node.conf and go to their client through a pipe: arguments can be seen by others.
+# Names: n_* is set in node.conf or here.
+
+n_say() {
+  printf 'flow: %s\n' "$1" >&2
+}
+
+# --- storage -----------------------------------------------------------------------------------------------------------------
+
+n_python='
+import sys, urllib.request, urllib.error
+mode, url, path = sys.argv[1], sys.stdin.readline().strip(), sys.argv[2]
+headers = {"x-ms-blob-type": "BlockBlob"}
+if mode == "new": headers["If-None-Match"] = "*"
+try:
+    if mode == "get":
+        with urllib.request.urlopen(url, timeout=60) as answer, open(path, "wb") as out:
+            while True:
+                block = answer.read(1 << 20)
+                if not block: break
+                out.write(block)
+        print(200)
+    else:
+        with open(path, "rb") as body:
+            data = body.read()
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method="PUT"), timeout=600) as answer:
+            print(answer.status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+except Exception:
+    print("000")
+'
+
+# n_transfer get|put|new URL FILE: prints the HTTP status; 000 when there was no answer, nothing when there is no client.
+n_transfer() {
+  if command -v curl >/dev/null 2>&1; then
+    n_mode=$1 n_url=$2 n_file=$3
+    set -- -sS -w '%{http_code}' --connect-timeout 20 --max-time 900 -K -
+    case $n_mode in
+      get) set -- "$@" -o "$n_file" ;;
+      new) set -- "$@" -o /dev/null -T "$n_file" -H 'x-ms-blob-type: BlockBlob' -H 'If-None-Match: *' ;;
+      put) set -- "$@" -o /dev/null -T "$n_file" -H 'x-ms-blob-type: BlockBlob' ;;
+    esac
+    printf 'url = "%s"\n' "$n_url" | curl "$@" 2>/dev/null
+  elif command -v python3 >/dev/null 2>&1; then
+    printf '%s\n' "$2" | python3 -c "$n_python" "$1" "$3" 2>/dev/null
+  fi
+}
+
+# n_get URL FILE: true when the file is there and whole.
+n_get() {
+  rm -f "$2.part"
+  [ "$(n_transfer get "$1" "$2.part")" = 200 ] && [ -e "$2.part" ] && mv "$2.part" "$2"
+}
+
+# --- the claim ---------------------------------------------------------------------------------------------------------------
+
+# True when this node has the attempt. 96: it has begun on another node; 97: nobody can tell.
+n_take() {
+  printf '%s %s %s\n' "${AZ_BATCH_NODE_ID:--}" "$$" "$(date +%s)" >claim
+  n_try=0
+  while [ "$n_try" -lt 8 ]; do
+    case $(n_transfer new "$n_claim_url" claim) in
+      2??) return 0 ;;
+      '')
+        n_say "neither curl nor python3 is on this node, so a restart or a stop request will not be noticed here"
+        n_offline=1
+        return 0
+        ;;
+      409 | 412)
+        # The answer to our own request may have been lost.
+        n_get "$n_claim_url" claimed && cmp -s claim claimed && return 0
+        n_say "this attempt has begun on another node, or was called off; it does not run here"
+        exit 96
+        ;;
+      403) n_say "the link to storage has expired or is not accepted" && exit 97 ;;
+    esac
+    n_try=$((n_try + 1))
+    sleep "$n_try"
+  done
+  n_say "storage cannot be reached"
+  exit 97
+}
+
+# --- what survives the node ---------------------------------------------------------------------------------------------------
+
+# Changes with what lies in the directories; busybox knows no exact times.
+n_listing() {
+  ls -lAR --time-style=full-iso out ckpt 2>/dev/null || ls -lAR out ckpt 2>/dev/null
+}
+
+# Saves checkpoints and outputs when they have changed since the last time.
+n_save() {
+  [ -n "$n_state_url" ] || return 0
+  n_now=$(n_listing)
+  [ "$n_now" != "$n_saved" ] || return 0
+  tar -czf state.part out ckpt 2>/dev/null || return 0
+  case $(n_transfer put "$n_state_url" state.part) in 2??) n_saved=$n_now ;; esac
+  rm -f state.part
+}
+
+n_kill_marked() {
+  for n_file in $(grep -lszFx -- "FLOW_ATTEMPT_KEY=$n_key" /proc/[0-9]*/environ 2>/dev/null); do
+    n_file=${n_file#/proc/}
+    kill -s KILL "${n_file%/environ}" 2>/dev/null
+  done
+}
+
+# Takes a stop request that has come for the runner, which looks for the file.
+n_look() {
+  if [ -e killed ] || ! n_get "$n_stop_url" asked; then return; fi
+  if [ ! -e attempt/stop ]; then
+    cp asked attempt/stop.new
+    mv attempt/stop.new attempt/stop
+  fi
+  case $(cat asked) in *'"kill":true'*) : >killed ;; esac
+}
+
+# Beside the program: stop requests, kills, and saving. Ended by the main process.
+n_attend() {
+  n_since=0
+  while :; do
+    sleep "$n_stop_s"
+    n_look
+    while [ -e killed ] && [ ! -e attempt/exit ]; do
+      n_kill_marked
+      sleep 0.2
+    done
+    n_since=$((n_since + 1))
+    if [ "$n_since" -ge "$n_save_every" ]; then
+      n_since=0
+      n_save
+    fi
+  done
+}
+
+# --- before and after --------------------------------------------------------------------------------------------------------
+
+# n_place NAME: makes the directory out or ckpt, on the mount where there is one.
+n_place() {
+  mkdir -p "$1"
+  [ -n "$n_state_mount" ] || return 0
+  n_dir=${AZ_BATCH_NODE_MOUNTS_DIR:?the pool has no mounts}/$n_state_mount/$1
+  [ "$1:$n_fresh" != ckpt:1 ] || rm -rf "$n_dir"
+  mkdir -p "$n_dir" && rmdir "$1" && ln -s "$n_dir" "$1"
+}
+
+n_unpack() {
+  mkdir -p project
+  [ ! -e code.tar ] || tar -xf code.tar -C project || return
+  [ ! -e inputs.tar.gz ] || tar -xzf inputs.tar.gz -C project || return
+  [ ! -e state.tar.gz ] || tar -xzf state.tar.gz || return
+  n_place out && n_place ckpt || return
+  [ -z "$n_ckpt_link" ] || {
+    mkdir -p "project/${n_ckpt_link%/*}" && rm -rf "project/$n_ckpt_link" && ln -s "$PWD/ckpt" "project/$n_ckpt_link"
+  } || return
+  # A name that is known before the node is: every path of the attempt begins with it.
+  rm -f "$n_link"
+  ln -s "$PWD" "$n_link"
+}
+
+# Everything flow wants back, in one archive. Names of outputs may be patterns.
+n_pack() {
+  {
+    for n_file in attempt/started attempt/exit attempt/stdout attempt/stderr attempt/*.jsonl; do
+      [ ! -e "$n_file" ] || printf '%s\n' "$n_file"
+    done
+    [ -n "$n_state_mount" ] || printf '%s\n' out ckpt
+    while IFS= read -r n_file; do
+      (
+        cd project || exit
+        IFS=
+        # shellcheck disable=SC2086 # patterns are wanted
+        for n_file in $n_file; do
+          [ ! -e "$n_file" ] || printf 'project/%s\n' "$n_file"
+        done
+      )
+    done <attempt/outputs
+  } >wanted
+  tar -czf result.part -T wanted && mv result.part result.tar.gz
+}
+
+. ./attempt/node.conf || exit 97
+umask 077
+n_offline=''
+n_take
+n_unpack || {
+  n_say "an archive cannot be unpacked here; is the disk full?"
+  exit 97
+}
+if [ -e secrets ]; then
+  . ./secrets
+  rm -f secrets
+fi
+export FLOW_DEADLINE="$(($(date +%s) + n_limit_s))"
+export FLOW_JOB_ID="${AZ_BATCH_JOB_ID:-}/${AZ_BATCH_TASK_ID:-}"
+n_saved=$(n_listing)
+n_attending=
+if [ -z "$n_offline" ]; then
+  n_attend </dev/null >/dev/null 2>&1 &
+  n_attending=$!
+fi
+sh "$n_link/support/flow-runner.sh" "$n_link/attempt/spec.sh" &
+n_runner=$!
+trap 'kill -s TERM "$n_runner" 2>/dev/null' TERM INT
+n_rc=
+while :; do
+  wait "$n_runner"
+  n_rc=$?
+  kill -0 "$n_runner" 2>/dev/null || break
+done
+[ -z "$n_attending" ] || kill "$n_attending" 2>/dev/null
+n_kill_marked
+n_pack || n_say "the results cannot be packed; is the disk full?"
+rm -f "$n_link"
+exit "$n_rc"

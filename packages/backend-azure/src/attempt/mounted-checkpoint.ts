@@ -1,0 +1,32 @@
+// What can be seen from here of checkpoints that lie on a mount.
+
+import type { AzureOptions } from "../options.ts";
+import type { Retry } from "../service/retry.ts";
+import type { BlobStore } from "../storage/blob-store.ts";
+import type { AttemptPlace } from "./files.ts";
+
+/** The folder of a task on the state mount; its `out` and `ckpt` lie in it. */
+export const mountedFolder = (key: string): string => `flow/${key.replace(/-\d+$/, "")}`;
+
+/**
+ * Lists a task's checkpoint as text that changes with it. A blob container of the account can be
+ * listed; of other mounts it can only be said that there may be something.
+ */
+export function mountedCheckpoints(
+  options: AzureOptions,
+  retry: Retry,
+  open: (container: string) => BlobStore,
+): (place: AttemptPlace) => Promise<string | undefined> {
+  const mount = options.mounts[options.state ?? ""];
+  const isOurs =
+    mount !== undefined &&
+    "blob" in mount &&
+    (mount.account ?? options.storage.account) === options.storage.account;
+  if (!isOurs) return async () => "The checkpoint lies on a mount of the nodes.\n";
+  const store = open(mount.blob);
+  return async ({ key }) => {
+    const found = await retry.call(() => store.list(`${mountedFolder(key)}/ckpt/`));
+    const lines = found.map(({ name, bytes, tag }) => `${name} ${bytes} ${tag}\n`);
+    return lines.length === 0 ? undefined : lines.join("");
+  };
+}

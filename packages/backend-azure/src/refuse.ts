@@ -1,0 +1,12 @@
+// What tasks of Azure Batch cannot do, said when the plan is made. Pure.
+
+import type { Task } from "@flow/core";
+
+/** A sentence that begins with a verb; undefined when the task can run there. */
+export function refuse(task: Task): string | undefined {
+  if (task.interactive)
+    return "asks for the terminal (`interactive`), and tasks of Azure Batch have none";
+  if ((task.resources.nodes ?? 1) > 1 || task.resources.mpiProcesses !== undefined)
+    return "asks for several nodes, which this version cannot give on Azure Batch";
+  return undefined;
+}

@@ -1,0 +1,160 @@
+// What an attempt brings along to its node: the runner's specification, the settings of `node.sh`, and
+// the files of the contract. Pure but for reading those files.
+
+import { readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { err, type Job, ok, type Result } from "@flow/core";
+import { type RunnerSpec, shellSpec } from "@flow/task-py";
+import { nodeDirectory } from "../naming.ts";
+import type { TarFile } from "../storage/tar.ts";
+import { checkpointInProject, toNode } from "./node-paths.ts";
+
+/** Links and times for `node.sh`; an absent state link: nothing is saved while it runs. */
+export interface NodeSettings {
+  readonly claimUrl: string;
+  readonly stopUrl: string;
+  readonly stateUrl: string | undefined;
+  readonly stopPollMs: number;
+  readonly saveMs: number;
+  /** The folder of the state mount, below the node's mounts; absent: staged. */
+  readonly stateMount: string | undefined;
+  /** The checkpoint directory is to be empty. */
+  readonly fresh: boolean;
+  /** After this long the service kills it. */
+  readonly limitMs: number;
+}
+
+/** Variables that the node sets, or that mean nothing there. */
+const NODE_VARIABLES: ReadonlySet<string> = new Set([
+  "FLOW_EVENTS",
+  "FLOW_RESUME",
+  "FLOW_STOP_FILE",
+  "PYTHONPATH",
+]);
+
+const SIGNALS: ReadonlySet<string> = new Set([
+  "TERM",
+  "INT",
+  "HUP",
+  "QUIT",
+  "USR1",
+  "USR2",
+  "none",
+]);
+
+/** How long a program may go on after a stop request has come before the runner looks. */
+const MOST_LOOK_MS = 1000;
+
+/** The files, relative to the task's working directory. Fails with a sentence about what a node cannot do. */
+export function attemptFiles(job: Job, settings: NodeSettings): Result<readonly TarFile[], string> {
+  const spec = runnerSpec(job, settings);
+  if (!spec.ok) return spec;
+  return ok([
+    { path: "attempt/spec.sh", data: Buffer.from(spec.value) },
+    { path: "attempt/node.conf", data: Buffer.from(nodeConf(job, settings)) },
+    {
+      path: "attempt/outputs",
+      data: Buffer.from(
+        wantedBack(job)
+          .map((each) => `${each}\n`)
+          .join(""),
+      ),
+    },
+    ...contractFiles(job),
+  ]);
+}
+
+function runnerSpec(job: Job, { stopPollMs }: NodeSettings): Result<string, string> {
+  const signal = job.stop.signal.replace(/^SIG/, "");
+  if (!SIGNALS.has(signal))
+    return err(`\`stop.signal: ${job.stop.signal}\` cannot be sent on a node; use SIGTERM.`);
+  const place = toNode(job);
+  const base = nodeDirectory(job.key);
+  const env = Object.entries(job.env).filter(([name]) => !NODE_VARIABLES.has(name));
+  const spec: RunnerSpec = {
+    version: 1,
+    key: job.key,
+    actions: job.actions.map((each) => action(each, place)),
+    finally: job.finally.map((each) => action(each, place)),
+    cwd: place(job.cwd),
+    env: {
+      ...Object.fromEntries(env.map(([name, value]) => [name, place(value)])),
+      PYTHONPATH: `${base}/support/python`,
+    },
+    // Everything below the link is the task's own, and the service removes it.
+    make_dirs: [
+      place(job.cwd),
+      `${base}/tmp`,
+      ...foldersOf(job).map((path) => `${base}/project/${path}`),
+    ],
+    ...(job.timeoutMs === undefined ? {} : { timeout_s: job.timeoutMs / 1000 }),
+    stop: {
+      signal: signal as NonNullable<NonNullable<RunnerSpec["stop"]>["signal"]>,
+      grace_s: job.stop.graceMs / 1000,
+      poll_s: Math.min(stopPollMs, MOST_LOOK_MS) / 1000,
+    },
+    requeue: { codes: job.requeueCodes },
+  };
+  try {
+    return ok(shellSpec(spec));
+  } catch (error) {
+    return err(`${(error as Error).message}.`);
+  }
+}
+
+function action(
+  { argv, cwd, env, stdin, timeoutMs, okExit }: Job["actions"][number],
+  place: (path: string) => string,
+) {
+  return {
+    argv,
+    cwd: place(cwd),
+    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, place(value)])),
+    ...(stdin === undefined ? {} : { stdin: place(stdin) }),
+    ...(timeoutMs === undefined ? {} : { timeout_s: timeoutMs / 1000 }),
+    ok_exit: okExit,
+  };
+}
+
+/** Folders of the project that the programs write into. */
+const foldersOf = (job: Job): readonly string[] =>
+  [...new Set(wantedBack(job).map(dirname))].filter((path) => path !== ".");
+
+/** Paths in the project that come back: what the task declares that it makes. */
+const wantedBack = ({ outputs, leaves = [] }: Job): readonly string[] => [
+  ...new Set([...outputs, ...leaves].map((path) => path.replace(/\/+$/, ""))),
+];
+
+function nodeConf(job: Job, settings: NodeSettings): string {
+  const every = Math.max(1, Math.round(settings.saveMs / settings.stopPollMs));
+  const values = {
+    key: job.key,
+    link: nodeDirectory(job.key),
+    claim_url: settings.claimUrl,
+    stop_url: settings.stopUrl,
+    state_url: settings.stateUrl ?? "",
+    stop_s: String(settings.stopPollMs / 1000),
+    save_every: String(every),
+    state_mount: settings.stateMount ?? "",
+    fresh: settings.fresh ? "1" : "",
+    limit_s: String(Math.ceil(settings.limitMs / 1000)),
+    ckpt_link: checkpointInProject(job.paths) ?? "",
+  };
+  return Object.entries(values)
+    .map(([name, value]) => `n_${name}=${shellQuote(value)}\n`)
+    .join("");
+}
+
+export const shellQuote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Files in the attempt's directory that its variables speak of. */
+function contractFiles({ env, paths }: Job): readonly TarFile[] {
+  return Object.values(env).flatMap((value) => {
+    if (!value.startsWith(`${paths.attempt}/`)) return [];
+    const name = value.slice(paths.attempt.length + 1);
+    const stat = statSync(value, { throwIfNoEntry: false });
+    return stat?.isFile() === true && !name.includes("/")
+      ? [{ path: `attempt/${name}`, data: readFileSync(value) }]
+      : [];
+  });
+}
