@@ -184,9 +184,11 @@ function warnOfDamage({ damaged, traces }: ProjectState, io: Io): void {
       `flow: ${bytes} bytes of ${path} are damaged and were left out; what they recorded runs again\n`,
     );
   }
-  if (traces.damaged > 0) {
+  const lost = traces.damaged;
+  if (lost > 0) {
+    const what = lost === 1 ? "record of a past success is" : "records of past successes are";
     io.stderr.write(
-      `flow: ${traces.damaged} records of past successes are damaged; those tasks run again\n`,
+      `flow: ${lost} ${what} damaged or of another version of flow; what they recorded runs again\n`,
     );
   }
 }

@@ -10,6 +10,7 @@ import { encodeLine, type JournalRecord } from "./record.ts";
 const GROUP_COMMIT_MS = 50;
 
 export class FileJournal implements Journal {
+  readonly #path: string;
   readonly #descriptor: number;
   #number = 0;
   #length = 0;
@@ -18,6 +19,7 @@ export class FileJournal implements Journal {
 
   /** Creates the file; throws when it exists. */
   constructor(path: string) {
+    this.#path = path;
     this.#descriptor = fs.openSync(path, "ax", 0o600);
   }
 
@@ -30,7 +32,7 @@ export class FileJournal implements Journal {
     if (this.#queue.length === 0) return;
     const bytes = Buffer.from(this.#queue.join(""));
     try {
-      writeAll(this.#descriptor, bytes);
+      writeAll(this.#descriptor, bytes, this.#path);
     } catch (error) {
       fs.ftruncateSync(this.#descriptor, this.#length);
       throw error;

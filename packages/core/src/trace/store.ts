@@ -7,6 +7,9 @@ import type { Trace } from "./trace.ts";
 
 const keyPattern = /^[0-9a-f]{16}$/;
 
+/** The version that this flow writes and understands. */
+const VERSION = 1;
+
 /** Traces by task. Reading never writes; {@link TraceStore.save} is for the holder of a run's lock. */
 export class TraceStore {
   readonly #fileSystem: FileSystem;
@@ -25,7 +28,7 @@ export class TraceStore {
     this.#load();
   }
 
-  /** How many lines could not be read; their tasks count as never done. */
+  /** How many lines are no traces of this version; their tasks count as never done. */
   get damaged(): number {
     return this.#damaged;
   }
@@ -128,9 +131,10 @@ export class TraceStore {
       if (!isWhole) end = text.length;
       const tab = text.indexOf("\t", start);
       const key = text.slice(start, tab);
-      if (isWhole && tab < end && keyPattern.test(key) && text[end - 1] === "}") {
-        this.#lines.set(key as TaskKey, text.slice(tab + 1, end));
-      } else this.#damaged++;
+      const line = text.slice(tab + 1, end);
+      const isLine = isWhole && tab < end && keyPattern.test(key) && line.endsWith("}");
+      if (isLine) this.#lines.set(key as TaskKey, line);
+      if (!isLine || !isCurrent(line)) this.#damaged++;
       start = end + 1;
     }
   }
@@ -142,7 +146,7 @@ export class TraceStore {
     if (line !== undefined) {
       trace = parseTrace(line);
       if (trace === undefined) {
-        this.#damaged++;
+        if (isCurrent(line)) this.#damaged++;
         this.#lines.delete(key);
       }
     }
@@ -151,12 +155,15 @@ export class TraceStore {
   }
 }
 
+/** Whether a line says that it is of this version. */
+const isCurrent = (line: string): boolean => line.includes(`"version":${VERSION},`);
+
 /** Undefined when the text is not a trace of this version. */
 function parseTrace(line: string): Trace | undefined {
   try {
     const trace = JSON.parse(line) as Partial<Trace> | null;
     const isTrace =
-      trace?.version === 1 &&
+      trace?.version === VERSION &&
       typeof trace.fingerprint?.digest === "string" &&
       typeof trace.serial === "number" &&
       Array.isArray(trace.deps) &&

@@ -133,6 +133,7 @@ describe("traces on disk", () => {
     const { files, open } = project();
     files.write(path, `${key(1)}\t${JSON.stringify({ ...trace(1), version: 2 })}\n`);
     const store = open();
+    expect(store.damaged).toBe(1);
     expect(store.get(key(1))).toBeUndefined();
     expect(store.damaged).toBe(1);
   });

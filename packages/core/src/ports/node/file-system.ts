@@ -16,6 +16,17 @@ const QUIETLY = { bigint: true, throwIfNoEntry: false } as const;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
+/** Runs `call`. Calls on a descriptor fail without saying on what; the error is given the path. */
+function naming<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).path === undefined
+      ? Object.assign(error as Error, { path, message: `${(error as Error).message} '${path}'` })
+      : error;
+  }
+}
+
 /** Runs `read`; undefined when what it looks for is not there. */
 function ifThere<T>(read: () => T): T | undefined {
   try {
@@ -50,15 +61,17 @@ function describe(stats: fs.BigIntStats | undefined): FileStat | undefined {
 }
 
 /**
- * Writes all of `data` at the descriptor's position. Node returns short writes without an error
+ * Writes all of `data` at the position of the descriptor, which is of `path`. Node returns short writes without an error
  * (a full disk shows only at the next call), so the loop goes on until everything is written or an
  * error is thrown.
  */
-export function writeAll(descriptor: number, data: Uint8Array): void {
-  let offset = 0;
-  while (offset < data.length) {
-    offset += fs.writeSync(descriptor, data, offset, data.length - offset);
-  }
+export function writeAll(descriptor: number, data: Uint8Array, path: string): void {
+  naming(path, () => {
+    let offset = 0;
+    while (offset < data.length) {
+      offset += fs.writeSync(descriptor, data, offset, data.length - offset);
+    }
+  });
 }
 
 function writeFile(path: string, data: string | Uint8Array, options: WriteOptions = {}): boolean {
@@ -71,10 +84,8 @@ function writeFile(path: string, data: string | Uint8Array, options: WriteOption
     throw error;
   }
   try {
-    writeAll(descriptor, typeof data === "string" ? Buffer.from(data) : data);
-    if (options.sync === true) fs.fsyncSync(descriptor);
-  } catch (error) {
-    throw Object.assign(error as Error, { message: `${(error as Error).message} '${path}'` });
+    writeAll(descriptor, typeof data === "string" ? Buffer.from(data) : data, path);
+    if (options.sync === true) naming(path, () => fs.fsyncSync(descriptor));
   } finally {
     fs.closeSync(descriptor);
   }
@@ -94,7 +105,7 @@ async function hashFile(path: string): Promise<Digest | undefined> {
   const size = ifThere(() => fs.statSync(path).size);
   if (size === undefined) return undefined;
   if (size <= SMALL_FILE_BYTES) {
-    const content = ifThere(() => fs.readFileSync(path));
+    const content = nodeFileSystem.read(path);
     return content && createHash("sha256").update(content).digest("hex");
   }
   const hash = createHash("sha256");
@@ -123,7 +134,7 @@ function succeeds(call: () => void, ...codes: readonly string[]): boolean {
 export const nodeFileSystem: FileSystem = {
   stat: (path) => describe(ifThere(() => fs.statSync(path, QUIETLY))),
   lstat: (path) => describe(ifThere(() => fs.lstatSync(path, QUIETLY))),
-  read: (path) => ifThere(() => fs.readFileSync(path)),
+  read: (path) => ifThere(() => naming(path, () => fs.readFileSync(path))),
   readPart(path, offset, length) {
     const descriptor = ifThere(() => fs.openSync(path, "r"));
     if (descriptor === undefined) return undefined;
@@ -131,7 +142,8 @@ export const nodeFileSystem: FileSystem = {
       const there = Math.max(0, fs.fstatSync(descriptor).size - offset);
       const buffer = Buffer.allocUnsafe(Math.min(length, there));
       if (buffer.length === 0) return buffer;
-      return buffer.subarray(0, fs.readSync(descriptor, buffer, 0, buffer.length, offset));
+      const read = (): number => fs.readSync(descriptor, buffer, 0, buffer.length, offset);
+      return buffer.subarray(0, naming(path, read));
     } finally {
       fs.closeSync(descriptor);
     }

@@ -1,0 +1,41 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { nodeFileSystem } from "../../src/ports/node/file-system.ts";
+import { describeSystemError } from "../../src/ports/system-error.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "flow-files-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function troubleWith(call: () => void): string | undefined {
+  try {
+    call();
+  } catch (error) {
+    return describeSystemError(error);
+  }
+  return undefined;
+}
+
+test("a folder in the way of a file is named", () => {
+  const path = join(folder, "state");
+  mkdirSync(path);
+  const trouble = `a folder is in the way where a file has to be; move it away (EISDIR, read) at ${path}`;
+  expect(troubleWith(() => nodeFileSystem.read(path))).toBe(trouble);
+  expect(troubleWith(() => nodeFileSystem.readPart?.(path, 0, 10))).toBe(trouble);
+});
+
+test.runIf(process.platform === "linux")(
+  "what cannot be written for lack of space is named",
+  () => {
+    expect(troubleWith(() => nodeFileSystem.write("/dev/full", "text"))).toBe(
+      "the disk is full (ENOSPC, write) at /dev/full",
+    );
+  },
+);
