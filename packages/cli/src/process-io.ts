@@ -14,11 +14,16 @@ export function processIo(): Io {
   const onVanished = (): void => {
     for (const listener of hangUp) listener();
   };
-  return {
-    stdout: output(process.stdout, onVanished, () => isRun),
-    stderr: output(process.stderr, onVanished, () => isRun),
+  const onFailure = (error: NodeJS.ErrnoException): void => {
+    if (!isRun) void giveUp(error, io);
+  };
+  const io: Io = {
+    stdout: output(process.stdout, onVanished, onFailure),
+    stderr: output(process.stderr, onVanished, onFailure),
     env: process.env,
-    cwd: process.cwd(),
+    get cwd() {
+      return process.cwd();
+    },
     onSignal: (listener) => {
       isRun = true;
       const handlers = SIGNALS.map((signal) => ({ signal, handle: () => listener(signal) }));
@@ -32,16 +37,22 @@ export function processIo(): Io {
     },
     ask,
   };
+  return io;
+}
+
+async function giveUp(error: NodeJS.ErrnoException, io: Io): Promise<void> {
+  const { reportCrash } = await import("./crash.ts");
+  process.exit(reportCrash(Object.assign(error, { path: "the output" }), io));
 }
 
 function output(
   stream: NodeJS.WriteStream,
   onVanished: () => void,
-  isOptional: () => boolean,
+  onFailure: (error: NodeJS.ErrnoException) => void,
 ): Output {
   let isClosed = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (!GONE.has(error.code) && !isOptional()) throw error;
+    if (!GONE.has(error.code)) onFailure(error);
     if (!isClosed && error.code === "EIO") onVanished();
     isClosed = true;
   });

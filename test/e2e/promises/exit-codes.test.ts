@@ -51,6 +51,26 @@ describe("exit code", () => {
     },
   );
 
+  flowTest("3: a list that cannot be written", async ({ project }) => {
+    project.flowFile(ONE);
+    const wrapper = ["sh", "-c", 'exec "$0" "$@" > /dev/full'];
+    const { code, stderr } = await project.start(["list"], { wrapper }).ended;
+    expect({ code, stderr }).toEqual({
+      code: 3,
+      stderr: "flow: the disk is full (ENOSPC, write) at the output.\n",
+    });
+  });
+
+  flowTest("3: a current folder that is gone", async ({ project }) => {
+    project.flowFile(ONE);
+    const wrapper = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"'];
+    const { code, stderr } = await project.start(["run"], { wrapper }).ended;
+    expect({ code, stderr }).toEqual({
+      code: 3,
+      stderr: "flow: the current folder is gone; go to one that exists.\n",
+    });
+  });
+
   flowTest("5: `plan --check` found work, 0 when there is none", async ({ project }) => {
     project.flowFile(ONE);
     expect((await project.run("plan", "--check")).code).toBe(5);

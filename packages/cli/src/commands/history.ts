@@ -123,11 +123,13 @@ function countsText(counts: RunCounts): string {
   return parts.length === 0 ? `none of ${total}` : parts.join(", ");
 }
 
+/** Latest first. An attempt of which `clean` has left the number alone is none. */
 const attemptsOf = (root: string, task: TaskKey, limit: number): readonly StoredAttempt[] =>
   attemptSerials(layout(root), task, nodeFileSystem)
     .slice(-limit)
     .reverse()
-    .map((serial) => readAttempt(layout(root), task, serial, nodeFileSystem));
+    .map((serial) => readAttempt(layout(root), task, serial, nodeFileSystem))
+    .filter(({ record, result }) => record !== undefined || result !== undefined);
 
 function showAttempts(attempts: readonly StoredAttempt[], invocation: Invocation, io: Io): void {
   if (invocation.has("json")) {

@@ -82,8 +82,12 @@ class TaskAttempts {
     this.#task = task;
   }
 
+  /** Without those of which `clean` has left the number alone. */
   all(): readonly number[] {
-    return attemptSerials(layout(this.#root), this.#task.key, nodeFileSystem);
+    const serials = attemptSerials(layout(this.#root), this.#task.key, nodeFileSystem);
+    return serials.filter(
+      (serial) => (nodeFileSystem.list(this.directory(serial)) ?? []).length > 0,
+    );
   }
 
   directory(serial: number): string {

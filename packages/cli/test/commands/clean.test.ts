@@ -180,11 +180,19 @@ describe("flow clean", () => {
     expect((await project.flow("history", "text", "--json")).stdout).toContain('"serial": 1');
     await project.flow("run", "-q", "text");
     await project.flow("clean", "-y", "text");
+    expect(await project.flow("logs", "text")).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: "flow: text has no attempt on record\n",
+    });
+    expect((await project.flow("history", "text")).stderr).toBe(
+      "the task has no attempt on record\n",
+    );
     await project.flow("run", "-q", "text");
     const attempts = JSON.parse((await project.flow("history", "text", "--json")).stdout) as {
       serial: number;
     }[];
-    expect(attempts.map(({ serial }) => serial)).toEqual([3, 2]);
+    expect(attempts.map(({ serial }) => serial)).toEqual([3]);
   });
 
   it("tells what it did as JSON", async () => {
