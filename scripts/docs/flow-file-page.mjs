@@ -3,7 +3,7 @@ import { code, GENERATED, page, table } from "./markdown.mjs";
 
 /** Task keys in the order in which one thinks of them. The script fails when the schema has others. */
 const GROUPS = {
-  Identity: ["desc", "tags", "alias", "hidden", "matrix", "each"],
+  Identity: ["desc", "tags", "alias", "hidden", "matrix", "sweep", "each"],
   Inputs: ["deps", "after", "uses", "track"],
   Outputs: ["targets", "outputs", "checkpoint", "metrics", "values", "protect"],
   Work: ["actions", "finally", "env", "cwd", "interactive", "budget"],

@@ -100,12 +100,15 @@ export async function showPlan(
   return isCheck && hasWork ? EXIT.stale : EXIT.ok;
 }
 
-/** The combinations of a sweep: tasks with parameters in their names. */
+/** The combinations of a sweep: its trials, and tasks with parameters in their names. */
 const combinations = (
   { tasks }: PlanReport,
   params: Readonly<Record<string, string>>,
 ): readonly PlannedTask[] =>
-  tasks.filter(({ task }) => Object.keys(task.axes).some((axis) => Object.hasOwn(params, axis)));
+  tasks.filter(
+    ({ task }) =>
+      task.isTrial === true || Object.keys(task.axes).some((axis) => Object.hasOwn(params, axis)),
+  );
 
 /** `listed`: shown one by one with their states, also when they are fresh. */
 function printPlan(
@@ -135,7 +138,10 @@ function totals({ tasks, estimateMs, gpuHours }: PlanReport): string {
   const count = (verdict: PlannedTask["verdict"]): number =>
     tasks.filter((one) => one.verdict === verdict).length;
   const [stale, pending, impossible] = [count("stale"), count("pending"), count("impossible")];
-  if (stale + pending + impossible === 0) return nothingToDo(tasks.length);
+  const ended = count("pruned");
+  if (stale + pending + impossible === 0) {
+    return `${nothingToDo(tasks.length - ended)}${ended === 0 ? "" : `, ${ended} ended early`}`;
+  }
   const facts = [
     `${stale} of ${counted(tasks.length)} would run`,
     pending > 0 ? `${pending} more may` : "",

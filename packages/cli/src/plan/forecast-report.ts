@@ -12,11 +12,12 @@ import {
   type Task,
   type Work,
 } from "@flow/core";
+import { wasPruned } from "../record/task-states.ts";
 
 export interface PlannedTask {
   readonly task: Task;
-  /** `skipped`: its `when` does not hold. */
-  readonly verdict: Prospect["verdict"] | "skipped";
+  /** `skipped`: its `when` does not hold. `pruned`: a trial that was ended early. */
+  readonly verdict: Prospect["verdict"] | "skipped" | "pruned";
   /** In words: why it would run, or cannot. */
   readonly reasons: readonly string[];
   /** Milliseconds it took last time; undefined when it never succeeded. */
@@ -43,7 +44,13 @@ export function planReport(
   isLeftOut: (task: Task) => boolean,
 ): PlanReport {
   const tasks = plan.tasks.map((task, index) =>
-    planned(task, prospects[index], isLeftOut(task), traces.durationMs(task.key)),
+    planned(
+      task,
+      prospects[index],
+      isLeftOut(task),
+      traces.durationMs(task.key),
+      plan.project.root,
+    ),
   );
   const hasHistory = tasks.some(({ durationMs }) => durationMs !== undefined);
   const guessed = guessDurations(
@@ -67,10 +74,14 @@ function planned(
   prospect: Prospect | undefined,
   isLeftOut: boolean,
   durationMs: number | undefined,
+  root: string,
 ): PlannedTask {
   if (isLeftOut) {
     const condition = task.when?.expression ?? "";
     return { task, verdict: "skipped", reasons: [`not ${condition}`], durationMs };
+  }
+  if (prospect !== undefined && wasPruned(task, prospect, root)) {
+    return { task, verdict: "pruned", reasons: [], durationMs };
   }
   const { verdict, reasons, problems } = prospect ?? {
     verdict: "fresh",

@@ -28,6 +28,7 @@ export const STATES = [
   "held",
   "left",
   "cancelled",
+  "pruned",
   "impossible",
   "stale",
   "pending",
@@ -115,6 +116,8 @@ function settledState({ verdict }: Prospect, attempt: StoredAttempt | undefined)
     case "failed":
     case "oom":
       return "failed";
+    case "pruned":
+      return "pruned";
     case "cancelled":
     case "interrupted":
     case "requeue":
@@ -131,4 +134,15 @@ function isLeftOut(
   if (task.when === undefined) return false;
   const verdict = evaluate(task.when, task);
   return "holds" in verdict && !verdict.holds;
+}
+
+/** A trial of a sweep that was ended early, and has not changed since as far as can be told. */
+export function wasPruned(
+  { key, pruning }: Task,
+  { verdict, reasons }: Prospect,
+  root: string,
+): boolean {
+  if (pruning === undefined || verdict !== "stale") return false;
+  if (!reasons.every(({ component }) => component === "never-succeeded")) return false;
+  return lastAttempt(layout(root), key, nodeFileSystem)?.result?.outcome.type === "pruned";
 }

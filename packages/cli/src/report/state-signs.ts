@@ -14,6 +14,7 @@ export const STATE_SIGNS: Readonly<Record<TaskState, Sign>> = {
   held: SYMBOLS.held,
   left: { sign: "◌", word: "left running", style: "warn" },
   cancelled: { sign: "◼", word: "stopped", style: "warn" },
+  pruned: SYMBOLS.pruned,
   impossible: { sign: "✖", word: "cannot run", style: "bad" },
   stale: { sign: "·", word: "stale", style: "active" },
   pending: { sign: "~", word: "maybe", style: "dim" },

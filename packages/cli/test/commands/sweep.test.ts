@@ -81,3 +81,42 @@ describe("flow run with several values", () => {
     ]);
   });
 });
+
+describe("a sweep that stops poor trials early", () => {
+  const SEARCH = `version: 1
+tasks:
+  search:
+    sweep:
+      method: list
+      params: [{ lr: 5 }, { lr: 6 }, { lr: 1 }]
+      objective: max metrics.acc
+      stop: { median: { trials: 2 } }
+    deps: [input.txt]
+    targets: ["out/\${{ matrix.lr }}.txt"]
+    actions:
+      - |
+        printf '{"k":"metrics","step":1,"v":{"acc":%s}}\\n' \${{ matrix.lr }} >> "$FLOW_EVENTS"
+        if [ \${{ matrix.lr }} = 1 ]; then
+          until [ -e "$FLOW_STOP_FILE" ]; do sleep 0.05; done
+          exit 75
+        fi
+        echo done > \${{ target }}
+`;
+
+  it("does not run them again, until they are forced or their inputs change", async () => {
+    const { flow, write } = projectFolder({ "flow.yaml": SEARCH, "input.txt": "x\n" });
+    const first = await flow("run", "-n", "1");
+    expect([first.code, facts(first.stderr)]).toEqual([0, "✔ 2 done, 1 pruned"]);
+    expect(facts((await flow("run", "-n", "1")).stderr)).toBe("✔ 2 fresh, 1 pruned");
+    expect((await flow("run", "--dry-run")).stdout.replaceAll(/ +(?:[\d.]+m?s)?$/gm, "")).toBe(
+      `= fresh   search@lr=5
+= fresh   search@lr=6
+✂ pruned  search@lr=1
+nothing to do: 2 tasks fresh, 1 ended early
+`,
+    );
+    expect((await flow("status")).stdout).toContain("✂ 1 pruned");
+    write("input.txt", "y\n");
+    expect(facts((await flow("run", "-n", "1")).stderr)).toBe("✔ 2 done, 1 pruned");
+  });
+});

@@ -15,6 +15,7 @@ const TITLES = {
   "bad-range": "A range that is empty or too long",
   "bad-reference": "A reference to a task that cannot be read",
   "bad-size": "Not a size in bytes",
+  "bad-sweep": "A search whose trials cannot be told",
   "bad-target": "A target where nothing may be written",
   "bad-template": "A template that cannot be read",
   "bad-value": "A value outside what a key accepts",

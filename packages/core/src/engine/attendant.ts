@@ -10,6 +10,8 @@ import type { AttemptRecord, AttemptResult } from "../record/attempt-record.ts";
 import type { ScriptEvent } from "../record/script-events.ts";
 import { checkpointState } from "./checkpoint.ts";
 import { ATTEMPT_FILES } from "./layout.ts";
+import { earlierTrials } from "./earlier-trials.ts";
+import type { Trials } from "./pruning.ts";
 import type { Services } from "./services.ts";
 import { type AttemptStory, asideOf, openStory, resultWithoutExit, settle } from "./settle.ts";
 import { restoreAside } from "./targets.ts";
@@ -74,6 +76,7 @@ export class Attendant {
   readonly #byKey = new Map<AttemptKey, number>();
   readonly #ended = new Map<number, EndedAttempt>();
   readonly #settling = new Set<Promise<void>>();
+  readonly #trials = new Map<string, Trials>();
   #closed = false;
   #cancelLook: (() => void) | undefined;
 
@@ -293,7 +296,8 @@ export class Attendant {
     if (task.hangAfterMs !== undefined) this.#watchForHang(live, task, events.length > 0);
   }
 
-  #tell({ record }: LiveAttempt, events: readonly ScriptEvent[]): void {
+  #tell(live: LiveAttempt, events: readonly ScriptEvent[]): void {
+    const { record } = live;
     const name = { task: record.task.id, template: record.task.template };
     for (const event of events) {
       if (event.kind === "progress") {
@@ -302,8 +306,28 @@ export class Attendant {
       } else if (event.kind === "metrics") {
         const { step, values } = event;
         this.#services.recorder.emit({ type: "task/metrics", ...name, step, values });
+        this.#judge(live, step, values);
       }
     }
+  }
+
+  /** Ends a trial that its sweep's rule finds not promising. */
+  #judge(
+    live: LiveAttempt,
+    step: number | undefined,
+    values: Readonly<Record<string, number>>,
+  ): void {
+    const { task } = live.record;
+    if (task.pruning === undefined) return;
+    let trials = this.#trials.get(task.template);
+    if (trials === undefined) {
+      trials = earlierTrials(task.pruning, task.template, this.#services);
+      this.#trials.set(task.template, trials);
+    }
+    if (!trials.saw(task.id, step, values) || live.stop !== undefined) return;
+    if (this.#live.get(live.index) !== live) return;
+    const tasks = [live.index];
+    this.#services.post({ type: "stop/requested", tasks, how: "graceful", reason: "pruned" });
   }
 
   #watchForHang(live: LiveAttempt, task: Task, heard: boolean): void {

@@ -5,7 +5,7 @@ import type { TemporaryTarget } from "../graph/temporary.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Task } from "../model/task.ts";
 import { troubleOf } from "../ports/system-error.ts";
-import { attemptSerials } from "../record/attempt-record.ts";
+import { attemptSerials, lastAttempt } from "../record/attempt-record.ts";
 import { describeReason } from "../trace/explain.ts";
 import type { Inspection } from "../trace/trace.ts";
 import type { Services } from "./services.ts";
@@ -85,6 +85,8 @@ export class Checker {
       post({ type: "task/checked", task: index, verdict: "fresh" });
     } else if (lacked !== undefined) {
       this.#impossible(index, failed("input-missing", missing(task, lacked)));
+    } else if (this.#wasPruned(task, inspection)) {
+      post({ type: "task/checked", task: index, verdict: "pruned" });
     } else {
       const lastSerial = attemptSerials(layout, task.key, files).at(-1) ?? 0;
       this.#results.set(index, { inspection, lastSerial, knownSerial });
@@ -92,6 +94,15 @@ export class Checker {
       this.#tell({ type: "task/stale", reasons, ...nameOf(task) });
       post({ type: "task/checked", task: index, verdict: "stale" });
     }
+  }
+
+  /** Its last attempt, with the same recipe and inputs, was ended early; trying again would end so too. */
+  #wasPruned(task: Task, { inputs, reasons }: Checked["inspection"]): boolean {
+    if (task.pruning === undefined) return false;
+    if (reasons.some(({ component }) => component === "forced")) return false;
+    const { layout, files } = this.#services;
+    const last = lastAttempt(layout, task.key, files);
+    return last?.result?.outcome.type === "pruned" && last.record?.fingerprint === inputs.identity;
   }
 
   #conditions(task: Task): "skip" | Outcome | undefined {

@@ -75,6 +75,9 @@ function checked(state: State, event: Event<"task/checked">): void {
     case "skip":
       state.settle(task, { at: "skipped" });
       return;
+    case "pruned":
+      state.settle(task, { at: "pruned" });
+      return;
     case "failed":
       state.settle(task, { at: "failed", outcome: event.outcome });
       return;

@@ -22,11 +22,11 @@ export type MachineEvent = { readonly now: number } & (
       readonly memoryBytes: number;
       readonly pools: Readonly<Record<string, number>>;
     }
-  /** Answer to a `check`: nothing to do, must run, is left out (`when`), or cannot run. */
+  /** Answer to a `check`: nothing to do, must run, is left out (`when`), was ended early, or cannot run. */
   | {
       readonly type: "task/checked";
       readonly task: number;
-      readonly verdict: "fresh" | "stale" | "skip";
+      readonly verdict: "fresh" | "stale" | "skip" | "pruned";
     }
   | {
       readonly type: "task/checked";

@@ -139,6 +139,7 @@ export const TABLE: Readonly<Record<StateName, Row>> = {
       "ready",
       "starting",
       "cancelled",
+      "pruned",
     ],
   },
   ready: IDLE,

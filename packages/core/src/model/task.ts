@@ -189,6 +189,29 @@ export interface Condition {
   readonly span: Span;
 }
 
+/** When trials of a sweep are ended early. */
+export interface Pruning {
+  /** The metric that decides, with its namespace. */
+  readonly metric: string;
+  readonly direction: "max" | "min";
+  readonly rule:
+    | {
+        readonly kind: "median";
+        /** The first step at which a trial may be ended. */
+        readonly after: number;
+        /** How many other trials must have come as far. */
+        readonly trials: number;
+      }
+    | {
+        readonly kind: "asha";
+        /** The first rung; the next is `factor` times as far, up to `last`. */
+        readonly first: number;
+        readonly last: number;
+        /** One in so many goes on at a rung. */
+        readonly factor: number;
+      };
+}
+
 export interface Task {
   readonly id: TaskId;
   readonly key: TaskKey;
@@ -260,6 +283,10 @@ export interface Task {
   readonly maxParallel: number | undefined;
   /** A failing member stops the other members of the template. */
   readonly failFast: boolean;
+  /** One of the trials of a `sweep:`. */
+  readonly isTrial?: boolean | undefined;
+  /** Absent: trials run to their end. */
+  readonly pruning?: Pruning | undefined;
   readonly backend: string;
   /** Blocks of backends' own keys (`slurm: {…}`) by block name, already checked by their schemas. */
   readonly backendOptions: Readonly<Record<string, unknown>>;

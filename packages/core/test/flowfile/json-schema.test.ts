@@ -40,7 +40,7 @@ describe("the JSON Schema", () => {
       "version name description root workspace experiment include params env dotenv shell defaults jobs pools backends default ignore code compat secrets tasks",
     );
     expect([...keysAt(["tasks", "x"])].sort().join(" ")).toBe(
-      "actions after alias allow_failure always azure-batch backend budget checkpoint clean container cwd deps desc each env finally fresh frozen gpu hang_after hidden interactive local matrix max_requeues metrics mounts outputs pools priority protect requeue requeue_codes requeue_delay require resources retries slurm stop tags targets timeout track uses values when",
+      "actions after alias allow_failure always azure-batch backend budget checkpoint clean container cwd deps desc each env finally fresh frozen gpu hang_after hidden interactive local matrix max_requeues metrics mounts outputs pools priority protect requeue requeue_codes requeue_delay require resources retries slurm stop sweep tags targets timeout track uses values when",
     );
   });
 });

@@ -85,6 +85,32 @@ interface ResourcesMap {
 /** The axes of a matrix beside its reserved keys `zip include exclude max_parallel fail_fast`. */
 type MatrixMap = Readonly<Record<string, unknown>>;
 
+interface SweepMap {
+  readonly method?: "grid" | "random" | "list" | undefined;
+  readonly trials?: Amount | undefined;
+  readonly seed?: Amount | undefined;
+  readonly params?: unknown;
+  readonly objective?: string | undefined;
+  readonly stop?:
+    | "median"
+    | "asha"
+    | {
+        readonly median?:
+          | { readonly after?: Amount | undefined; readonly trials?: Amount | undefined }
+          | undefined;
+      }
+    | {
+        readonly asha?:
+          | {
+              readonly min?: Amount | undefined;
+              readonly max?: Amount | undefined;
+              readonly eta?: Amount | undefined;
+            }
+          | undefined;
+      }
+    | undefined;
+}
+
 type OneOrMany<T> = T | readonly T[];
 
 export interface TaskEntry {
@@ -93,6 +119,7 @@ export interface TaskEntry {
   readonly alias?: OneOrMany<string> | undefined;
   readonly hidden?: boolean | undefined;
   readonly matrix?: MatrixMap | undefined;
+  readonly sweep?: SweepMap | undefined;
   readonly each?: string | undefined;
 
   readonly deps?: OneOrMany<DepEntry> | Readonly<Record<string, OneOrMany<DepEntry>>> | undefined;

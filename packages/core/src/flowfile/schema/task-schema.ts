@@ -125,6 +125,47 @@ const resources = z.strictObject({
     .describe("Processes over all nodes."),
 });
 
+const sweep = z.strictObject({
+  method: z
+    .enum(["grid", "random", "list"])
+    .optional()
+    .describe("How trials are found: every combination (default), drawn, or listed."),
+  trials: amount.optional().describe("How many are drawn; raising it adds further ones."),
+  seed: amount.optional().describe("What the draws depend on; 0 by default."),
+  params: z
+    .unknown()
+    .optional()
+    .describe(
+      "Name to values: a list, a range `1..5`, and for `random` also `uniform(0, 1)`, `loguniform(1e-5, 1e-1)`, `quniform(0, 1, 0.25)`, `int(1, 8)`, `choice(a, b)`. For `list` a list of maps.",
+    ),
+  objective: z.string().optional().describe("`max metrics.val.acc` or `min metrics.loss`."),
+  stop: z
+    .union([
+      z.enum(["median", "asha"]),
+      z.strictObject({
+        median: z
+          .strictObject({
+            after: amount.optional().describe("The first step at which a trial may end; 1."),
+            trials: amount.optional().describe("How many others must have come as far; 3."),
+          })
+          .optional()
+          .describe("Ends trials below the median of the others."),
+      }),
+      z.strictObject({
+        asha: z
+          .strictObject({
+            min: amount.optional().describe("The first rung, in steps; 1."),
+            max: amount.optional().describe("Where trials are no longer judged."),
+            eta: amount.optional().describe("One in so many goes on at a rung; 3."),
+          })
+          .optional()
+          .describe("Successive halving: at each rung the best go on."),
+      }),
+    ])
+    .optional()
+    .describe("When poor trials are ended early."),
+});
+
 const block = z.record(z.string(), z.unknown());
 
 const identity = {
@@ -138,6 +179,7 @@ const identity = {
     .describe(
       "Axes (name to a list or a range `1..5`), one member per combination; also `zip`, `include`, `exclude`, `max_parallel`, `fail_fast`.",
     ),
+  sweep: sweep.optional().describe("A search over parameters: one member per trial."),
   each: z.string().optional().describe("A task whose matrix this one takes over."),
 };
 

@@ -5,6 +5,7 @@ import { isWithin } from "../../graph/paths.ts";
 import { spanOf } from "../document/node.ts";
 import type { Combination } from "../matrix.ts";
 import { resolvePath } from "../paths.ts";
+import { readPruning } from "../sweep/search.ts";
 import { readActions, readEnv, warnAboutArgv } from "./actions.ts";
 import { checkFreshness, readCondition, readRequire } from "./conditions.ts";
 import type { Member, TaskTemplate } from "./declare.ts";
@@ -39,12 +40,17 @@ class Completer {
   readonly #loading: Loading;
   readonly #policy: ReturnType<typeof matrixPolicy>;
   readonly #params: Readonly<Record<string, string>>;
+  readonly #pruning: Task["pruning"];
+  readonly #isTrial: boolean;
 
   constructor(template: TaskTemplate, index: TaskIndex, loading: Loading) {
     this.#template = template;
     this.#index = index;
     this.#loading = loading;
     this.#policy = matrixPolicy(template);
+    const [first] = template.members;
+    this.#isTrial = first?.reader.node("sweep") !== undefined;
+    this.#pruning = first && readPruning(first.reader.node("sweep"), first.scope);
     this.#params = template.source.params.values;
   }
 
@@ -105,6 +111,8 @@ class Completer {
       pools: readPools(reader, loading),
       maxParallel: this.#policy.maxParallel,
       failFast: this.#policy.failFast,
+      ...(this.#isTrial ? { isTrial: true } : {}),
+      ...(this.#pruning === undefined ? {} : { pruning: this.#pruning }),
       backend: readBackend(reader, loading),
       backendOptions: readBackendOptions(this.#template.fields, reader, loading),
       container: reader.text(reader.node("container")),

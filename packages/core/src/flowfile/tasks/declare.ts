@@ -1,14 +1,16 @@
 // First pass over the tasks: names, matrices, members and their targets, so that the second pass can
 // refer to any of them.
 
+import type { Report } from "../../diagnostics/report.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { TaskId, TaskKey } from "../../model/ids.ts";
 import type { Target } from "../../model/task.ts";
-import type { MapEntry, MapNode, ScalarNode } from "../document/node.ts";
+import type { MapEntry, MapNode, Node, ScalarNode } from "../document/node.ts";
 import { asList, child, entriesOf, isEmpty, spanOf, textOf } from "../document/node.ts";
 import type { Combination, Matrix } from "../matrix.ts";
 import { expandMatrix, noMatrix } from "../matrix.ts";
 import { keyOf, memberId, slugOf, TASK_NAME } from "../names.ts";
+import { expandSweep } from "../sweep/search.ts";
 import type { Sweep } from "../sweep/sweep.ts";
 import type { Lookup } from "../template/template.ts";
 import type { Fields } from "./fields.ts";
@@ -112,7 +114,7 @@ export function declareTask(outline: TaskOutline, sweep: Sweep, loading: Loading
     const reader = new FieldReader(fields, scope);
     scope.setBudget(reader.texts(reader.node("budget")));
     const targets = readTargets(reader, scope, source, loading);
-    const key = keyOf(source.path, memberId(name, new Map([...member.axes, ...row.identity])));
+    const key = keyOf(source.path, memberId(name, sortedByName([...member.axes, ...row.identity])));
     members.push({ id, key, slug, combination, scope, reader, targets });
   }
   const axisNames = [...outline.matrix.axisNames, ...sweep.axisNames(outline)];
@@ -140,7 +142,7 @@ class MatrixReader {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const own = entry.value;
-    const hasOwn = child(own, "matrix") !== undefined || child(own, "each") !== undefined;
+    const hasOwn = ["matrix", "each", "sweep"].some((key) => child(own, key) !== undefined);
     const map = hasOwn ? own : child(this.#source.map, "defaults");
     const node = child(map, "matrix");
     const each = child(map, "each");
@@ -148,12 +150,20 @@ class MatrixReader {
       matrix: noMatrix,
       node: undefined,
     };
-    if (node?.kind === "map") {
+    const sweep = child(map, "sweep");
+    if (node?.kind === "map" || sweep?.kind === "map") {
       const { report, sources } = this.#loading;
-      result = { matrix: expandMatrix(node, { lookup: this.#lookup, report, sources }), node };
+      const filling = { lookup: this.#lookup, report, sources };
+      const isMap = node?.kind === "map";
+      const matrix = isMap ? expandMatrix(node, filling) : noMatrix;
+      const trials = sweep?.kind === "map" ? expandSweep(sweep, filling) : noMatrix;
+      result = {
+        matrix: combine(matrix, trials, sweep ?? node ?? entry.value, report),
+        node: isMap ? node : undefined,
+      };
       if (each !== undefined) {
         report.error("conflict", spanOf(each), "`each` and `matrix` exclude each other", {
-          related: [{ span: spanOf(node), message: "the matrix" }],
+          related: [{ span: spanOf(node ?? sweep ?? each), message: "the matrix" }],
           fix: "Keep one of them.",
         });
       }
@@ -190,6 +200,27 @@ class MatrixReader {
     }
     return { matrix: noMatrix, node: undefined };
   }
+}
+
+/** So that the same values are the same task, from a matrix, a sweep or the command line. */
+const sortedByName = (
+  entries: readonly (readonly [string, string])[],
+): ReadonlyMap<string, string> => new Map(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Every member of the matrix with every trial. */
+function combine(matrix: Matrix, trials: Matrix, node: Node, report: Report): Matrix {
+  const twice = trials.axisNames.find((name) => matrix.axisNames.includes(name));
+  if (twice !== undefined) {
+    report.error("duplicate-key", spanOf(node), `\`${twice}\` is an axis of the matrix already`);
+  }
+  const members = matrix.members.flatMap((one) =>
+    trials.members.map((other) => ({
+      axes: new Map([...one.axes, ...other.axes]),
+      values: new Map([...one.values, ...other.values]),
+      params: one.params,
+    })),
+  );
+  return { axisNames: [...matrix.axisNames, ...trials.axisNames], members };
 }
 
 /** How many members may run at once, and whether one failure stops the others. */
