@@ -30,7 +30,7 @@ describe("a request", () => {
   it("is refused with another version", async () => {
     fixture.client.apiVersion = "2015-01-01.1.0";
     await expect(fixture.client.pool.list()).rejects.toMatchObject({
-      body: { code: "InvalidQueryParameterValue" },
+      body: { code: "UnsupportedRequestVersion" },
     });
   });
 

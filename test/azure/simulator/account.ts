@@ -106,8 +106,14 @@ export interface Job extends Stamps<JobState> {
   endTime?: string;
   poolId?: string;
   terminateReason?: string;
+  /** Why it could not be started at all. */
+  schedulingError?: {
+    readonly category: "UserError";
+    readonly code: string;
+    readonly message: string;
+  };
   disableTasks?: Models.DisableJobOption;
-  /** Whether the answer to `terminate` waits for nothing but running tasks. */
+  /** Forgets its wall-clock limit. */
   cancelDeadline?: () => void;
 }
 

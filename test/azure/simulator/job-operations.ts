@@ -198,11 +198,10 @@ export const jobOperations: Readonly<Record<string, Handler>> = {
     const task = taskOf(request);
     checkConditions(request, task);
     checkChangeable(task.job);
-    if (task.state !== "completed" || task.execution?.result !== "failure")
-      throw conflict(
-        "TaskNotReactivatable",
-        "The specified task cannot be reactivated: it is not completed, or completed successfully.",
-      );
+    if (task.state !== "completed")
+      throw conflict("TaskNotCompleted", "The specified task is not in a completed state.");
+    if (task.execution?.result !== "failure")
+      throw conflict("TaskSucceeded", "The specified task has already completed successfully.");
     delete task.execution;
     delete task.placement;
     task.retryCount = 0;
@@ -295,7 +294,8 @@ function checkTask(account: Account, job: Job, spec: Models.TaskAddParameter): v
         : "the pool has no container configuration",
     );
   if (spec.dependsOn !== undefined && job.spec.usesTaskDependencies !== true)
-    throw conflict(
+    throw new ServiceError(
+      400,
       "TaskDependenciesNotSpecifiedOnJob",
       "The job does not have usesTaskDependencies set to true.",
     );

@@ -5,7 +5,7 @@ import type { Account, Job, Node, Task } from "./account.ts";
 import { durationMs } from "./clock.ts";
 import { conflict, ServiceError } from "./errors.ts";
 import { nodeVariables, runAuxiliary, settings } from "./nodes.ts";
-import { createPool, deletePool } from "./pools.ts";
+import { createPool, deletePool, formulaErrorOf } from "./pools.ts";
 import { endTask, requeueTask } from "./tasks.ts";
 
 export function createJob(account: Account, spec: Models.JobAddParameter): Job {
@@ -25,14 +25,35 @@ export function createJob(account: Account, spec: Models.JobAddParameter): Job {
   };
   const auto = spec.poolInfo.autoPoolSpecification;
   if (auto?.pool !== undefined) {
-    const id = `${auto.autoPoolIdPrefix ?? ""}_${randomUUID().toUpperCase()}`.replace(/^_/, "");
-    checkPoolQuota(account);
-    createPool(account, { ...auto.pool, id }, auto.keepAlive === true ? undefined : job.id);
-    job.poolId = id;
+    job.poolId = `${auto.autoPoolIdPrefix ?? ""}_${randomUUID().toUpperCase()}`.replace(/^_/, "");
+    startPool(account, job, auto, { ...auto.pool, id: job.poolId });
   } else if (spec.poolInfo.poolId !== undefined) job.poolId = spec.poolInfo.poolId;
   account.jobs.set(job.id.toLowerCase(), job);
   armDeadline(account, job);
   return job;
+}
+
+/** Makes the pool of a job; one that cannot be had ends the job, which was accepted before. */
+function startPool(
+  account: Account,
+  job: Job,
+  auto: Models.AutoPoolSpecification,
+  spec: Models.PoolAddParameter,
+): void {
+  const formulaError = formulaErrorOf(account, spec);
+  const code =
+    account.pools.size >= account.quotas.pools
+      ? "AutoPoolCreationFailedWithQuotaReached"
+      : formulaError === undefined
+        ? undefined
+        : "InvalidAutoScaleFormulaInAutoPool";
+  if (code === undefined) createPool(account, spec, auto.keepAlive === true ? undefined : job.id);
+  else {
+    const message = formulaError ?? "The pool quota for the account is reached.";
+    job.schedulingError = { category: "UserError", code, message };
+    delete job.poolId;
+    terminateJob(account, job, code);
+  }
 }
 
 export function checkPoolQuota(account: Account): void {

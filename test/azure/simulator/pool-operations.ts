@@ -1,7 +1,7 @@
 /** The operations on pools, nodes and the account. */
 import type { BatchServiceModels as Models } from "@azure/batch";
 import type { Account, Node, Pool } from "./account.ts";
-import { conflict, exists, invalidProperty, notFound } from "./errors.ts";
+import { conflict, exists, invalidProperty, notFound, ServiceError } from "./errors.ts";
 import { deleteFile, listFiles, readFile } from "./files.ts";
 import { checkPoolQuota } from "./jobs.ts";
 import { boot, wipe } from "./nodes.ts";
@@ -9,6 +9,7 @@ import {
   createPool,
   deletePool,
   evaluate,
+  formulaErrorOf,
   removeNode,
   resize,
   scheduleAutoScale,
@@ -63,7 +64,7 @@ export const poolOperations: Readonly<Record<string, Handler>> = {
     checkId(spec.id);
     if (account.findPool(spec.id) !== undefined) throw exists("Pool");
     checkPoolQuota(account);
-    checkPool(spec);
+    checkPool(account, spec);
     const pool = createPool(account, spec);
     return { stamped: pool, location: poolUrl(account, pool.id) };
   },
@@ -111,7 +112,7 @@ export const poolOperations: Readonly<Record<string, Handler>> = {
     const pool = poolOf(request);
     checkConditions(request, pool);
     if (pool.spec.enableAutoScale === true)
-      throw conflict("PoolAutoScaleEnabled", "Auto scale is enabled on the specified pool.");
+      throw conflict("OperationNotValidOnPool", "Auto scale is enabled on the specified pool.");
     steadyPool(pool);
     const body = request.body as Models.PoolResizeParameter;
     resize(
@@ -164,7 +165,7 @@ export const poolOperations: Readonly<Record<string, Handler>> = {
   Pool_EvaluateAutoScale(request) {
     const pool = poolOf(request);
     if (pool.spec.enableAutoScale !== true)
-      throw conflict("PoolAutoScaleDisabled", "Auto scale is not enabled on the specified pool.");
+      throw conflict("OperationNotValidOnPool", "Auto scale is not enabled on the specified pool.");
     const { autoScaleFormula } = request.body as Models.PoolEvaluateAutoScaleParameter;
     const { wire } = evaluate(request.account, pool, autoScaleFormula);
     const entity = "Microsoft.Azure.Batch.Protocol.Entities.AutoScaleRun";
@@ -262,7 +263,13 @@ function liveNode(node: Node): Node {
     )
   )
     return node;
-  throw conflict("NodeNotReady", "The specified node is not ready.");
+  const codes: Readonly<Record<string, string>> = {
+    creating: "NodeBeingCreated",
+    starting: "NodeBeingStarted",
+    rebooting: "NodeBeingRebooted",
+  };
+  const code = codes[node.state] ?? "NodeStateUnusable";
+  throw conflict(code, `The specified node is ${node.state}.`);
 }
 
 function lowerTarget(pool: Pool, node: Node): void {
@@ -279,7 +286,7 @@ function reboot(account: Account, node: Node): void {
 }
 
 /** Rules that the schema only says in words. */
-function checkPool(spec: Models.PoolAddParameter): void {
+function checkPool(account: Account, spec: Models.PoolAddParameter): void {
   const isAuto = spec.enableAutoScale === true;
   if (isAuto && spec.autoScaleFormula === undefined)
     throw invalidProperty("autoScaleFormula", "", "a pool with enableAutoScale needs a formula");
@@ -293,6 +300,14 @@ function checkPool(spec: Models.PoolAddParameter): void {
     throw invalidProperty("autoScaleFormula", spec.autoScaleFormula, "enableAutoScale is false");
   if (spec.virtualMachineConfiguration === undefined)
     throw invalidProperty("virtualMachineConfiguration", "", "it is required");
+  const formulaError = formulaErrorOf(account, spec);
+  if (formulaError !== undefined)
+    throw new ServiceError(
+      400,
+      "AutoScalingFormulaSyntaxError",
+      "The specified auto-scaling formula has a syntax error.",
+      { Message: formulaError },
+    );
   const slots = spec.taskSlotsPerNode ?? 1;
   if (slots < 1 || slots > 256)
     throw invalidProperty("taskSlotsPerNode", String(slots), "must be between 1 and 256");

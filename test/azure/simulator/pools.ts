@@ -224,5 +224,30 @@ export function evaluate(
   }
 }
 
+/** What is wrong with the formula of a pool that is to be made; `undefined` if nothing is. */
+export function formulaErrorOf(
+  account: Account,
+  spec: { readonly enableAutoScale?: boolean; readonly autoScaleFormula?: string },
+): string | undefined {
+  if (spec.enableAutoScale !== true || spec.autoScaleFormula === undefined) return undefined;
+  const nothing = { dedicated: 0, lowPriority: 0, deallocation: "requeue" as const };
+  try {
+    evaluateFormula(spec.autoScaleFormula, {
+      ...nothing,
+      nowMs: account.clock.now(),
+      ageMs: 0,
+      activeTasks: 0,
+      runningTasks: 0,
+      currentDedicated: 0,
+      currentLowPriority: 0,
+      preempted: 0,
+      slotsPerNode: 1,
+    });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 const resultsOf = ({ dedicated, lowPriority, deallocation }: FormulaResult): string =>
   `$TargetDedicatedNodes=${dedicated};$TargetLowPriorityNodes=${lowPriority};$NodeDeallocationOption=${deallocation}`;

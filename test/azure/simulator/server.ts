@@ -146,10 +146,12 @@ async function perform(service: Service, call: Call): Promise<Finished> {
   checkSignature({ method, target, headers }, account, Date.now());
   const version = url.searchParams.get("api-version") ?? "";
   if (!VERSIONS.includes(version))
-    throw new ServiceError(400, "InvalidQueryParameterValue", INVALID_QUERY, {
-      QueryParameterName: "api-version",
-      QueryParameterValue: version,
-    });
+    throw new ServiceError(
+      400,
+      "UnsupportedRequestVersion",
+      "The specified request version is not supported.",
+      { RequestVersion: version },
+    );
   const handler = found === undefined ? undefined : handlers[found.operation.id];
   if (found === undefined || handler === undefined) {
     service.problems.push(`${method} ${url.pathname}: no such operation`);

@@ -37,16 +37,15 @@ const SIGNED_HEADERS = [
 export function checkSignature(request: SignedRequest, account: Account, now: number): void {
   const header = request.headers.authorization ?? "";
   const [, scheme, name, signature = ""] = /^(SharedKey) ([^:]+):(.+)$/.exec(header) ?? [];
-  if (scheme === undefined || name !== account.name)
-    throw refusal(401, "is not that of the account");
+  if (scheme === undefined || name !== account.name) throw refusal("is not that of the account");
   const sent = Date.parse(String(request.headers["ocp-date"] ?? request.headers.date ?? ""));
-  if (!(Math.abs(sent - now) < 15 * 60_000)) throw refusal(403, "has a date that is too far away");
+  if (!(Math.abs(sent - now) < 15 * 60_000)) throw refusal("has a date that is too far away");
   const expected = createHmac("sha256", Buffer.from(account.key, "base64"))
     .update(stringToSign(request, account.name), "utf8")
     .digest();
   const given = Buffer.from(signature, "base64");
   if (given.length !== expected.length || !timingSafeEqual(given, expected))
-    throw refusal(403, "does not match the request");
+    throw refusal("does not match the request");
 }
 
 function stringToSign({ method, target, headers }: SignedRequest, account: string): string {
@@ -66,9 +65,9 @@ function stringToSign({ method, target, headers }: SignedRequest, account: strin
   ].join("\n");
 }
 
-const refusal = (status: number, reason: string): ServiceError =>
+const refusal = (reason: string): ServiceError =>
   new ServiceError(
-    status,
+    403,
     "AuthenticationFailed",
     "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.",
     { AuthenticationErrorDetail: `The signature ${reason}.` },

@@ -170,7 +170,7 @@ function blobUrl(container: string, name: string): string {
 
 /** The service names the blob without its signature (assumed). */
 const blobFailure = (code: string, message: string, url: string): FailureInfo => ({
-  category: "UserError",
+  category: code.endsWith("MiscError") ? "ServerError" : "UserError",
   code,
   message: `One of the specified Azure Blob(s) could not be moved: ${message}`,
   details: [{ name: "BlobUrl", value: url.split("?")[0] ?? "" }],

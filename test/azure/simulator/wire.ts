@@ -149,6 +149,7 @@ export function jobWire(account: Account, job: Job): Wire {
       startTime: job.startTime,
       ...(job.endTime === undefined ? {} : { endTime: job.endTime }),
       ...(job.poolId === undefined ? {} : { poolId: job.poolId }),
+      ...(job.schedulingError === undefined ? {} : { schedulingError: job.schedulingError }),
       ...(job.terminateReason === undefined ? {} : { terminateReason: job.terminateReason }),
     },
     onAllTasksComplete: spec.onAllTasksComplete ?? "noaction",
