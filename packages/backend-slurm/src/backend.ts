@@ -27,6 +27,7 @@ import { Pilots } from "./pilots.ts";
 import { Queue } from "./queue.ts";
 import type { Scheduler } from "./schedulers/scheduler.ts";
 import { putScripts } from "./scripts.ts";
+import { refuseHere } from "./refuse.ts";
 import { RemoteSite } from "./site/remote-site.ts";
 import { sharedSite } from "./site/site.ts";
 import { Submitter } from "./submitter.ts";
@@ -49,6 +50,8 @@ const capabilitiesOf = (pollIntervalMs: number, sharedFilesystem: boolean): Capa
 });
 
 export interface ClusterOptions {
+  /** The plug-in's type, which a task's own options may be named after. */
+  readonly type: string;
   readonly scheduler: Scheduler;
   readonly transport: Transport;
   /** The project's folder on the cluster, absolute, where the nodes do not see the project itself. */
@@ -62,7 +65,7 @@ export interface ClusterOptions {
 /** Opens the backend. It writes under `<state>/backends/<name>` and in the attempts' directories. */
 export function openCluster(
   context: Omit<BackendContext<unknown>, "options">,
-  { scheduler, transport, base, pollMs, pilots: limits, pilotTime }: ClusterOptions,
+  { type, scheduler, transport, base, pollMs, pilots: limits, pilotTime }: ClusterOptions,
 ): Backend {
   const { clock, env } = context.ports;
   const folder = `${context.stateDirectory}/backends/${context.name}`;
@@ -80,6 +83,10 @@ export function openCluster(
   return {
     name: context.name,
     capabilities: capabilitiesOf(pollMs, site.isShared),
+    refuse: refuseHere(scheduler, transport, ({ backendOptions }) => ({
+      ...(backendOptions[type] as object | undefined),
+      ...(backendOptions[context.name] as object | undefined),
+    })),
     limits: () => NO_LIMITS,
     submit: (jobs, signal) => submitter.submit(jobs, signal),
     observe: async (handles) => ok(await observer.observe(handles)),

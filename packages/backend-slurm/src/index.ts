@@ -19,16 +19,20 @@ import {
   type SlurmOptions,
   type SlurmTaskOptions,
 } from "./options.ts";
+import { refuseEverywhere } from "./refuse.ts";
 import { slurm } from "./schedulers/slurm/slurm.ts";
 import { execTransport } from "./transport/exec.ts";
 import { complaint, type Transport } from "./transport/transport.ts";
 
 export type { SlurmOptions, SlurmTaskOptions } from "./options.ts";
 
+const TYPE = "slurm";
+
 export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBackend({
-  type: "slurm",
+  type: TYPE,
   parseOptions,
   parseTaskOptions,
+  refuse: refuseEverywhere,
   async open(context) {
     const scheduler = slurm(context.options);
     const transport = await openTransport(context);
@@ -42,6 +46,7 @@ export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBack
     const pilots = { most, timeMs, idleMs };
     return ok(
       openCluster(context, {
+        type: TYPE,
         scheduler,
         transport,
         base: base.value,

@@ -4,9 +4,9 @@
 
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import type { Clock, Observation } from "@flow/core";
+import type { Clock } from "@flow/core";
 import { type Membership, readIncarnation, readPilot } from "./attempt/files.ts";
-import { type Evidence, judge, type Verdict } from "./attempt/judge.ts";
+import { type Evidence, judge, queued, type Verdict } from "./attempt/judge.ts";
 import { complaint, type Transport } from "./transport/transport.ts";
 import type { Queue, Rows } from "./queue.ts";
 import type { Refusal, Scheduler, Submission } from "./schedulers/scheduler.ts";
@@ -116,7 +116,7 @@ export class Pilots {
   ): Verdict {
     const incarnation = readIncarnation(attempt, membership.generation, 0);
     const place = incarnation.started === undefined ? this.holds(membership) : undefined;
-    if (place === "queue") return { type: "queued", why: this.#waitingFor(membership.name, rows) };
+    if (place === "queue") return this.#waiting(membership.name, rows);
     if (place === "dropped") return { type: "vanished" };
     if (place === "taken" && evidence.stop === undefined && evidence.unchangedMs < BEGIN_MS)
       return { type: "queued", why: undefined };
@@ -127,10 +127,14 @@ export class Pilots {
     return judge({ ...evidence, unchangedMs, row, incarnation });
   }
 
-  #waitingFor(name: string, rows: Rows | string): Extract<Observation, { type: "queued" }>["why"] {
+  #waiting(name: string, rows: Rows | string): Verdict {
     const trouble = this.#watches.get(name)?.trouble;
-    if (trouble !== undefined || typeof rows === "string") return trouble;
-    return rows.living(name).find(({ phase }) => phase === "waiting")?.why;
+    if (trouble !== undefined || typeof rows === "string")
+      return { type: "queued", why: trouble, ...(trouble === undefined ? {} : { stuck: true }) };
+    const living = rows.living(name);
+    const waiting = living.find(({ phase }) => phase === "waiting");
+    const isServed = waiting === undefined || living.length > 1;
+    return isServed ? { type: "queued", why: waiting?.why } : queued(waiting);
   }
 
   /** Submits pilots for queues that have too few. A refusal, when the scheduler does not want them. */

@@ -114,14 +114,13 @@ export class Submitter {
     const pilot = timeMs !== undefined;
     const asked = pilot ? { ...job, resources: { ...job.resources, timeMs } } : job;
     const request = scheduler.request(asked);
-    if (!request.ok) return rejected(request.error);
     const there = site.translate(job);
     const { restarts: _, ...once } = there;
     const spec = pilot
       ? specOf(once, site.scripts, scheduler.ownVariable, PILOT_POLL_S)
       : specOf(there, site.scripts, scheduler.ownVariable);
     if (!spec.ok) return rejected(spec.error);
-    return ok({ job, request: request.value, spec: spec.value, generation, pilot });
+    return ok({ job, request, spec: spec.value, generation, pilot });
   }
 
   /** An attempt that was handed over before: found, or handed over anew once it certainly was not taken. */

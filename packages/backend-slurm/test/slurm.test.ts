@@ -61,42 +61,64 @@ describe("requests", () => {
       diskBytes: 2 ** 30,
     };
     const own = { options: { partition: "gpu", account: "a", sbatch: ["--nice"] } };
-    expect(scheduler.request(job(wanted, own))).toEqual({
-      ok: true,
-      value: [
-        "--partition=gpu",
-        "--account=a",
-        "--nodes=2",
-        "--ntasks=8",
-        "--cpus-per-task=2",
-        "--mem=2862M",
-        "--gres=gpu:a100:2",
-        "--tmp=1024M",
-        "--time=90",
-        "--signal=B:USR2@30",
-        "--exclusive",
-        "--nice",
-      ],
-    });
+    expect(scheduler.request(job(wanted, own))).toEqual([
+      "--partition=gpu",
+      "--account=a",
+      "--nodes=2",
+      "--ntasks=8",
+      "--cpus-per-task=2",
+      "--mem=2862M",
+      "--gres=gpu:a100:2",
+      "--tmp=1024M",
+      "--time=90",
+      "--signal=B:USR2@30",
+      "--exclusive",
+      "--nice",
+    ]);
   });
 
   it("no warning is asked for where it would come with the start", () => {
     const request = scheduler.request(job({ timeMs: 60_000 }));
-    expect(request.ok && request.value.some((each) => each.startsWith("--signal"))).toBe(false);
+    expect(request.some((each) => each.startsWith("--signal"))).toBe(false);
+  });
+
+  const tryOut = (stderr: string, code: number | undefined, timeMs?: number) =>
+    scheduler.parseTryOut(
+      answer("", stderr, code),
+      job(timeMs === undefined ? {} : { timeMs }),
+      answer("low|infinite\nshort|10:00\nlong|2-01:00:00\n"),
+    );
+  const start = (partition: string) =>
+    `sbatch: Job 5 to start at 2026-11-21T13:55:21 using 1 processors on nodes n1 in partition ${partition}\n`;
+
+  it.each([
+    ["allocation failure: Requested node configuration is not available", 1],
+    ["sbatch: error: invalid partition specified: nowhere\nallocation failure: x", 1],
+    ["sbatch: error: Invalid generic resource (gres) specification", 1],
+    ["sbatch: unrecognized option '--colour'", 255],
+  ])("what can never start is refused: %s", (stderr, code) => {
+    expect(tryOut(stderr, code)).toBe(
+      stderr.split("\n")[0]?.replace(/^(sbatch|allocation failure): (error: )?/, ""),
+    );
   });
 
   it.each([
-    [
-      job({ gpusMilli: 500 }),
-      "SLURM grants whole GPUs: `gpus` must be a whole number on this backend.",
-    ],
-    [job({}, { interactive: true }), "`interactive` needs a terminal, which a batch job has not."],
-    [
-      job({}, { container: "x" }),
-      "`container` is not supported by this backend; start it in the action itself.",
-    ],
-  ])("what it cannot do is refused", (wish, message) => {
-    expect(scheduler.request(wish)).toEqual({ ok: false, error: message });
+    ["allocation failure: Requested nodes are busy", 1],
+    ["sbatch: error: Unable to contact slurm controller (connect failure)", 1],
+    ["sbatch: error: AssocMaxSubmitJobLimit", 1],
+    ["", undefined],
+    [start("low"), 0],
+  ])("what may start later is not: %s", (stderr, code) => {
+    expect(tryOut(stderr, code, 86_400_000)).toBeUndefined();
+  });
+
+  it("a time beyond the partition's limit is refused, which SLURM itself lets wait for ever", () => {
+    expect(tryOut(start("short"), 0, 601_000)).toBe(
+      "the longest time in partition short is 10 minutes, `time` asks for 11",
+    );
+    expect(tryOut(start("short"), 0, 600_000)).toBeUndefined();
+    expect(tryOut(start("long"), 0, 49 * 3_600_000)).toBeUndefined();
+    expect(tryOut(start("long"), 0, 49 * 3_600_000 + 1)).toContain("2940 minutes");
   });
 
   it("a submission says what it is, where its words go, and what its members run", () => {

@@ -27,6 +27,8 @@ export interface Evidence {
   readonly trouble: string;
 }
 
+type Queued = Extract<Observation, { readonly type: "queued" }>;
+
 export type Verdict =
   | Exclude<Observation, { readonly type: "ended" }>
   | { readonly type: "ended"; readonly exit: Exit }
@@ -51,15 +53,16 @@ function judgeListed(evidence: Evidence, row: Row): Verdict {
   const { exit, requeued } = incarnation;
   if (exit !== undefined && !requeued && !(wantsVerdict(exit) && evidence.unchangedMs < VERDICT_MS))
     return ended(evidence, exit, undefined);
-  if (row.phase === "waiting" || (requeued && row.phase === "ending"))
-    return { type: "queued", why: waitingFor(row, requeued) };
+  if (row.phase === "waiting" || (requeued && row.phase === "ending")) return queued(row, requeued);
   return { type: "running", since: incarnation.startedAt, node: row.node };
 }
 
-function waitingFor({ why, stuck, state }: Row, requeued: boolean): string | undefined {
-  if (stuck) return `it will not start by itself: ${why ?? state}`;
-  if (requeued || why === "BeginTime") return "it is being requeued";
-  return why;
+/** A job that waits, and what for. */
+export function queued({ why, stuck, state }: Row, requeued: boolean = false): Queued {
+  if (stuck)
+    return { type: "queued", why: `it will not start by itself: ${why ?? state}`, stuck: true };
+  const isRestart = requeued || why === "BeginTime";
+  return { type: "queued", why: isRestart ? "it is being requeued" : why };
 }
 
 function judgeEnded(evidence: Evidence, row: Row): Verdict {

@@ -61,6 +61,9 @@ export interface Row {
   readonly cancelled: boolean;
 }
 
+/** What of a job decides where it can run. */
+export type Demands = Pick<Job, "resources" | "options" | "stop">;
+
 export interface Scheduler {
   /** For people. */
   readonly title: string;
@@ -70,8 +73,17 @@ export interface Scheduler {
   readonly nodeScript: string;
   /** Variables that are the scheduler's own and are never set by flow. */
   readonly ownVariable: RegExp;
-  /** The job's demands as options of its submit command; the problem when one cannot be met. */
-  request(job: Job): Result<readonly string[], string>;
+  /** The job's demands as options of its submit command. */
+  request(job: Demands): readonly string[];
+  /** Asks whether a job with these options could ever run; submits nothing. */
+  tryOut(request: readonly string[]): Command;
+  /**
+   * Why it never could, as the scheduler says it; undefined when it could or nobody can tell. `limits`
+   * is the answer to {@link Scheduler.limits}.
+   */
+  parseTryOut(result: CommandResult, demands: Demands, limits: CommandResult): string | undefined;
+  /** Asks for the limits of all queues. */
+  limits(): Command;
   submit(submission: Submission): Command;
   /** The number of the submitted job. */
   parseSubmitted(result: CommandResult): Result<string, Refusal>;

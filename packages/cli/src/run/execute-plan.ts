@@ -18,6 +18,7 @@ import {
   type Run,
   type RunId,
   type RunResult,
+  type Task,
 } from "@flow/core";
 import { flowTaskPath } from "@flow/task-py";
 import { closeBackends, openBackends } from "../backends.ts";
@@ -90,7 +91,7 @@ export async function executePlan(
     io.stderr.write(`flow: ${backends.error}\n`);
     return EXIT.outside;
   }
-  const refused = refusedTasks(plan, backends.value);
+  const refused = await refusedTasks(plan, backends.value);
   if (refused !== undefined) {
     io.stderr.write(`flow: ${refused}\n`);
     await closeBackends(backends.value);
@@ -158,14 +159,15 @@ function openStateFor(root: string, sandbox: Sandbox | undefined): ProjectState 
 }
 
 /** The first task that its backend can never run, and how many more there are; undefined: none. */
-function refusedTasks(
+async function refusedTasks(
   { tasks }: OpenedPlan["plan"],
   backends: ReadonlyMap<string, Backend>,
-): string | undefined {
-  const refusals = tasks.flatMap((task) => {
-    const why = backends.get(task.backend)?.refuse?.(task);
-    return why === undefined ? [] : [{ task, why }];
-  });
+): Promise<string | undefined> {
+  const refusals: { readonly task: Task; readonly why: string }[] = [];
+  for (const task of tasks) {
+    const why = await backends.get(task.backend)?.refuse?.(task);
+    if (why !== undefined) refusals.push({ task, why });
+  }
   const [first] = refusals;
   if (first === undefined) return undefined;
   const others = refusals.length === 1 ? "" : ` (${refusals.length - 1} more tasks are refused)`;

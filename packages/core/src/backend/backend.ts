@@ -124,7 +124,12 @@ export type Refuse = (task: Task) => string | undefined;
 
 /** What is known of a submitted attempt. */
 export type Observation =
-  | { readonly type: "queued"; readonly why: string | undefined }
+  | {
+      readonly type: "queued";
+      readonly why: string | undefined;
+      /** It will not start unless a person does something about it. */
+      readonly stuck?: true;
+    }
   | {
       readonly type: "running";
       /** Unix milliseconds, for display. */
@@ -144,7 +149,7 @@ export interface Backend extends AsyncDisposable {
   readonly name: BackendName;
   readonly capabilities: Capabilities;
   /** Asked of an open backend, before a run starts anything: what this place has not got. */
-  readonly refuse?: Refuse;
+  readonly refuse?: (task: Task) => ReturnType<Refuse> | Promise<ReturnType<Refuse>>;
   /** What there is to give on this backend; an absent field is not limited here. */
   limits(): Limits;
   /** One answer per job; one bad job does not fail the others. */

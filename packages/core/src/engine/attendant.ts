@@ -41,6 +41,8 @@ export interface LiveAttempt {
   readonly outdated: boolean;
   lastSign: number;
   signs: string;
+  /** Why it will not start, when that has been told. */
+  warnedOf: string | undefined;
 }
 
 /** How the last attempt of a task ended, for whoever shows it. */
@@ -105,6 +107,7 @@ export class Attendant {
       outdated: "outdated" in origin && origin.outdated,
       lastSign: clock.now(),
       signs: "",
+      warnedOf: undefined,
     };
     this.#services.request.surroundings?.expect(record);
     this.#live.set(index, live);
@@ -166,6 +169,10 @@ export class Attendant {
     switch (observation.type) {
       case "queued":
         this.#services.post({ type: "attempt/queued", ...fact, why: observation.why });
+        if (observation.stuck === true && live.warnedOf !== observation.why) {
+          live.warnedOf = observation.why;
+          this.#services.warn(`is queued, but ${observation.why}`, live.record.task);
+        }
         break;
       case "running":
         if (!live.running) {

@@ -86,11 +86,12 @@ const useOf = ({ backends }: Project, name: string): string =>
   backends.find((declared) => declared.name === name)?.use ?? name;
 
 /** More than a command with cpus, memory and time. */
-function asksMore({ backendOptions, container, resources, mounts }: Task): boolean {
+function asksMore({ backendOptions, container, interactive, resources, mounts }: Task): boolean {
   const { gpusMilli, gpuMemoryBytes, gpuModel, diskBytes, nodes, mpiProcesses } = resources;
   const special = [container, gpusMilli, gpuMemoryBytes, gpuModel, diskBytes, nodes, mpiProcesses];
   const blocks = [backendOptions, mounts];
   return (
+    interactive ||
     special.some((asked) => asked !== undefined) ||
     blocks.some((block) => Object.keys(block).length > 0)
   );

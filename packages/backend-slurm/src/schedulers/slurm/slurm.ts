@@ -1,10 +1,10 @@
 // SLURM as a scheduler: its options, its commands and what they print.
 
 import { fileURLToPath } from "node:url";
-import { err, type Job, ok, type ResourceRequest, type Result } from "@flow/core";
+import { err, ok, type ResourceRequest, type Result } from "@flow/core";
 import type { SlurmOptions, SlurmTaskOptions } from "../../options.ts";
 import { type CommandResult, complaint } from "../../transport/transport.ts";
-import type { Command, Refusal, Row, Scheduler, Submission } from "../scheduler.ts";
+import type { Command, Demands, Refusal, Row, Scheduler, Submission } from "../scheduler.ts";
 import { meaningOf, neverStarts } from "./states.ts";
 
 /** Between the warning before the time limit and the kill, beside the task's grace. */
@@ -34,6 +34,12 @@ export function slurm(options: SlurmOptions): Scheduler {
     nodeScript: fileURLToPath(new URL("../../../node/slurm.sh", import.meta.url)),
     ownVariable: /^SLURM_/,
     request: (job) => requestOf(job, options),
+    tryOut: (request) => ({
+      argv: ["sbatch", "--test-only", ...request],
+      input: "#!/bin/sh\n",
+    }),
+    parseTryOut,
+    limits: () => ({ argv: ["sinfo", "-h", "-o", "%R|%l"], input: "" }),
     submit,
     parseSubmitted,
     list: () => ({
@@ -61,26 +67,21 @@ export function slurm(options: SlurmOptions): Scheduler {
 
 const fields = (names: readonly string[]): string => names.map((name) => `${name}:|`).join(",");
 
-function requestOf(job: Job, defaults: SlurmOptions): Result<readonly string[], string> {
+function requestOf(job: Demands, defaults: SlurmOptions): readonly string[] {
   const { resources } = job;
   const own = job.options as Partial<SlurmTaskOptions>;
-  if (job.container !== undefined)
-    return err("`container` is not supported by this backend; start it in the action itself.");
-  if (job.interactive) return err("`interactive` needs a terminal, which a batch job has not.");
-  if (resources.gpusMilli !== undefined && resources.gpusMilli % 1000 !== 0)
-    return err("SLURM grants whole GPUs: `gpus` must be a whole number on this backend.");
   const partition = own.partition ?? defaults.partition;
   const account = own.account ?? defaults.account;
   const qos = own.qos ?? defaults.qos;
   const raw = [...defaults.sbatch, ...(own.sbatch ?? [])];
-  return ok([
+  return [
     ...(partition === undefined ? [] : [`--partition=${partition}`]),
     ...(account === undefined ? [] : [`--account=${account}`]),
     ...(qos === undefined ? [] : [`--qos=${qos}`]),
     ...resourceOptions(resources),
     ...warning(job),
     ...raw,
-  ]);
+  ];
 }
 
 function resourceOptions(resources: ResourceRequest): readonly string[] {
@@ -103,7 +104,7 @@ function resourceOptions(resources: ResourceRequest): readonly string[] {
 const limitMinutes = (timeMs: number): number => Math.max(1, Math.ceil(timeMs / 60_000));
 
 /** A signal to the job's shell ahead of the limit, unless it could come with the start already. */
-function warning({ resources, stop }: Job): readonly string[] {
+function warning({ resources, stop }: Demands): readonly string[] {
   const lead = Math.ceil(stop.graceMs / 1000) + LEAD_SLACK_S;
   const limit = resources.timeMs === undefined ? Infinity : limitMinutes(resources.timeMs) * 60;
   return limit < lead + EARLY_S ? [] : [`--signal=B:USR2@${lead}`];
@@ -138,6 +139,36 @@ const BUSY =
 /** No answer of the controller: nobody knows whether the job was taken. */
 const UNCLEAR =
   /Unable to contact slurm controller|Socket timed out|Connection (refused|reset|timed out)|Zero Bytes were transmitted|Transport endpoint/i;
+
+/** Refusals that no waiting changes. */
+const NEVER =
+  /node configuration is not available|Memory specification|invalid partition|invalid account|Invalid qos|Invalid generic resource|Invalid feature|time limit is invalid|More processors requested|Node count specification invalid|not permitted|unrecognized option|Invalid account or account\/partition/i;
+
+function parseTryOut(
+  result: CommandResult,
+  { resources: { timeMs } }: Demands,
+  limits: CommandResult,
+): string | undefined {
+  const { code, stderr } = result;
+  if (code === undefined || UNCLEAR.test(stderr)) return undefined;
+  if (code !== 0)
+    return NEVER.test(stderr)
+      ? complaint(result).replace(/^(sbatch|allocation failure): (error: )?/, "")
+      : undefined;
+  const partition = / in partition (\S+)/.exec(stderr)?.[1];
+  const row = limits.stdout.split("\n").find((line) => line.split("|")[0] === partition);
+  const most = durationMinutes(row?.split("|")[1] ?? "");
+  if (timeMs === undefined || most === undefined || limitMinutes(timeMs) <= most) return undefined;
+  return `the longest time in partition ${partition} is ${most} minutes, \`time\` asks for ${limitMinutes(timeMs)}`;
+}
+
+/** `D-HH:MM:SS` and shorter forms; undefined for `infinite`. */
+function durationMinutes(text: string): number | undefined {
+  const [, days = "0", hours = "0", minutes = "0", seconds = "0"] =
+    /^(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)$/.exec(text) ?? [];
+  const total = Number(days) * 1440 + Number(hours) * 60 + Number(minutes) + Number(seconds) / 60;
+  return total === 0 ? undefined : Math.floor(total);
+}
 
 function parseSubmitted(result: CommandResult): Result<string, Refusal> {
   const id = /^(\d+)(;.*)?$/m.exec(result.stdout)?.[1];
