@@ -65,21 +65,11 @@ export interface ClusterOptions {
 /** Opens the backend. It writes under `<state>/backends/<name>` and in the attempts' directories. */
 export function openCluster(
   context: Omit<BackendContext<unknown>, "options">,
-  { type, scheduler, transport, base, pollMs, pilots: limits, pilotTime }: ClusterOptions,
+  options: ClusterOptions,
 ): Backend {
-  const { clock, env } = context.ports;
-  const folder = `${context.stateDirectory}/backends/${context.name}`;
-  const scripts = putScripts(folder, scheduler.nodeScript);
-  const queue = new Queue(scheduler, transport, clock);
-  const { root, stateDirectory: state, captureCode } = context;
-  const site =
-    base === undefined
-      ? sharedSite(folder, scripts)
-      : new RemoteSite({ transport, base, root, state, folder, scripts, captureCode });
-  const shared = { scheduler, transport, queue, clock, folder };
-  const pilots = new Pilots({ ...shared, scripts, ...limits });
-  const submitter = new Submitter({ ...shared, site, env, pilots, pilotTime });
-  const observer = new Observer({ queue, clock, folder, pilots, site });
+  const { type, scheduler, transport, pollMs } = options;
+  const { clock } = context.ports;
+  const { site, queue, pilots, submitter, observer } = assemble(context, options);
   return {
     name: context.name,
     capabilities: capabilitiesOf(pollMs, site.isShared),
@@ -139,6 +129,26 @@ export function openCluster(
     collect: async () => ok([]),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   };
+}
+
+function assemble(
+  context: Omit<BackendContext<unknown>, "options">,
+  { scheduler, transport, base, pilots: limits, pilotTime }: ClusterOptions,
+) {
+  const { clock, env } = context.ports;
+  const folder = `${context.stateDirectory}/backends/${context.name}`;
+  const scripts = putScripts(folder, scheduler.nodeScript);
+  const queue = new Queue(scheduler, transport, clock);
+  const { root, stateDirectory: state, captureCode } = context;
+  const site =
+    base === undefined
+      ? sharedSite(folder, scripts)
+      : new RemoteSite({ transport, base, root, state, folder, scripts, captureCode });
+  const shared = { scheduler, transport, queue, clock, folder };
+  const pilots = new Pilots({ ...shared, scripts, ...limits });
+  const submitter = new Submitter({ ...shared, site, env, pilots, pilotTime });
+  const observer = new Observer({ queue, clock, folder, pilots, site });
+  return { site, queue, pilots, submitter, observer };
 }
 
 /** The attempt's directory, unless there is nothing to stop any more. */
