@@ -2,7 +2,7 @@
 
 import { dirname, resolve } from "node:path";
 import type { GivenParam, PlanRequest, ProjectRequest } from "@flow/core";
-import { findFlowFile, nodeFileSystem } from "@flow/core/fresh";
+import { findFlowFile, layout, nodeFileSystem } from "@flow/core/fresh";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import type { Rerun } from "../report/failure-block.ts";
@@ -59,9 +59,22 @@ function foundFile(directory: string): string | undefined {
   return found.kind === "found" ? found.file : undefined;
 }
 
-/** The folder whose `.flow/` holds what is cached for this request; undefined when there is no file. */
-export const cacheRoot = ({ file }: ProjectRequest): string | undefined =>
-  file === undefined ? undefined : dirname(file);
+/**
+ * The folder whose `.flow/` holds what is cached for this request; undefined when there is no file. A
+ * `root:` is only guessed from the text, which costs less than reading it properly; what is found in
+ * a wrong place fits no request.
+ */
+export function cacheRoot({ file }: ProjectRequest): string | undefined {
+  if (file === undefined) return undefined;
+  const folder = dirname(file);
+  if (nodeFileSystem.stat(layout(folder).state) !== undefined) return folder;
+  const bytes = nodeFileSystem.read(file);
+  const text = bytes === undefined ? "" : new TextDecoder().decode(bytes);
+  const root = /^[ \t]*(["']?)root\1:[ \t]*(["']?)([^"'#\r\n]+?)\2[ \t]*,?[ \t]*(?:#.*)?$/m.exec(
+    text,
+  );
+  return root?.[3] === undefined ? folder : resolve(folder, root[3]);
+}
 
 /** How to run tasks of the same project again. `more`: what else made the run what it was. */
 export function rerunIn(invocation: Invocation, more: readonly string[] = []): Rerun {

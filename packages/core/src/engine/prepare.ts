@@ -2,12 +2,12 @@
 // contract's variables and files, commands with nothing left to fill in. Everything a later flow
 // needs to bring the attempt to its end is on disk before the job is handed over.
 
-import { dirname, isAbsolute, join, resolve } from "node:path";
-import type { Job, JobAction, JobPaths } from "../backend/backend.ts";
+import { dirname, join, resolve } from "node:path";
+import type { Job, JobPaths } from "../backend/backend.ts";
 import { type AttemptKey, attemptKey, type RunId } from "../model/ids.ts";
 import type { RestartReason } from "../model/outcome.ts";
 import type { ResourceRequest } from "../model/resources.ts";
-import type { Action, Task, Text } from "../model/task.ts";
+import type { Task } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import {
   type AttemptRecord,
@@ -19,6 +19,7 @@ import type { InputSnapshot } from "../trace/trace.ts";
 import { checkpointDirectory, checkpointState, readyCheckpoint } from "./checkpoint.ts";
 import { REQUEUE_CODES } from "./classify.ts";
 import { contractVariables } from "./contract.ts";
+import { commandLine, jobActions } from "./job-action.ts";
 import { ATTEMPT_FILES, type Layout } from "./layout.ts";
 import { makeTargetFolders, moveAside, targetsInTheWay } from "./targets.ts";
 
@@ -144,7 +145,7 @@ function makeRecord(
     wall: plan.wall,
     task,
     inputs: plan.inputs,
-    commands: task.actions.map((action) => commandLine(action, plan.inputs)),
+    commands: task.actions.map((action) => commandLine(action, task, layout.root, plan.inputs)),
     resources: plan.resources,
     backend: plan.backend,
     root: layout.root,
@@ -229,13 +230,12 @@ function makeJob(
     experiment: plan.experiment,
     pythonPath: plan.pythonPath,
   });
-  const action = (item: Action): JobAction => jobAction(item, task, paths.root, inputs);
   return {
     key: record.key,
     task: task.id,
     group: task.template,
-    actions: task.actions.map(action),
-    finally: task.finally.map(action),
+    actions: jobActions(task.actions, task, paths.root, inputs),
+    finally: jobActions(task.finally, task, paths.root, inputs),
     env: { ...env, ...task.env },
     secrets: plan.secrets,
     cwd: join(paths.root, task.cwd),
@@ -322,59 +322,4 @@ function optionsFor({
 }: AttemptPlan): Readonly<Record<string, unknown>> {
   const block = (name: string): object => (task.backendOptions[name] as object | undefined) ?? {};
   return { ...block(backendType), ...block(backend) };
-}
-
-const SHELLS = {
-  sh: ["sh", "-e", "-c"],
-  bash: ["bash", "-eo", "pipefail", "-c"],
-} as const;
-
-function jobAction(action: Action, task: Task, root: string, inputs: InputSnapshot): JobAction {
-  const argv =
-    action.kind === "shell"
-      ? [...SHELLS[action.shell], joined(action.text, inputs)]
-      : action.argv.flatMap((argument) => argumentsOf(argument, inputs));
-  const stdin = action.stdin;
-  return {
-    argv,
-    cwd: join(root, action.cwd ?? task.cwd),
-    env: action.env,
-    timeoutMs: action.timeoutMs,
-    okExit: action.okExit,
-    stdin: stdin === undefined || isAbsolute(stdin) ? stdin : join(root, stdin),
-  };
-}
-
-const quoted = (word: string): string =>
-  /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-
-/** Text with the expansions of its dependencies filled in. */
-function joined(text: Text, inputs: InputSnapshot): string {
-  if (typeof text === "string") return text;
-  return text
-    .map((part) => {
-      if (typeof part === "string") return part;
-      const paths = inputs.expansions[part.dep] ?? [];
-      return (part.form === "shell" ? paths.map(quoted) : paths).join(" ");
-    })
-    .join("");
-}
-
-/** One argument, or several when it is nothing but a dependency with several paths. */
-function argumentsOf(text: Text, inputs: InputSnapshot): readonly string[] {
-  if (typeof text !== "string" && text.length === 1) {
-    const [only] = text;
-    if (typeof only === "object" && only.form === "argv") return inputs.expansions[only.dep] ?? [];
-  }
-  return [joined(text, inputs)];
-}
-
-/** A command as a person would type it. */
-function commandLine(action: Action, inputs: InputSnapshot): string {
-  return action.kind === "shell"
-    ? joined(action.text, inputs)
-    : action.argv
-        .flatMap((argument) => argumentsOf(argument, inputs))
-        .map(quoted)
-        .join(" ");
 }

@@ -19,6 +19,9 @@ export function resolvePath(text: string, folder: string, root: string): Resolve
     path = inside.startsWith("..") ? normalize(text) : inside === "" ? "." : inside;
   } else {
     path = folder === "" ? normalize(text) : join(folder, text);
+    // The file lies beside the root: a way out of its folder may lead into the root again.
+    const inside = path.startsWith("..") ? relative(root, join(root, path)) : "..";
+    if (!inside.startsWith("..")) path = inside === "" ? "." : inside;
   }
   if (path.length > 1 && path.endsWith("/")) path = path.slice(0, -1);
   return {
@@ -30,6 +33,3 @@ export function resolvePath(text: string, folder: string, root: string): Resolve
 
 /** Does a path mean a pattern? `{path: …}` is how to write a name that looks like one. */
 export const isGlob = (path: string): boolean => /[*?[{]/.test(path);
-
-/** A path as a program must get it: a leading dash would be taken for an option. */
-export const asArgument = (path: string): string => (path.startsWith("-") ? `./${path}` : path);

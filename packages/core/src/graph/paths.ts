@@ -51,3 +51,16 @@ export class SortedPaths {
     return low;
   }
 }
+
+/** A path of the project (relative to its root) as it is seen from one of its folders. */
+export function seenFrom(folder: string, path: string, root: string): string {
+  if (folder === "" || folder === "." || path.startsWith("/")) return path;
+  const from = normalisePath(`${root}/${folder}`).split("/");
+  const to = normalisePath(`${root}/${path}`).split("/");
+  let same = 0;
+  while (same < from.length && from[same] === to[same]) same += 1;
+  return [...from.slice(same).map(() => ".."), ...to.slice(same)].join("/") || ".";
+}
+
+/** A path as a program must get it: a leading dash would be taken for an option. */
+export const asArgument = (path: string): string => (path.startsWith("-") ? `./${path}` : path);

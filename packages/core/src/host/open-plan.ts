@@ -2,7 +2,7 @@
 // else the flow file is read. The parts that need YAML, schemas and the graph library are loaded
 // only then.
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { BackendChecks } from "../flowfile/backends.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
@@ -194,7 +194,11 @@ export function positionIn(
 ): string | undefined {
   const path = plan.project.sources[span.file];
   if (path === undefined) return undefined;
-  const bytes = nodeFileSystem.read(join(plan.project.root, path));
+  const { root, file } = plan.project;
+  const folders = [root, dirname(file)];
+  const bytes = folders
+    .map((folder) => nodeFileSystem.read(join(folder, path)))
+    .find((found) => found !== undefined);
   if (bytes === undefined) return path;
   const before = Buffer.from(bytes).toString("utf8").slice(0, span.start);
   return `${path}:${before.split("\n").length}`;

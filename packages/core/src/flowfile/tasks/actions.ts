@@ -49,12 +49,15 @@ function readAction(
     );
     return undefined;
   }
-  const base = options(node, reader, source, loading);
+  const cwd = reader.text(child(node, "cwd"));
+  const place = cwd === undefined ? undefined : resolvePath(cwd, source.folder, loading.root).path;
+  const here = place === undefined ? reader : reader.from(place);
+  const base = { ...options(node, here, source, loading), cwd: place };
   const run = child(node, "run");
   const script = child(node, "script");
-  if (run?.kind === "scalar") return { ...base, ...asShell(fillShell(run, reader.filling)) };
-  if (script?.kind === "scalar") return readScript(script, base, reader, loading);
-  return argv(asList(child(node, "exec")), node, base, reader, loading);
+  if (run?.kind === "scalar") return { ...base, ...asShell(fillShell(run, here.filling)) };
+  if (script?.kind === "scalar") return readScript(script, base, here, loading);
+  return argv(asList(child(node, "exec")), node, base, here, loading);
 }
 
 /** `- echo "a #b"` ends before the `#`, which is only noticed by the quote that is left open. */
@@ -110,15 +113,13 @@ function argv(
 }
 
 function options(node: MapNode, reader: FieldReader, source: FlowSource, loading: Loading): Action {
-  const cwd = reader.text(child(node, "cwd"));
-  const stdin = reader.text(child(node, "stdin"));
+  const stdin = reader.from(source.folder).text(child(node, "stdin"));
   const shell = child(node, "shell");
   const codes = asList(child(node, "ok_exit")).map((code) => Number(textOf(code)));
   const env = child(node, "env");
   return {
     ...plain(source.shell, node),
     shell: shell === undefined ? source.shell : (textOf(shell) as Shell),
-    cwd: cwd === undefined ? undefined : resolvePath(cwd, source.folder, loading.root).path,
     ...(env === undefined ? undefined : readEnv(env, reader)),
     timeoutMs: reader.duration(child(node, "timeout")),
     okExit: codes.length === 0 ? SUCCESS : codes,

@@ -62,8 +62,7 @@ class Completer {
     const budget = this.#budget(member);
     const fresh = reader.node("fresh");
     const { axes, values, params } = combination;
-    const { env, envRecipe } = taskEnv(reader, source, loading);
-    const actions = readActions(reader.node("actions"), reader, source, loading);
+    const { cwd, commands, env, envRecipe, actions } = this.#work(reader);
     return {
       id: member.id,
       key: member.key,
@@ -79,7 +78,7 @@ class Completer {
       deps: withInputs(deps, actions, member.targets),
       after: readAfter(this.#template, member, this.#index, after),
       uses: readUses(this.#template, member, this.#index),
-      track: readTrack(reader, source),
+      track: readTrack(commands, source),
       targets: member.targets,
       outputs: readOutputs(reader, source, loading),
       checkpoint: readCheckpoint(reader, source, loading),
@@ -87,17 +86,17 @@ class Completer {
       values: this.#path(reader, "values"),
       protect: reader.flag("protect"),
       actions,
-      finally: readActions(reader.node("finally"), reader, source, loading),
+      finally: readActions(reader.node("finally"), commands, source, loading),
       env,
       envRecipe,
-      cwd: this.#path(reader, "cwd") ?? (source.folder || "."),
+      cwd,
       interactive: reader.flag("interactive"),
       params: values.size + params.size > 0 ? this.#paramsOf(combination) : this.#params,
       budget,
       budgetValues: budgetValues(budget, member),
       always: reader.flag("always"),
       frozen: reader.flag("frozen"),
-      fresh: fresh && reader.command(fresh),
+      fresh: fresh && commands.command(fresh),
       when: readCondition(reader.node("when"), member, loading),
       require: readRequire(member, loading),
       retries: readRetries(reader),
@@ -117,8 +116,19 @@ class Completer {
       backendOptions: readBackendOptions(this.#template.fields, reader, loading),
       container: reader.text(reader.node("container")),
       mounts: readMounts(reader),
-      clean: readClean(reader, source, loading),
+      clean: readClean(commands, source, loading),
     };
+  }
+
+  /** What runs, with paths as they are seen from where it runs. */
+  #work(reader: FieldReader): Pick<Task, "cwd" | "env" | "envRecipe" | "actions"> & {
+    readonly commands: FieldReader;
+  } {
+    const [{ source }, loading] = [this.#template, this.#loading];
+    const cwd = this.#path(reader, "cwd") ?? (source.folder || ".");
+    const commands = reader.from(cwd);
+    const actions = readActions(reader.node("actions"), commands, source, loading);
+    return { cwd, commands, actions, ...taskEnv(commands, source, loading) };
   }
 
   #paramsOf({ values, params }: Combination): Readonly<Record<string, string>> {

@@ -110,7 +110,14 @@ export function declareTask(outline: TaskOutline, sweep: Sweep, loading: Loading
     seen.add(id);
     const slug = slugOf(id);
     const names = { id, template: name, slug };
-    const scope = new MemberScope(lookup, source.params, combination, names, loading);
+    const scope = new MemberScope(
+      lookup,
+      source.params,
+      combination,
+      names,
+      source.folder,
+      loading,
+    );
     const reader = new FieldReader(fields, scope);
     scope.setBudget(reader.texts(reader.node("budget")));
     const targets = readTargets(reader, scope, source, loading);

@@ -33,6 +33,12 @@ export class FieldReader {
     this.#filling = filling;
   }
 
+  /** The same keys, with paths in templates as they are seen from this folder. */
+  from(folder: string): FieldReader {
+    const filling = this.#filling.seenFrom?.(folder) ?? this.#filling;
+    return filling === this.#filling ? this : new FieldReader(this.#fields, filling);
+  }
+
   get filling(): Filling {
     return this.#filling;
   }

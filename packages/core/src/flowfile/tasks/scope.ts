@@ -10,7 +10,7 @@ import type { MapNode } from "../document/node.ts";
 import type { Combination } from "../matrix.ts";
 import type { ParamTable } from "../params.ts";
 import { paramValue } from "../params.ts";
-import { asArgument } from "../paths.ts";
+import { asArgument, seenFrom } from "../../graph/paths.ts";
 import type { Filling, Lookup, TemplateValue } from "../template/template.ts";
 
 /** What all files of a project share while it is loaded. */
@@ -94,6 +94,8 @@ export class MemberScope implements Filling {
   readonly #id: TaskId;
   readonly #template: string;
   readonly #slug: string;
+  readonly #root: string;
+  readonly #folder: string;
   #budget: readonly string[] = [];
   #targets: NamedPaths | undefined;
   #deps: NamedPaths | undefined;
@@ -105,6 +107,7 @@ export class MemberScope implements Filling {
     params: ParamTable,
     member: Combination,
     names: { readonly id: TaskId; readonly template: string; readonly slug: string },
+    folder: string,
     loading: Loading,
   ) {
     this.#fileLookup = lookup;
@@ -113,6 +116,8 @@ export class MemberScope implements Filling {
     this.#id = names.id;
     this.#template = names.template;
     this.#slug = names.slug;
+    this.#root = loading.root;
+    this.#folder = folder;
     this.report = loading.report;
     this.sources = loading.sources;
   }
@@ -141,8 +146,23 @@ export class MemberScope implements Filling {
     this.#deps = deps;
   }
 
-  /** The meaning of a name in a template. */
+  /** The meaning of a name in a template; paths as they are seen from the file's folder. */
   lookup(name: string): TemplateValue {
+    return this.#lookup(name, this.#folder);
+  }
+
+  seenFrom(folder: string): Filling {
+    const isHere = (folder === "." ? "" : folder) === this.#folder;
+    if (isHere) return this;
+    return {
+      lookup: (name) => this.#lookup(name, folder),
+      seenFrom: (other) => this.seenFrom(other),
+      report: this.report,
+      sources: this.sources,
+    };
+  }
+
+  #lookup(name: string, folder: string): TemplateValue {
     const [root, rest] = split(name);
     switch (root) {
       case "params":
@@ -152,16 +172,24 @@ export class MemberScope implements Filling {
       case "task":
         return this.#taskName(rest);
       case "target":
-        return rest === "" ? this.#onlyTarget() : unknownName(name, ROOTS);
+        return rest === "" ? this.#seen(this.#onlyTarget(), folder) : unknownName(name, ROOTS);
       case "targets":
-        return pathsValue("targets", rest, this.#targets);
+        return this.#seen(pathsValue("targets", rest, this.#targets), folder);
       case "deps":
-        return pathsValue("deps", rest, this.#deps);
+        return this.#seen(pathsValue("deps", rest, this.#deps), folder);
       case "env":
         return this.#fileLookup(name);
       default:
         return unknownName(name, ROOTS);
     }
+  }
+
+  /** A value that is a path, or several, from the folder where it is used. */
+  #seen(value: TemplateValue, folder: string): TemplateValue {
+    if (folder === "" || folder === ".") return value;
+    const see = (path: string): string => asArgument(seenFrom(folder, path, this.#root));
+    if (value.kind === "text") return { ...value, text: see(value.text) };
+    return value.kind === "list" ? { ...value, items: value.items.map(see) } : value;
   }
 
   #param(name: string, rest: string): TemplateValue {

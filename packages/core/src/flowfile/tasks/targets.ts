@@ -3,7 +3,8 @@
 import type { Target } from "../../model/task.ts";
 import type { Node, ScalarNode } from "../document/node.ts";
 import { child, spanOf } from "../document/node.ts";
-import { asArgument, isGlob, resolvePath } from "../paths.ts";
+import { asArgument } from "../../graph/paths.ts";
+import { isGlob, resolvePath } from "../paths.ts";
 import type { TemplateValue } from "../template/template.ts";
 import { fillItems } from "../template/template.ts";
 import type { FieldReader } from "./fields.ts";

@@ -31,6 +31,8 @@ export type Lookup = (name: string) => TemplateValue;
 /** What filling in needs: the meaning of names, and where to complain. */
 export interface Filling {
   lookup(name: string): TemplateValue;
+  /** The same with paths as they are seen from this folder (relative to the root). */
+  seenFrom?(folder: string): Filling;
   readonly report: Report;
   /** Text of the source files by index, to place a problem inside a long text. */
   readonly sources: readonly { readonly text: string }[];
