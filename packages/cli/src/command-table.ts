@@ -64,7 +64,8 @@ const RUN_ROWS: readonly CommandRow[] = [
     ],
     details:
       "The command gets a record, logs, a checkpoint directory and all else that a task of a flow " +
-      "file has. It always runs, and goes on from its checkpoint if an earlier one was stopped.",
+      "file has. It always runs, and goes on from its checkpoint if an earlier one was stopped. " +
+      "What it has written follows when it has ended.",
     examples: ["flow exec -- python train.py --lr 0.1"],
   },
   {

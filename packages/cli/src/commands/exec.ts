@@ -2,10 +2,19 @@
 
 import { spawn } from "node:child_process";
 import { basename, resolve } from "node:path";
-import { planSingleTask } from "@flow/core";
+import {
+  ATTEMPT_FILES,
+  lastAttempt,
+  layout,
+  nodeFileSystem,
+  type OpenedPlan,
+  planSingleTask,
+} from "@flow/core";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
+import { LogCopy } from "../report/log-copy.ts";
+import { maskFor } from "../report/mask.ts";
 import { outputMode } from "../report/reporter.ts";
 import { detach } from "../run/detach.ts";
 import { executePlan } from "../run/execute-plan.ts";
@@ -28,8 +37,24 @@ export const command: Command = async (invocation, io) => {
   }
   if (invocation.has("detach")) return detach(root, io);
   const plan = planSingleTask(root, name, argv, invocation.value("backend") ?? "local");
-  return executePlan(plan, settingsOf(invocation, io, limits), io);
+  const settings = settingsOf(invocation, io, limits);
+  const code = await executePlan(plan, settings, io);
+  if (code === EXIT.ok && settings.mode !== "json") await showOutput(plan, io);
+  return code;
 };
+
+/** What the command has written, stdout to stdout and stderr to stderr. */
+async function showOutput({ plan }: OpenedPlan, io: Io): Promise<void> {
+  const places = layout(plan.project.root);
+  for (const { key } of plan.tasks) {
+    const directory = lastAttempt(places, key, nodeFileSystem)?.directory;
+    for (const name of ["stderr", "stdout"] as const) {
+      const copy = new LogCopy(`${directory}/${ATTEMPT_FILES[name]}`, io[name], maskFor([], {}));
+      await copy.begin(undefined);
+      copy.end();
+    }
+  }
+}
 
 const settingsOf = (
   invocation: Invocation,
