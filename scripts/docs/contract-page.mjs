@@ -67,6 +67,7 @@ const EVENTS = [
   ["metrics", "`v` (name → number), `step`, `ns` (prefix of the names)", "shown and recorded"],
   ["checkpoint", "`path`, `step`", "the next attempt gets them; counts as progress"],
   ["artifact", "`path`", "recorded"],
+  ["tag", "`name`, `value`", "recorded; `flow runs` can choose by it"],
   ["requeue", "", "the attempt's end means: run me again"],
   ["done", "", "the work is done, even if flow kills the program afterwards"],
 ];

@@ -15,6 +15,7 @@ const main = `${root}/packages/cli/dist/main.js`;
 
 const PAGES = [
   "../../README",
+  "asking-your-runs",
   "ci",
   "cleaning",
   "flow-files",

@@ -278,9 +278,9 @@ const LOOK_ROWS: readonly CommandRow[] = [
   {
     name: "history",
     group: "look",
-    summary: "past runs, or the attempts of a task",
-    positionals: "[SEL]",
-    arity: [0, 1],
+    summary: "past runs",
+    positionals: "",
+    arity: [0, 0],
     options: [
       ...PROJECT,
       { name: "limit", value: "N", help: "at most N lines (20 without it)" },

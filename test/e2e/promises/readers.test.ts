@@ -14,6 +14,9 @@ const READING: readonly (readonly string[])[] = [
   ["graph", "--expand", "--status"],
   ["logs", "make"],
   ["history"],
+  ["show", "make#last"],
+  ["compare", "make", "make"],
+  ["export"],
   ["ps"],
   ["check"],
 ];

@@ -1,27 +1,21 @@
-// `flow history [SEL]`: past runs, or the attempts of one task. Writes nothing.
+// `flow history`: past runs. Writes nothing.
 
 import {
-  attemptSerials,
   decodeJournal,
   formatDuration,
   layout,
   nodeFileSystem,
   type RunCounts,
   type RunId,
-  readAttempt,
-  type StoredAttempt,
-  type TaskKey,
 } from "@flow/core";
 import { EXIT } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { currentClaims, isEvent, recordedRuns } from "../record/runs.ts";
-import { metricsText } from "../report/event-lines.ts";
-import { describeOutcome } from "../report/run-view.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 import { type Cell, heading, table } from "../report/table.ts";
 import { localTime } from "../report/when.ts";
-import { openOne, openSelection } from "../selection.ts";
+import { openSelection } from "../selection.ts";
 
 const DEFAULT_LIMIT = 20;
 
@@ -36,14 +30,7 @@ export const command: Command = async (invocation, io) => {
     );
     return EXIT.usage;
   }
-  if (invocation.positionals.length > 0) {
-    const opened = await openOne(invocation, io);
-    if (!opened.ok) return opened.error;
-    const { plan, task } = opened.value;
-    showAttempts(attemptsOf(plan.project.root, task.key, limit), invocation, io);
-    return EXIT.ok;
-  }
-  const opened = await openSelection(invocation, io);
+  const opened = await openSelection(invocation, io, []);
   if (!opened.ok) return opened.error;
   const { root } = opened.value.plan.project;
   const claims = currentClaims(root);
@@ -122,57 +109,3 @@ function countsText(counts: RunCounts): string {
   );
   return parts.length === 0 ? `none of ${total}` : parts.join(", ");
 }
-
-/** Latest first. An attempt of which `clean` has left the number alone is none. */
-const attemptsOf = (root: string, task: TaskKey, limit: number): readonly StoredAttempt[] =>
-  attemptSerials(layout(root), task, nodeFileSystem)
-    .slice(-limit)
-    .reverse()
-    .map((serial) => readAttempt(layout(root), task, serial, nodeFileSystem))
-    .filter(({ record, result }) => record !== undefined || result !== undefined);
-
-function showAttempts(attempts: readonly StoredAttempt[], invocation: Invocation, io: Io): void {
-  if (invocation.has("json")) {
-    io.stdout.write(`${JSON.stringify(attempts.map(attemptJson), null, 2)}\n`);
-    return;
-  }
-  if (attempts.length === 0) {
-    io.stderr.write("the task has no attempt on record\n");
-    return;
-  }
-  const rows = attempts.map(({ serial, record, result }): readonly Cell[] => {
-    const last = Object.entries(result?.metrics ?? {}).map(([name, one]) => [name, one.last]);
-    return [
-      { text: String(serial), right: true },
-      { text: record === undefined ? "" : localTime(record.wall) },
-      {
-        text: result?.durationMs === undefined ? "" : formatDuration(result.durationMs),
-        right: true,
-      },
-      { text: record?.reason ?? "" },
-      { text: result === undefined ? "no result" : describeOutcome(result.outcome) },
-      { text: record?.run ?? "" },
-      { text: sanitizeLine(metricsText(Object.fromEntries(last) as Record<string, number>)) },
-    ];
-  });
-  const names = heading("ATTEMPT", "BEGAN", "TOOK", "REASON", "RESULT", "RUN", "METRICS");
-  io.stdout.write(table([names, ...rows], io.stdout.columns));
-}
-
-const attemptJson = ({ serial, directory, record, result }: StoredAttempt): object => ({
-  serial,
-  directory,
-  task: record?.task.id,
-  run: record?.run,
-  attempt: record?.attempt,
-  reason: record?.reason,
-  began: record?.wall,
-  commands: record?.commands,
-  params: record?.inputs.params,
-  outcome: result?.outcome,
-  exit: result?.exit,
-  durationMs: result?.durationMs,
-  metrics: result?.metrics,
-  checkpoint: result?.checkpoint,
-  artifacts: result?.artifacts,
-});

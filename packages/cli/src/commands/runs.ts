@@ -38,7 +38,7 @@ export const command: Command = async (invocation, io) => {
     io.stderr.write(`flow: --limit takes a whole number above 0, not \`${limit}\`\n`);
     return EXIT.usage;
   }
-  const opened = await openRecords(invocation, io);
+  const opened = await openRecords(invocation, io, true);
   if (!opened.ok) return opened.error;
   const { layout, attempts, records } = opened.value;
   const view = selectView(invocation, invocation.has("all") ? attempts : records);

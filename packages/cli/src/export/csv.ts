@@ -1,4 +1,4 @@
-// Records as comma-separated values, for spreadsheets and data frames (RFC 4180).
+// Records as comma-separated values, for spreadsheets and data frames: quoted as in RFC 4180, lines ended as on Unix.
 
 import { FieldNames, fieldOf, type RunRecord } from "@flow/core";
 
@@ -33,7 +33,7 @@ export function recordsAsCsv(records: readonly RunRecord[], columns: readonly st
       return value === undefined || value === null ? "" : String(value);
     }),
   );
-  return [fields, ...rows].map((row) => `${row.map(quoted).join(",")}\r\n`).join("");
+  return [fields, ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
 }
 
 function allFields(records: readonly RunRecord[]): readonly string[] {

@@ -39,15 +39,19 @@ export interface OpenedRecords {
   readonly records: readonly RunRecord[];
 }
 
-/** Reads all records of the project; or prints what is wrong and gives the exit code. */
+/**
+ * Reads all records of the project; or prints what is wrong and gives the exit code. With `remember`
+ * the cache learns what was read, otherwise nothing is written.
+ */
 export async function openRecords(
   invocation: Invocation,
   io: Io,
+  remember = false,
 ): Promise<Result<OpenedRecords, ExitCode>> {
   const root = await recordRoot(invocation, io);
   if (!root.ok) return root;
   const places = layout(root.value);
-  const byTask = readRecords(places, nodeFileSystem, Date.now());
+  const byTask = readRecords(places, nodeFileSystem, { wall: Date.now(), remember });
   return ok({
     layout: places,
     attempts: byTask.flat(),

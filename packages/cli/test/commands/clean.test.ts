@@ -177,7 +177,7 @@ describe("flow clean", () => {
   it("removes logs unless told to keep records, and never repeats an attempt's number", async () => {
     const project = await made();
     await project.flow("clean", "-y", "--keep-records", "text");
-    expect((await project.flow("history", "text", "--json")).stdout).toContain('"serial": 1');
+    expect((await project.flow("runs", "-a", "text", "--json")).stdout).toContain('"serial": 1');
     await project.flow("run", "-q", "text");
     await project.flow("clean", "-y", "text");
     expect(await project.flow("logs", "text")).toEqual({
@@ -189,7 +189,7 @@ describe("flow clean", () => {
       "the task has no attempt on record\n",
     );
     await project.flow("run", "-q", "text");
-    const attempts = JSON.parse((await project.flow("history", "text", "--json")).stdout) as {
+    const attempts = JSON.parse((await project.flow("runs", "-a", "text", "--json")).stdout) as {
       serial: number;
     }[];
     expect(attempts.map(({ serial }) => serial)).toEqual([3]);

@@ -36,10 +36,10 @@ describe("flow export", () => {
       "task,model,optimizer.lr,train.loss",
     );
     expect(stdout).toBe(
-      'task,params.model,params.optimizer.lr,metrics.train.loss\r\ntrain@seed=2,"a, b",10.,0.5\r\n',
+      'task,params.model,params.optimizer.lr,metrics.train.loss\ntrain@seed=2,"a, b",10.,0.5\n',
     );
     const all = await flow("export");
-    expect(all.stdout.split("\r\n")[0]).toMatch(/^id,task,run,status,.*metrics\.plain\.max$/);
+    expect(all.stdout.split("\n")[0]).toMatch(/^id,task,run,status,.*metrics\.plain\.max$/);
   });
 
   it("writes JSON with metrics over time", async () => {

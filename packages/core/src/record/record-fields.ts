@@ -175,6 +175,8 @@ export class FieldNames {
   get examples(): readonly string[] {
     return [
       ...Object.keys(FIELDS),
+      ...this.params,
+      ...this.metrics,
       ...this.params.flatMap((name) => [`params.${name}`, `config.${name}`]),
       ...this.metrics.flatMap((name) => [
         `metrics.${name}`,

@@ -5,8 +5,10 @@
 import { ATTEMPT_FILES, type Layout } from "../engine/layout.ts";
 import { attemptKey, type TaskKey, taskKey } from "../model/ids.ts";
 import type { FileSystem } from "../ports/file-system.ts";
-import { readAttempt } from "./attempt-record.ts";
+import { type MetricSummary, readAttempt, type StoredAttempt } from "./attempt-record.ts";
+import { summarise } from "./metrics.ts";
 import { type RunRecord, toRunRecord } from "./run-record.ts";
+import { readSeries } from "./series.ts";
 
 /** Raised when what is remembered changes its form. */
 const FORMAT = 1;
@@ -27,14 +29,18 @@ interface Index {
   readonly tasks: Readonly<Record<string, RememberedTask>>;
 }
 
-/**
- * Every attempt on record, grouped by task and in order of serials. Remembers what it has read where
- * the disk lets it. `wall`: unix milliseconds.
- */
+interface ReadOptions {
+  /** Unix milliseconds. */
+  readonly wall: number;
+  /** Remember what was read, where the disk lets it; otherwise nothing is written. */
+  readonly remember: boolean;
+}
+
+/** Every attempt on record, grouped by task and in order of serials. */
 export function readRecords(
   layout: Layout,
   files: FileSystem,
-  wall: number,
+  { wall, remember }: ReadOptions,
 ): readonly (readonly RunRecord[])[] {
   const path = `${layout.cache}/${INDEX}`;
   const reader = new RecordReader(
@@ -44,7 +50,7 @@ export function readRecords(
     readIndex(path, layout, files),
   );
   const all = reader.readAll();
-  if (reader.learned)
+  if (remember && reader.learned)
     save(path, { format: FORMAT, state: layout.state, tasks: reader.found }, files);
   return all;
 }
@@ -67,10 +73,9 @@ class RecordReader {
 
   /** Whether the file of the cache would say something else now. */
   get learned(): boolean {
-    const before = Object.values(this.#known).reduce(
-      (sum, [, attempts]) => sum + attempts.length,
-      0,
-    );
+    const before = Object.values(this.#known).flatMap(([, attempts]) =>
+      attempts.filter(([, signature]) => signature !== ""),
+    ).length;
     return this.#read > 0 || this.#reused !== before;
   }
 
@@ -113,11 +118,22 @@ class RecordReader {
       return remembered;
     }
     const stored = readAttempt(this.#layout, key, serial, this.#files);
-    const record = toRunRecord(key, stored, readTags(directory, this.#files)) ?? null;
+    const told = toRunRecord(key, stored, readTags(directory, this.#files));
+    const record = told === undefined ? null : { ...told, metrics: this.#metricsOf(stored) };
     const isSettled = stored.result !== undefined && stat !== undefined;
     const isSure = isSettled && !this.#isYoung(stat.changedNs);
     if (isSure) this.#read += 1;
     return [serial, isSure ? stat.signature : "", record];
+  }
+
+  /** Of an attempt without a result: what it has told so far. */
+  #metricsOf({ record, result, directory }: StoredAttempt): RunRecord["metrics"] {
+    if (result !== undefined || record === undefined) return result?.metrics ?? {};
+    const summary: Record<string, MetricSummary> = {};
+    for (const { step, values } of readSeries(record, directory, this.#files)) {
+      summarise(summary, values, step);
+    }
+    return summary;
   }
 
   #isYoung(changedNs: bigint): boolean {

@@ -63,7 +63,7 @@ export function readBest(text: string, names: FieldNames): Result<FieldOrder, Qu
 function readField(text: string, names: FieldNames): Result<string, QueryProblem> {
   const field = [`params.${text}`, `metrics.${text}`, text].find((name) => names.has(name));
   if (field !== undefined) return ok(field);
-  const fix = didYouMean(text, [...names.examples, ...names.params, ...names.metrics]);
+  const fix = didYouMean(text, names.examples);
   const message = `\`${text}\` is no field of these records`;
   return err({ text, message, fix, start: 0, end: Math.max(1, text.length) });
 }

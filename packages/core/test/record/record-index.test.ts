@@ -31,7 +31,7 @@ function attempt(serial: number, told: { record?: object; result?: object } = {}
 
 /** As read a good while after everything was written, so that the cache believes it. */
 const read = (): readonly RunRecord[] =>
-  readRecords(layout(root), nodeFileSystem, Date.now() + 60_000).flat();
+  readRecords(layout(root), nodeFileSystem, { wall: Date.now() + 60_000, remember: true }).flat();
 
 /** What is remembered, with every metric replaced by a lie that tells whether it was believed. */
 function plantLies(): void {
@@ -58,6 +58,20 @@ describe("the records of a project", () => {
     expect(read()[0]?.tags).toEqual({ note: "good" });
   });
 
+  it("are remembered only by those who may write", () => {
+    attempt(1);
+    readRecords(layout(root), nodeFileSystem, { wall: Date.now() + 60_000, remember: false });
+    expect(fs.readdirSync(join(root, ".flow/cache"))).toEqual([]);
+  });
+
+  it("tell the metrics of an attempt that has no result yet", () => {
+    attempt(1);
+    fs.rmSync(`${directoryOf(1)}/result.json`);
+    const event = JSON.stringify({ k: "metrics", step: 1, v: { loss: 0.5 } });
+    fs.writeFileSync(`${directoryOf(1)}/events.0.jsonl`, `${event}\n`);
+    expect(read()[0]?.metrics["loss"]).toMatchObject({ last: 0.5, minStep: 1 });
+  });
+
   it("come and go with their directories", () => {
     attempt(1);
     read();
@@ -78,7 +92,7 @@ describe("the records of a project", () => {
     expect(liars()).toEqual([2, 3]);
     attempt(1);
     fs.rmSync(join(root, ".flow/cache/records.json"));
-    readRecords(layout(root), nodeFileSystem, Date.now());
+    readRecords(layout(root), nodeFileSystem, { wall: Date.now(), remember: true });
     expect(fs.existsSync(join(root, ".flow/cache/records.json"))).toBe(false);
   });
 
