@@ -120,3 +120,78 @@ nothing to do: 2 tasks fresh, 1 ended early
     expect(facts((await flow("run", "-n", "1")).stderr)).toBe("✔ 2 done, 1 pruned");
   });
 });
+
+describe("the best of a sweep", () => {
+  const BEST = `version: 1
+tasks:
+  train:
+    matrix: { model: [a, b] }
+    sweep:
+      method: list
+      params: [{ lr: 1 }, { lr: 2 }, { lr: 3 }]
+      objective: max metrics.acc
+      stop: { median: { after: 2, trials: 5 } }
+    deps: [scores.txt]
+    targets: ["out/\${{ matrix.model }}-\${{ matrix.lr }}.txt"]
+    actions:
+      - |
+        acc=$(sed -n 's/^\${{ matrix.model }} \${{ matrix.lr }} //p' scores.txt)
+        printf '{"k":"metrics","step":1,"v":{"acc":%s}}\\n' "$acc" >> "$FLOW_EVENTS"
+        if [ "$acc" = 0 ]; then
+          printf '{"k":"metrics","step":2,"v":{"acc":0}}\\n' >> "$FLOW_EVENTS"
+          until [ -e "$FLOW_STOP_FILE" ]; do sleep 0.05; done
+          exit 75
+        fi
+        printf '{"k":"metrics","step":2,"v":{"acc":%s}}\\n' "$acc" >> "$FLOW_EVENTS"
+        echo \${{ matrix.model }}-\${{ matrix.lr }} > \${{ target }}
+  winner:
+    deps: { model: "best(train, max metrics.acc)" }
+    targets: [winner.txt]
+    actions: ["cat \${{ deps.model }} > \${{ target }}"]
+  each-model:
+    deps: { models: { task: train, best: max metrics.acc, per: model } }
+    targets: [each.txt]
+    actions: ["cat \${{ deps.models }} > \${{ target }}"]
+  paired:
+    matrix: { model: [a, b] }
+    deps: { model: "best(train, min metrics.acc)" }
+    targets: ["paired-\${{ matrix.model }}.txt"]
+    actions: ["cat \${{ deps.model }} > \${{ target }}"]
+  all:
+    deps: { models: { task: "train[*]" } }
+    targets: [all.txt]
+    actions: ["cat \${{ deps.models }} > \${{ target }}"]
+  child:
+    each: train
+    deps: [{ task: train }]
+    actions: ["true"]
+`;
+  const SCORES = "a 1 5\na 2 7\na 3 6\nb 1 8\nb 2 9\nb 3 0\n";
+
+  it("is found when all have ended, and trials ended early are left out", async () => {
+    const { flow, path, write } = projectFolder({ "flow.yaml": BEST, "scores.txt": SCORES });
+    const read = (name: string): string => readFileSync(join(path, name), "utf8");
+    const first = await flow("run", "-n", "1");
+    expect([first.code, facts(first.stderr)]).toEqual([0, "✔ 15 done, 2 pruned"]);
+    expect(read("winner.txt")).toBe("b-2\n");
+    expect(read("each.txt")).toBe("a-2\nb-2\n");
+    expect([read("paired-a.txt"), read("paired-b.txt")]).toEqual(["a-1\n", "b-1\n"]);
+    expect(read("all.txt")).toBe("a-1\na-2\na-3\nb-1\nb-2\n");
+    write("scores.txt", SCORES.replace("a 3 6", "a 3 10"));
+    await flow("run", "-n", "1");
+    expect(read("winner.txt")).toBe("a-3\n");
+    expect(read("each.txt")).toBe("a-3\nb-2\n");
+  });
+
+  it("says which metrics there are when it asks for another", async () => {
+    const { flow } = projectFolder({
+      "flow.yaml": BEST.replace("max metrics.acc)", "max metrics.loss)"),
+      "scores.txt": SCORES,
+    });
+    const { code, stderr } = await flow("run", "-n", "1", "winner");
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "None of the 6 candidates of `train` has the metric `loss`; there are acc.",
+    );
+  });
+});

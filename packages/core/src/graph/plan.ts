@@ -3,7 +3,7 @@
 // text form makes a plan that was made once loadable without the flow file.
 
 import type { MachineBackend, MachinePlan, MachineTask } from "../machine/plan.ts";
-import type { TaskKey } from "../model/ids.ts";
+import type { TaskId, TaskKey } from "../model/ids.ts";
 import type { Project } from "../model/project.ts";
 import type { Task } from "../model/task.ts";
 import type { Adjacency } from "./adjacency.ts";
@@ -130,10 +130,11 @@ function connect(
 }
 
 function compileMachine(
-  { project, tasks, dependencies }: Frozen,
+  frozen: Frozen,
   backends: readonly string[],
   options: PlanOptions,
 ): { readonly machine: MachinePlan; readonly extraPools: Readonly<Record<string, number>> } {
+  const { project, tasks, dependencies } = frozen;
   const size = tasks.length;
   const dependents = reverse(dependencies, size);
   const durations = guessDurations(
@@ -141,7 +142,7 @@ function compileMachine(
   );
   const groups = new Map<string, number>();
   const extraPools: Record<string, number> = {};
-  const machineTasks = tasks.map((task): MachineTask => {
+  const machineTasks = tasks.map((task, index): MachineTask => {
     let { pools } = task;
     if (task.maxParallel !== undefined) {
       const pool = `max_parallel of ${task.template}`;
@@ -161,6 +162,7 @@ function compileMachine(
       group,
       failFast: task.failFast,
       grouping: task.actions.length === 0,
+      bearsPruned: bearsPruned(task, index, frozen),
       exclusive: task.interactive,
     };
   });
@@ -178,6 +180,22 @@ function compileMachine(
       ),
     },
   };
+}
+
+/** Whether the task can do without each one it waits for, should that be a trial ended early. */
+function bearsPruned({ deps }: Task, index: number, frozen: Frozen): boolean {
+  const { tasks, dependencies, orderOnly } = frozen;
+  const others = neighbours(dependencies, index);
+  const from = dependencies.start[index] ?? 0;
+  const optional = new Map<TaskId, boolean>();
+  for (const dep of deps) {
+    if (dep.from === undefined) continue;
+    optional.set(dep.from, dep.optional && optional.get(dep.from) !== false);
+  }
+  return others.every((other, position) => {
+    const id = tasks[other]?.id;
+    return orderOnly[from + position] === 1 || (id !== undefined && optional.get(id) === true);
+  });
 }
 
 function isLocal(project: PlanProject, name: string, options: PlanOptions): boolean {

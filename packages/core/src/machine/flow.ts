@@ -84,6 +84,7 @@ export function propagate(state: State): void {
     const failed = code === AT.failed && !state.task(task).allowFailure;
     if (code === AT.fresh || code === AT.done || code === AT.skipped) satisfy(state, task);
     else if (code === AT.failed && !failed) satisfy(state, task);
+    else if (code === AT.pruned) leaveOut(state, task);
     else if (code !== AT.cancelled || state.stopAll === undefined) {
       block(state, task, state.notes(task).culprit ?? task);
     }
@@ -92,10 +93,22 @@ export function propagate(state: State): void {
 }
 
 function satisfy(state: State, task: number): void {
+  state.eachDependent(task, (dependent) => satisfyOne(state, dependent));
+}
+
+function satisfyOne(state: State, dependent: number): void {
+  const left = (state.remaining[dependent] as number) - 1;
+  state.remaining[dependent] = left;
+  if (left === 0 && state.code(dependent) === AT.waiting) unblock(state, dependent);
+}
+
+/** Those that gather go on without a trial that was ended early, those that need it end with it. */
+function leaveOut(state: State, task: number): void {
   state.eachDependent(task, (dependent) => {
-    const left = (state.remaining[dependent] as number) - 1;
-    state.remaining[dependent] = left;
-    if (left === 0 && state.code(dependent) === AT.waiting) unblock(state, dependent);
+    const code = state.code(dependent);
+    if (state.task(dependent).bearsPruned) satisfyOne(state, dependent);
+    else if (isLive(code)) state.note(dependent).culprit ??= task;
+    else if (!isFinal(code)) state.settle(dependent, { at: "pruned" });
   });
 }
 

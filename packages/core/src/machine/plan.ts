@@ -19,6 +19,8 @@ export interface MachineTask {
   readonly failFast: boolean;
   /** Nothing to run: done once its dependencies are. */
   readonly grouping: boolean;
+  /** A trial it gathers that is ended early is left out, instead of keeping it from running. */
+  readonly bearsPruned: boolean;
   /** Runs alone (the terminal is its own). */
   readonly exclusive: boolean;
 }

@@ -45,8 +45,21 @@ interface DepCommon {
   readonly span: Span;
 }
 
+/** Marks a dep as a candidate: the best of its choice counts, the others as if they were not there. */
+export interface Candidate {
+  /** The task that makes it, whose last success has the metric. */
+  readonly task: TaskKey;
+  readonly metric: string;
+  readonly direction: "max" | "min";
+  /** Candidates with the same choice are compared with each other; unique within the task. */
+  readonly choice: string;
+}
+
 interface FileDep extends DepCommon {
   readonly kind: "file";
+  readonly candidate?: Candidate | undefined;
+  /** Of a trial that may be ended early: then it is left out. */
+  readonly isTrial?: boolean | undefined;
   readonly path: string;
   /** What counts as a change. `content` is decided by SHA-256, with the stat signature as a shortcut. */
   readonly check: "content" | "mtime" | "size";
@@ -56,6 +69,9 @@ interface FileDep extends DepCommon {
 
 interface DirectoryDep extends DepCommon {
   readonly kind: "directory";
+  readonly candidate?: Candidate | undefined;
+  /** Of a trial that may be ended early: then it is left out. */
+  readonly isTrial?: boolean | undefined;
   /** Without trailing slash. */
   readonly path: string;
   readonly check: "content" | "mtime" | "size";

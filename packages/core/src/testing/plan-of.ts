@@ -22,6 +22,7 @@ const PLAIN: MachineTask = {
   group: -1,
   failFast: false,
   grouping: false,
+  bearsPruned: false,
   exclusive: false,
 };
 

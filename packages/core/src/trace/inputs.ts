@@ -9,6 +9,7 @@ import type { Digester } from "./digest.ts";
 import { expandGlob } from "./expand.ts";
 import { lookUp } from "./keys.ts";
 import { unseen } from "./temporary.ts";
+import { choose } from "./choose.ts";
 import type { DepState, InputProblem } from "./trace.ts";
 import { absent } from "./trace.ts";
 
@@ -55,9 +56,14 @@ export async function readDeps(
 }> {
   const deps: DepState[] = [];
   const expansions: Record<string, readonly string[]> = {};
-  const hasGlob = task.deps.some(({ kind }) => kind === "glob");
+  const hasGlob = task.deps.some(
+    (dep) =>
+      dep.kind === "glob" ||
+      (dep.kind !== "keys" && (dep.candidate !== undefined || dep.isTrial === true)),
+  );
   const problems: InputProblem[] = [];
-  for (const dep of task.deps) {
+  const chosen = choose(task.deps, sources, problems);
+  for (const dep of chosen) {
     const paths = pathsOf(dep, sources);
     if (paths.length === 0 && !dep.optional && dep.kind === "glob")
       problems.push(noMatch(dep.pattern));

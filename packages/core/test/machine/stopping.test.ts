@@ -127,7 +127,18 @@ describe("what ends after it was asked to stop", () => {
     run.run(0);
     run.stop([0, 1], "graceful", "pruned");
     run.end(0, REQUEUE);
-    expect(run.states()).toEqual(["pruned", "pruned", "blocked"]);
+    expect(run.states()).toEqual(["pruned", "pruned", "pruned"]);
+  });
+
+  test("because it was pruned, takes along those that need it, not those that gather", () => {
+    const run = new Driver([{}, {}, { deps: [0] }, { deps: [0, 1], bearsPruned: true }]);
+    run.run(0);
+    run.run(1);
+    run.stop([0], "graceful", "pruned");
+    run.end(0, REQUEUE);
+    expect(run.states()).toEqual(["pruned", "running", "pruned", "waiting"]);
+    run.end(1, SUCCESS);
+    expect(run.at(3)).not.toBe("waiting");
   });
 
   test("because it hung or is to move, is tried again as its policies say", () => {

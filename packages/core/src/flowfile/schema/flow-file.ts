@@ -33,6 +33,8 @@ interface DepMap {
   readonly task?: string | undefined;
   readonly target?: string | undefined;
   readonly where?: string | undefined;
+  readonly best?: string | undefined;
+  readonly per?: OneOrMany<string> | undefined;
 }
 
 type TargetEntry = string | TargetMap;

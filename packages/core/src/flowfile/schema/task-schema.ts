@@ -57,6 +57,13 @@ const dep = z.union([
       .string()
       .optional()
       .describe("An expression over the axes of `task` that selects members."),
+    best: z
+      .string()
+      .optional()
+      .describe("`max metrics.val.acc`: of the members only the best one, once all have ended."),
+    per: oneOrMany(z.string())
+      .optional()
+      .describe("Axes of `task`: the best one for each of their values."),
   }),
 ]);
 

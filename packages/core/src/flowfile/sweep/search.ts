@@ -131,7 +131,7 @@ function wholeNumber(map: MapNode, key: string, filling: Filling): number | unde
 }
 
 /** `max metrics.val.acc`. */
-function readObjective(
+export function readObjective(
   node: Node,
   filling: Filling,
 ): Pick<Pruning, "metric" | "direction"> | undefined {

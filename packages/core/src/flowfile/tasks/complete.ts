@@ -33,6 +33,14 @@ export function completeTasks(
 const { fromEntries } = Object;
 const NONE: Readonly<Record<string, string>> = {};
 
+/** What makes the members of a `sweep:` its trials. */
+function trialOf({ members: [first] }: TaskTemplate): Pick<Task, "isTrial" | "pruning"> {
+  const sweep = first?.reader.node("sweep");
+  if (first === undefined || sweep === undefined) return {};
+  const pruning = readPruning(sweep, first.scope);
+  return pruning === undefined ? { isTrial: true } : { isTrial: true, pruning };
+}
+
 /** Completes the members of one template, with what they have in common. */
 class Completer {
   readonly #template: TaskTemplate;
@@ -40,18 +48,15 @@ class Completer {
   readonly #loading: Loading;
   readonly #policy: ReturnType<typeof matrixPolicy>;
   readonly #params: Readonly<Record<string, string>>;
-  readonly #pruning: Task["pruning"];
-  readonly #isTrial: boolean;
+  readonly #trial: Pick<Task, "isTrial" | "pruning">;
 
   constructor(template: TaskTemplate, index: TaskIndex, loading: Loading) {
     this.#template = template;
     this.#index = index;
     this.#loading = loading;
     this.#policy = matrixPolicy(template);
-    const [first] = template.members;
-    this.#isTrial = first?.reader.node("sweep") !== undefined;
-    this.#pruning = first && readPruning(first.reader.node("sweep"), first.scope);
     this.#params = template.source.params.values;
+    this.#trial = trialOf(template);
   }
 
   /** One literal: an object of this many keys spread together from parts is slow to make. */
@@ -59,8 +64,7 @@ class Completer {
     const { reader, combination } = member;
     const [{ source }, loading] = [this.#template, this.#loading];
     const { deps, after } = readDeps(this.#template, member, this.#index, loading);
-    const budget = this.#budget(member);
-    const fresh = reader.node("fresh");
+    const [budget, fresh] = [this.#budget(member), reader.node("fresh")];
     const { axes, values, params } = combination;
     const { cwd, commands, env, envRecipe, actions } = this.#work(reader);
     return {
@@ -110,8 +114,7 @@ class Completer {
       pools: readPools(reader, loading),
       maxParallel: this.#policy.maxParallel,
       failFast: this.#policy.failFast,
-      ...(this.#isTrial ? { isTrial: true } : {}),
-      ...(this.#pruning === undefined ? {} : { pruning: this.#pruning }),
+      ...this.#trial,
       backend: readBackend(reader, loading),
       backendOptions: readBackendOptions(this.#template.fields, reader, loading),
       container: reader.text(reader.node("container")),

@@ -9,6 +9,7 @@ import { asArgument } from "../../graph/paths.ts";
 import { isGlob, resolvePath } from "../paths.ts";
 import type { TemplateValue } from "../template/template.ts";
 import { fillItems } from "../template/template.ts";
+import { bestCall, readBest, refuseBest } from "./best.ts";
 import type { Member, TaskTemplate } from "./declare.ts";
 import type { Referrer, Selected, TaskIndex } from "./references.ts";
 import type { Loading, NamedPaths } from "./scope.ts";
@@ -51,7 +52,7 @@ export function readDeps(
 }
 
 function namedValue(name: string, deps: readonly Dep[], isMany: boolean): TemplateValue {
-  if (deps.some((dep) => dep.kind === "glob")) return { kind: "late", dep: name };
+  if (deps.some(isLate)) return { kind: "late", dep: name };
   const paths = deps.map((dep) => asArgument(pathOf(dep)));
   const [only] = paths;
   if (!isMany && only !== undefined && paths.length === 1) return { kind: "text", text: only };
@@ -62,9 +63,14 @@ function asPaths(deps: readonly Dep[], named: ReadonlyMap<string, TemplateValue>
   return {
     all: deps.map(pathOf),
     named,
-    isLate: deps.some((dep) => dep.kind === "glob"),
+    isLate: deps.some(isLate),
   };
 }
+
+/** Only known when the task is ready: matches of a glob, the best candidate, trials that were not ended early. */
+const isLate = (dep: Dep): boolean =>
+  dep.kind === "glob" ||
+  (dep.kind !== "keys" && (dep.candidate !== undefined || dep.isTrial === true));
 
 const pathOf = (dep: Dep): string => (dep.kind === "glob" ? dep.pattern : dep.path);
 
@@ -85,7 +91,11 @@ class DepReader {
 
   /** Adds what one entry stands for; true when that is a list by its nature. */
   read(name: string | undefined, node: Node): boolean {
-    if (node.kind === "scalar") return this.#paths(name, node, node, undefined);
+    if (node.kind === "scalar") {
+      const best = bestCall(node);
+      if (best !== undefined) return this.read(name, best);
+      return this.#paths(name, node, node, undefined);
+    }
     if (node.kind !== "map" || !this.#isOneKind(node)) return false;
     const task = child(node, "task");
     if (task?.kind === "scalar") return this.#targetsOf(name, task, node);
@@ -109,7 +119,7 @@ class DepReader {
     const allowed: Readonly<Record<string, readonly string[]>> = {
       path: ["path", "check", "optional", "external"],
       file: ["file", "keys", "optional"],
-      task: ["task", "target", "where", "optional"],
+      task: ["task", "target", "where", "optional", "best", "per"],
     };
     const kind = kinds[0] ?? "";
     for (const [key, entry] of node.entries) {
@@ -213,6 +223,10 @@ class DepReader {
     const all = this.#index.resolve(text, referrer, span);
     if (all === undefined) return false;
     const selected = selectMembers(all, child(node, "where"), this.#member, this.#loading);
+    const best = readBest(node, all.template, this.#member.reader, spanOf(node));
+    if (best === false) return false;
+    // Trials that are ended early make nothing; who gathers does without them.
+    const isTrial = selected.gathered && this.#isPruned(selected.template);
     const optional = isTrue(child(node, "optional"));
     const targetNode = child(node, "target");
     const wanted = this.#member.reader.text(targetNode);
@@ -226,9 +240,26 @@ class DepReader {
           ? member.targets
           : this.#targetNamed(wanted, member, selected, spanOf(targetNode ?? task));
       if (targets.length === 0) this.after.push(member.id);
-      for (const target of targets) this.deps.push(asDep(name, target, member.id, optional, span));
+      if (best !== undefined && targets.length !== 1) {
+        refuseBest(member, targets.length, targetNode ?? task, this.#loading);
+        return false;
+      }
+      for (const target of targets) {
+        const dep = asDep(name, target, member.id, optional || isTrial, span);
+        if (best !== undefined) this.deps.push({ ...dep, optional: true, candidate: best(member) });
+        else this.deps.push(isTrial ? { ...dep, isTrial } : dep);
+      }
     }
-    return selected.gathered;
+    return best === undefined ? selected.gathered : best.isMany;
+  }
+
+  /** Its members may be ended early, or are each for one that may. */
+  #isPruned({ members: [first], source }: TaskTemplate): boolean {
+    if (first === undefined) return false;
+    if (child(first.reader.node("sweep"), "stop") !== undefined) return true;
+    const each = first.reader.text(first.reader.node("each"));
+    const origin = each === undefined ? undefined : this.#index.find(each, source.namespace);
+    return origin !== undefined && this.#isPruned(origin);
   }
 
   #targetNamed(wanted: string, member: Member, selected: Selected, span: Span): readonly Target[] {
@@ -260,7 +291,7 @@ function asDep(
   from: TaskId,
   optional: boolean,
   span: Span,
-): Dep {
+): Extract<Dep, { readonly kind: "file" | "directory" }> {
   return {
     kind: target.kind,
     path: target.path,
