@@ -9,10 +9,15 @@ export type Range = readonly [lowMs: number, highMs: number];
 const FEWEST_SAMPLES = 3;
 
 /**
- * Milliseconds left at `nowMs` of the run; undefined while there is nothing to go by. Before there
- * are samples, the estimate from past runs is used.
+ * Milliseconds left at `nowMs` of the run; undefined while there is nothing to go by, and when all
+ * that was expected has passed. Before there are samples, the estimate from past runs is used.
  */
 export function timeLeft(view: RunView, nowMs: number): Range | undefined {
+  const range = expectedLeft(view, nowMs);
+  return range === undefined || range[1] <= 0 ? undefined : range;
+}
+
+function expectedLeft(view: RunView, nowMs: number): Range | undefined {
   const samples = view.templates.flatMap(({ durationsMs }) => durationsMs);
   const running = view.active.filter(({ status }) => status === "running");
   const known = running.every((task) => progressShare(task) !== undefined);

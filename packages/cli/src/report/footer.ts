@@ -103,7 +103,8 @@ function outlook(view: RunView, nowMs: number): string {
   const left = timeLeft(view, nowMs);
   if (left === undefined) return "";
   const [low, high] = left.map(seconds);
-  return low === high ? `about ${low} left` : `${low} to ${high} left`;
+  if (low === high) return `about ${low} left`;
+  return left[0] <= 0 ? `up to ${high} left` : `${low} to ${high} left`;
 }
 
 /** Durations whose tenths would only flicker. */

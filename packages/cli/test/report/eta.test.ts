@@ -45,7 +45,13 @@ describe("the time left", () => {
       [10, done("a@x=98", 1000)],
       [10, done("a@x=99", 1000)],
     );
-    expect(timeLeft(run, 10)).toEqual([0, 0]);
+    expect(timeLeft(run, 10)).toBeUndefined();
+  });
+
+  it("is not known when all that was expected has passed", () => {
+    const run = view([0, started({ a: 9 }, { estimateMs: [60_000, 90_000] })]);
+    expect(timeLeft(run, 70_000)).toEqual([0, 20_000]);
+    expect(timeLeft(run, 90_000)).toBeUndefined();
   });
 
   it("believes the progress of the last tasks that run", () => {
