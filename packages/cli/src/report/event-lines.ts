@@ -1,6 +1,7 @@
 // What a run says once and never takes back, as lines: the words of the live and the plain output.
 
 import { formatDuration, type RunEvent } from "@flow/core";
+import { lastWords, type ReadTail } from "./log-tail.ts";
 import type { Mask } from "./mask.ts";
 import { describeOutcome, type RunView } from "./run-view.ts";
 import { sanitizeLine } from "./sanitize.ts";
@@ -31,6 +32,7 @@ export interface EventLine {
 export interface LineContext {
   readonly verbose: boolean;
   readonly mask: Mask;
+  readonly readTail: ReadTail;
   readonly displayPath: (path: string) => string;
 }
 
@@ -97,11 +99,11 @@ function words(event: RunEvent, view: RunView, context: LineContext): EventLine 
 
 function failed(
   event: Extract<RunEvent, { type: "task/failed" }>,
-  { displayPath }: LineContext,
+  { readTail, displayPath }: LineContext,
 ): string {
   const after = event.durationMs === undefined ? "" : ` after ${formatDuration(event.durationMs)}`;
-  // What never ran has written nothing.
-  const log = event.durationMs === undefined ? undefined : (event.stderr ?? event.stdout);
+  // What never ran has written nothing; the logs that are there are an earlier attempt's.
+  const log = event.durationMs === undefined ? undefined : lastWords(event, readTail, 1)?.path;
   const facts = [
     `${describeOutcome(event.outcome)}${after}`,
     event.blocks.length === 0 ? "" : `blocks ${event.blocks.length}`,

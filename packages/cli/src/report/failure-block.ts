@@ -5,7 +5,7 @@
 import { formatBytes, formatDuration } from "@flow/core";
 import type { Paint } from "./color.ts";
 import { hintFor } from "./hints.ts";
-import type { LogTail, ReadTail } from "./log-tail.ts";
+import { type LastWords, lastWords, type ReadTail } from "./log-tail.ts";
 import type { Mask } from "./mask.ts";
 import { shellWord } from "./names.ts";
 import { describeOutcome, type Failed } from "./run-view.ts";
@@ -39,8 +39,6 @@ export interface FailureGroup {
   readonly tail: LastWords | undefined;
 }
 
-type LastWords = LogTail & { readonly path: string };
-
 const LAST_LINES = 8;
 const SHOWN_BLOCKED = 3;
 
@@ -51,7 +49,7 @@ export function groupFailures(
 ): readonly FailureGroup[] {
   const groups = new Map<string, { first: Failure; all: Failure[]; tail: LastWords | undefined }>();
   for (const failure of failures) {
-    const tail = lastWords(failure, readTail);
+    const tail = lastWords(failure, readTail, LAST_LINES);
     const last = (tail?.lines.at(-1) ?? "").replaceAll(/\d+/g, "#");
     const key = JSON.stringify([failure.template, describeOutcome(failure.outcome), last]);
     const group = groups.get(key);
@@ -107,15 +105,6 @@ function headline({ first, all }: FailureGroup, paint: Paint): string {
   const left = `${sign} ${name}`;
   const gap = " ".repeat(Math.max(2, 44 - displayWidth(left)));
   return `${paint(style, left)}${gap}${facts.filter((fact) => fact !== "").join(" · ")}`;
-}
-
-/** The end of stderr, or of stdout when nothing was said there. */
-function lastWords({ stdout, stderr }: Failure, readTail: ReadTail): LastWords | undefined {
-  for (const path of [stderr, stdout]) {
-    const tail = path === undefined ? undefined : readTail(path, LAST_LINES);
-    if (tail !== undefined && path !== undefined) return { ...tail, path };
-  }
-  return undefined;
 }
 
 const counted = (lines: number): string => (lines === 1 ? "1 line" : `${lines} lines`);

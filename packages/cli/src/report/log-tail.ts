@@ -14,6 +14,9 @@ export interface LogTail {
   readonly modifiedMs: number;
 }
 
+/** The end of the log that says most, with its path. */
+export type LastWords = LogTail & { readonly path: string };
+
 const WINDOW = 16 * 1024;
 
 /** The last lines of a file, sanitised; undefined when it cannot be read or is empty. */
@@ -34,6 +37,19 @@ export const readTail: ReadTail = (path, lines) => {
     if (descriptor !== undefined) closeSync(descriptor);
   }
 };
+
+/** The end of stderr, or of stdout when nothing was said there; undefined when nothing was said. */
+export function lastWords(
+  { stdout, stderr }: { readonly stdout: string | undefined; readonly stderr: string | undefined },
+  read: ReadTail,
+  lines: number,
+): LastWords | undefined {
+  for (const path of [stderr, stdout]) {
+    const found = path === undefined ? undefined : read(path, lines);
+    if (found !== undefined && path !== undefined) return { ...found, path };
+  }
+  return undefined;
+}
 
 /** {@link readTail} on bytes that are the end of a file of `size` bytes. */
 export function tail(

@@ -86,6 +86,17 @@ describe("plain output", () => {
     ]);
   });
 
+  it("names the log that says something, and none when nothing was said", () => {
+    const { play, lines } = stage({ logs: { "/project/o": "boom\n", "/project/e": "" } });
+    play(0, started({ told: 1, silent: 1 }));
+    play(1, failed("told", { stdout: "/project/o", stderr: "/project/e" }));
+    play(2, failed("silent", { stdout: "/project/e", stderr: "/project/e" }));
+    expect(lines().slice(1)).toEqual([
+      "10:00:00 FAILED  [1/2] told  exit 1 after 2.3s · log o",
+      "10:00:00 FAILED  [2/2] silent  exit 1 after 2.3s",
+    ]);
+  });
+
   it("gives a sign of life after a minute of silence", () => {
     const { play, wait, lines } = stage();
     play(0, started({ train: 8 }));
