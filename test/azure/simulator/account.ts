@@ -176,6 +176,8 @@ export class Account {
   readonly mounts: Mounts;
   /** Variables that every process on a node gets; what a real image would set. */
   readonly nodeEnv: Readonly<Record<string, string>>;
+  /** The disks of nodes that are gone stay beside them. */
+  readonly keepDisks: boolean;
   quotas: Quotas;
   /** What a test withholds from allocation. */
   allocation: Allocation = {};
@@ -192,6 +194,7 @@ export class Account {
     readonly mounts: Mounts;
     readonly quotas: Quotas;
     readonly nodeEnv: Readonly<Record<string, string>>;
+    readonly keepDisks: boolean;
   }) {
     this.name = options.name;
     this.key = options.key;
@@ -200,6 +203,7 @@ export class Account {
     this.mounts = options.mounts;
     this.quotas = options.quotas;
     this.nodeEnv = options.nodeEnv;
+    this.keepDisks = options.keepDisks;
   }
 
   /** Stamps of something that is made now. */

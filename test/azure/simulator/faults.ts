@@ -20,7 +20,9 @@ export type Fault =
   /** Does what was asked, then answers 500 `OperationTimedOut`. */
   | { readonly kind: "time-out-after" }
   /** Sends a part of the body, then cuts the connection. */
-  | { readonly kind: "cut-body" };
+  | { readonly kind: "cut-body" }
+  /** Tells the test before anything is done, then goes on as if nothing was. */
+  | { readonly kind: "tell"; readonly tell: () => void };
 
 export interface FaultRule {
   /** Operations by their official names, such as `Task_AddCollection`; all of them if absent. */
@@ -47,7 +49,7 @@ export class Faults {
   readonly #rules: OpenRule[] = [];
   readonly #lists = new Map<string, { readonly at: number; readonly entries: readonly Wire[] }>();
   #draw: { readonly random: () => number; readonly rate: number } | undefined;
-  #shuffle: (() => number) | undefined;
+  #shuffle: number | undefined;
   #drawn = 0;
 
   constructor(now: () => number) {
@@ -78,9 +80,9 @@ export class Faults {
     this.pageSize = undefined;
   }
 
-  /** Gives lists in an order drawn from a seed. */
+  /** Gives lists in an order drawn from a seed; it stays the same from page to page. */
   shuffle(seed: number): void {
-    this.#shuffle = generator(seed);
+    this.#shuffle = seed;
   }
 
   /** The fault that a request meets, if any. */
@@ -102,10 +104,10 @@ export class Faults {
   /** A list as clients get to see it. */
   arrange(name: string, entries: readonly Wire[]): readonly Wire[] {
     const seen = this.#fresh(name, entries);
-    const random = this.#shuffle;
-    if (random === undefined) return seen;
+    const seed = this.#shuffle;
+    if (seed === undefined) return seen;
     return seen
-      .map((entry) => ({ entry, key: random() }))
+      .map((entry) => ({ entry, key: placeOf(entry, seed) }))
       .sort((a, b) => a.key - b.key)
       .map(({ entry }) => entry);
   }
@@ -117,6 +119,15 @@ export class Faults {
     this.#lists.set(name, { at: this.#now(), entries });
     return entries;
   }
+}
+
+/** A number that depends on the seed and on what the entry is called. */
+function placeOf(entry: Wire, seed: number): number {
+  const { id, name, taskId, nodeAgentSKUId } = entry;
+  const text = JSON.stringify([id, name, taskId, nodeAgentSKUId]);
+  let mixed = seed;
+  for (const char of text) mixed = (Math.imul(mixed, 31) + char.charCodeAt(0)) | 0;
+  return generator(mixed)();
 }
 
 const STORM: readonly Fault[] = [

@@ -33,6 +33,8 @@ export interface SimulatorOptions {
   readonly quotas?: Partial<Quotas>;
   /** Variables that every process on a node gets besides those of Batch; `PATH` unless said. */
   readonly nodeEnv?: Readonly<Record<string, string>>;
+  /** Keeps the disks of nodes that are gone below `directory`, for a test that looks for secrets. */
+  readonly keepDisks?: boolean;
   /** Folder of the official data; that of `FLOW_AZURE_OPENAPI` unless said. */
   readonly openApi?: string;
 }
@@ -104,6 +106,7 @@ export async function startBatchSimulator(options: SimulatorOptions = {}): Promi
     },
     mounts: openMounts(directory, options.blobEndpoints ?? {}),
     quotas: { ...QUOTAS, ...options.quotas },
+    keepDisks: options.keepDisks ?? false,
     nodeEnv: options.nodeEnv ?? { PATH: process.env["PATH"] ?? "" },
   });
   const watchers = new Set<() => void>();
@@ -163,7 +166,7 @@ export async function startBatchSimulator(options: SimulatorOptions = {}): Promi
       for (const pool of account.pools.values())
         for (const node of pool.nodes.values()) {
           requeueTasksOn(account, node);
-          wipe(node);
+          wipe(account, node);
         }
       await account.mounts.close();
       rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });

@@ -27,12 +27,13 @@ export function listWire(request: ListRequest, all: readonly Wire[]): Wire {
   const start = position(query.get("$skiptoken"), matching);
   const page = matching.slice(start, start + size);
   const last = page.at(-1);
-  const isEnd = start + size >= matching.length || last === undefined;
+  const end = start + size;
+  const isEnd = end >= matching.length || last === undefined;
   const base = new URL(url).origin;
   return {
     "odata.metadata": `${base}/$metadata#${entity}`,
     value: page.map((each) => selectProperties(each, query.get("$select"))),
-    ...(isEnd ? {} : { "odata.nextLink": nextLink(url, query, idOf(last)) }),
+    ...(isEnd ? {} : { "odata.nextLink": nextLink(url, query, `${end} ${idOf(last)}`) }),
   };
 }
 
@@ -43,13 +44,15 @@ function idOf(entry: Wire): string {
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** The token names the last entry seen, so that a list that changes meanwhile goes on after it. */
+/** The token names the last entry seen, so that a list that changes meanwhile goes on after it; or its place. */
 function position(token: string | null, all: readonly Wire[]): number {
   if (token === null) return 0;
   const seen = Buffer.from(token.replace(/^WATV2:/, ""), "base64url").toString();
-  const at = all.findIndex((entry) => idOf(entry) === seen);
-  if (at < 0) throw invalidQuery("$skiptoken", token, "the token is not one of this list");
-  return at + 1;
+  const [, end, id] = /^(\d+) (.*)$/.exec(seen) ?? [];
+  if (end === undefined)
+    throw invalidQuery("$skiptoken", token, "the token is not one of this list");
+  const at = id === "" ? -1 : all.findIndex((entry) => idOf(entry) === id);
+  return at < 0 ? Number(end) : at + 1;
 }
 
 function nextLink(url: string, query: URLSearchParams, last: string): string {

@@ -188,7 +188,7 @@ export function nodeVariables(account: Account, node: Node, root: string): Recor
 }
 
 /** Ends everything on a node at once and empties its disk. */
-export function wipe(node: Node): void {
+export function wipe(account: Account, node: Node): void {
   for (const run of [...node.running.keys()]) run.kill();
   node.running.clear();
   node.preparations.clear();
@@ -196,12 +196,13 @@ export function wipe(node: Node): void {
   delete node.startTask;
   delete node.lastBootTime;
   node.boots += 1;
-  const gone = `${node.directory}.gone-${node.boots}`;
+  const gone = `${node.directory}.gone-${node.boots}-${Date.now()}`;
   try {
     renameSync(node.directory, gone); // At once, while what was killed may still be writing.
   } catch {
     return; // It never came up.
   }
+  if (account.keepDisks) return;
   rmSync(gone, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
 }
 

@@ -280,7 +280,7 @@ function lowerTarget(pool: Pool, node: Node): void {
 
 function reboot(account: Account, node: Node): void {
   requeueTasksOn(account, node);
-  wipe(node);
+  wipe(account, node);
   account.enterNode(node, "rebooting");
   boot(account, node);
 }

@@ -131,7 +131,7 @@ export function removeNode(
   }
   if (option === "terminate") terminateTasksOn(account, node);
   else requeueTasksOn(account, node);
-  wipe(node);
+  wipe(account, node);
   node.pool.nodes.delete(node.id);
 }
 
@@ -157,7 +157,7 @@ export function deletePool(account: Account, pool: Pool): void {
     account.enterNode(node, "leavingpool");
   }
   account.clock.after(account.delays.deletePool, () => {
-    for (const node of pool.nodes.values()) wipe(node);
+    for (const node of pool.nodes.values()) wipe(account, node);
     account.pools.delete(pool.id.toLowerCase());
     account.changed();
   });

@@ -88,6 +88,7 @@ async function serve(
     ...(fault === undefined ? {} : { fault: fault.kind }),
   };
   exchanges.push(exchange);
+  if (fault?.kind === "tell") fault.tell();
   if (fault?.kind === "disconnect") {
     incoming.socket.destroy();
     return;

@@ -330,7 +330,7 @@ export function terminateTasksOn(account: Account, node: Node): void {
 /** Takes a low-priority node away: its processes are killed, its disk is gone, its id stays. */
 export function preempt(account: Account, node: Node): void {
   requeueTasksOn(account, node);
-  wipe(node);
+  wipe(account, node);
   account.enterNode(node, "preempted");
   account.changed();
 }
