@@ -1,7 +1,8 @@
 /** Short tasks through a few jobs that take one after another. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Handle, Job } from "@flow/core";
+import { readMembership } from "../../packages/backend-slurm/src/attempt/files.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { systemSuite } from "../rig/system.ts";
 import { type JobBench, openBench } from "./bench.ts";
@@ -11,7 +12,7 @@ systemSuite("slurm", "pilots", () => {
   let cluster: Cluster;
   let bench: JobBench;
   beforeAll(async () => {
-    cluster = await startCluster();
+    cluster = await startCluster({ KILLWAIT: 30 });
     bench = await openBench(cluster, { mode: "pilot", pilots: 2, pilot_idle: "1s" });
   });
   afterAll(async () => {
@@ -20,10 +21,14 @@ systemSuite("slurm", "pilots", () => {
   });
 
   const { signal } = new AbortController();
-  const pilotOf = (job: Job): string | undefined => {
-    const file = join(job.paths.attempt, "0.0/pilot");
-    return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
+  /** The job that has taken it. */
+  const takenFile = (job: Job): string => {
+    const { name, index, generation } = readMembership(job.paths.attempt) ?? {};
+    const entry = `${String(index).padStart(7, "0")}.${generation}`;
+    return join(job.paths.root, "backends/cluster", `${name}/taken`, entry);
   };
+  const pilotOf = (job: Job): string | undefined =>
+    existsSync(takenFile(job)) ? readFileSync(takenFile(job), "utf8").trim() : undefined;
   async function submitAll(jobs: readonly Job[]): Promise<ReadonlyMap<Job["key"], Handle>> {
     const answers = await bench.backend.submit(jobs, signal);
     return new Map(
@@ -63,6 +68,43 @@ systemSuite("slurm", "pilots", () => {
     expect(await bench.ended(first)).toMatchObject({ stopped: "user" });
     expect(await bench.ended(second)).toMatchObject({ stopped: "user" });
     expect(await bench.ended(third, 40)).toMatchObject({ code: 5 });
+  });
+
+  it("what a pilot had taken and not begun when it vanished is given to another", async () => {
+    bench.wrap("sbatch", `echo "sbatch: error: Unable to contact slurm controller" >&2; exit 1`);
+    const job = bench.job(`echo start >>"$CKPT/starts"; exit 4`);
+    await bench.submit(job);
+    const { name } = readMembership(job.paths.attempt) ?? {};
+    writeFileSync(takenFile(job), "999999\n");
+    bench.wrap("sbatch", `exec "$REAL" "$@"`);
+    expect(await bench.ended(job, 60)).toMatchObject({ code: 4 });
+    expect(readMembership(job.paths.attempt)).toMatchObject({ name, generation: 1 });
+    expect(readFileSync(join(job.paths.checkpoint, "starts"), "utf8")).toBe("start\n");
+  });
+
+  it("a preempted pilot tells its task, and the next pilot runs what waited", async () => {
+    const narrow = { options: { sbatch: ["--nodelist=n4", "--cpus-per-task=8"] } };
+    const trap = `trap 'until [ -e "$FLOW_STOP_FILE" ]; do sleep 0.05; done; exit 75' TERM; echo ready; while :; do sleep 0.05; done`;
+    const [first, second] = [bench.job(trap, narrow), bench.job("exit 6", narrow)];
+    await bench.submit(first);
+    await bench.printed(first, "ready");
+    await bench.submit(second);
+    const rival = bench.job("sleep 1", {
+      options: { mode: "job", partition: "high", sbatch: ["--nodelist=n4", "--cpus-per-task=8"] },
+    });
+    await bench.submit(rival);
+    expect(await bench.ended(first, 60)).toMatchObject({ code: 75, stopped: "preempt" });
+    expect(await bench.ended(second, 60)).toMatchObject({ code: 6 });
+  });
+
+  it("scratch files of a task are gone before the next one starts in the same pilot", async () => {
+    const script = `ls -A "$TMPDIR" | wc -l; echo x >"$FLOW_TMP_DIR/.left"; mkdir "$TMPDIR/also"`;
+    const jobs = [bench.job(script), bench.job(script), bench.job(script)];
+    for (const job of jobs) await bench.submit(job);
+    for (const job of jobs) {
+      await bench.ended(job, 60);
+      expect(bench.output(job).trim()).toBe("0");
+    }
   });
 
   it("a task is stopped alone, whether it runs or waits", async () => {

@@ -91,6 +91,14 @@ systemSuite("slurm", "jobs that are taken away", () => {
     );
   });
 
+  it("a job that may not restart is preempted all the same, not cancelled", async () => {
+    const job = bench.job(trainer, inPartition("low", "n3"));
+    await bench.submit(job);
+    await bench.printed(job, "ready");
+    await bench.submit(bench.job("sleep 1", inPartition("high", "n3")));
+    expect(await bench.ended(job, 60)).toMatchObject({ code: 75, stopped: "preempt" });
+  });
+
   it("a preemption with a grace time tells the program its exact deadline", async () => {
     const patient = trainer.replace(
       "echo saved",

@@ -36,8 +36,14 @@ for job_rest in $job_seconds $job_timeout; do
 done
 flow_deadline=$job_end
 
-flow_tmp_dir=${TMPDIR:-/tmp}/flow.$job_id.$job_restart
-mkdir -p -- "$flow_tmp_dir" 2>/dev/null || {
-  flow_tmp_dir=/tmp/flow.$job_id.$job_restart
-  mkdir -p -- "$flow_tmp_dir"
-}
+# A pilot has one for all it runs.
+if [ -n "${FLOW_NODE_TMP:-}" ]; then
+  export FLOW_TMP_DIR="$FLOW_NODE_TMP" TMPDIR="$FLOW_NODE_TMP"
+  unset FLOW_NODE_TMP
+else
+  flow_tmp_dir=${TMPDIR:-/tmp}/flow.$job_id.$job_restart
+  mkdir -p -- "$flow_tmp_dir" 2>/dev/null || {
+    flow_tmp_dir=/tmp/flow.$job_id.$job_restart
+    mkdir -p -- "$flow_tmp_dir"
+  }
+fi

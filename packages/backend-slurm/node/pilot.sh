@@ -1,12 +1,13 @@
 #!/bin/sh
 # sh pilot.sh SUBMISSION IDLE NEED LIMIT: a batch job that takes one attempt after another from the submission's queue and runs
-# each as a job of its own would. Taking is renaming, which only one can do. It leaves when there was nothing to take for IDLE
+# each as a job of its own would. Taking is making a file that must not be there yet, which only one can do; nothing is started
+# for it, nor for anything else on the way of a short task but the runner. It leaves when there was nothing to take for IDLE
 # seconds, when less than NEED of its LIMIT seconds are left, or when it is told to; what it has not taken others take.
 
 here=${0%/*} base=$1 idle=$2 need=$3
 export FLOW_NODE_SCRIPTS="$here"
 . "$here/scheduler.sh"
-child='' leaving='' none=0
+child='' dir='' leaving='' none=0
 
 uptime() { read -r now rest </proc/uptime && now=${now%.*}; }
 
@@ -16,15 +17,30 @@ pass_on() {
 }
 trap 'pass_on TERM' TERM
 trap 'pass_on USR2' USR2
+# No scheduler can signal one task of many: once a second the stop file of the present one is looked for.
+trap '[ -z "$child" ] || [ ! -e "$dir/stop" ] || kill -s TERM "$child" 2>/dev/null' ALRM
+pulse() {
+  trap 'kill "$!" 2>/dev/null; exit 0' TERM
+  trap '' USR2
+  while sleep 1 & wait "$!" && kill -s ALRM "$1" 2>/dev/null; do :; done
+}
+pulse "$$" </dev/null >/dev/null 2>&1 &
+pulse=$!
+
+# True once the attempt is ours.
+take() {
+  set -C
+  { printf '%s\n' "$job_id" >"../taken/$1"; } 2>/dev/null
+  took=$?
+  set +C
+  return "$took"
+}
 
 run() {
-  read -r line <"../taken/$1"
+  read -r line <"$1"
   generation=${line%% *} attempt=${line#* }
   dir=$attempt/$generation.0
   [ ! -e "$attempt/stop" ] || return 0
-  mkdir -p -- "$dir"
-  printf '%s\n' "$job_id" >"$dir/pilot"
-  ln -s ../stdout ../stderr "$dir" 2>/dev/null
   sh "$here/flow-runner.sh" "$here/incarnation.sh" "$dir" &
   child=$!
   # A signal ends a wait, not the attempt.
@@ -33,21 +49,34 @@ run() {
     kill -0 "$child" 2>/dev/null
   do :; done
   child=
+  for each in "$FLOW_NODE_TMP"/* "$FLOW_NODE_TMP"/.[!.]*; do
+    [ ! -e "$each" ] || rm -rf -- "$each"
+  done
 }
+
+# One folder for scratch files, emptied after each task that has used it.
+FLOW_NODE_TMP=${TMPDIR:-/tmp}/flow.$job_id
+mkdir -p -- "$FLOW_NODE_TMP" 2>/dev/null || {
+  FLOW_NODE_TMP=/tmp/flow.$job_id
+  mkdir -p -- "$FLOW_NODE_TMP"
+}
+export FLOW_NODE_TMP
 
 cd "$base/queue" || exit 96
 uptime
 end=$((now + $4))
 while [ -z "$leaving" ] && [ "$none" -lt "$idle" ]; do
   none=$((none + 1))
-  for each in *; do
-    [ -e "$each" ] || continue
+  for entry in *; do
+    [ -e "$entry" ] && [ ! -e "../taken/$entry" ] || continue
     uptime
     [ "$((end - now))" -ge "$need" ] || leaving=1
     [ -z "$leaving" ] || break
-    mv "$each" "../taken/$each" 2>/dev/null || continue
-    run "$each"
+    take "$entry" || continue
+    run "$entry"
     none=0
   done
   [ "$none" -eq 0 ] || sleep 1
 done
+kill "$pulse" 2>/dev/null
+rm -rf -- "$FLOW_NODE_TMP"

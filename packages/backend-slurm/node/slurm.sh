@@ -46,7 +46,7 @@ job_why_stopped() {
     RUNNING:*:None) echo "deadline $job_ends" ;;
     RUNNING:*) echo "preempt $job_ends" ;;
     *:TimeLimit:*) echo deadline ;;
-    PREEMPTED:*) echo preempt ;;
-    COMPLETING:* | CANCELLED:*) echo user ;;
+    COMPLETING:*:None | CANCELLED:*:None) echo user ;;
+    PREEMPTED:* | COMPLETING:*) echo preempt ;;
   esac
 }

@@ -9,7 +9,6 @@ import {
   parseHandle,
   readIncarnation,
   readMembership,
-  readPilot,
   readStop,
 } from "./attempt/files.ts";
 import { BLANK, type Evidence, judge, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
@@ -78,10 +77,10 @@ export class Observer {
   async jobId(handle: Handle): Promise<string | undefined> {
     const place = placeOf(handle);
     if (place === undefined) return undefined;
-    const { name, index, pilot, generation } = place.membership;
+    const { name, index, pilot } = place.membership;
     const listing = await this.#queue.list();
     const rows = typeof listing === "string" ? undefined : listing;
-    if (pilot) return readPilot(place.attempt, generation);
+    if (pilot) return this.#pilots.pilotOf(place.membership);
     const row = rows?.member(name, index);
     if (row !== undefined) return row.phase === "ended" ? undefined : row.id;
     return typeof listing === "string" ? this.#recordedId(place.membership) : undefined;
@@ -213,6 +212,8 @@ export class Observer {
     const fenced = await this.#site.fence(attempt, membership.generation, 0);
     if (fenced === undefined) return UNANSWERED;
     if (!fenced) return { type: "running", since: undefined, node: undefined };
+    if (stopped === undefined && membership.pilot && this.#pilots.giveBack(membership, attempt))
+      return { type: "queued", why: "its pilot ended before it began" };
     const exit = {
       ...BLANK,
       stopped,

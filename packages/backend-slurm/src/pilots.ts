@@ -3,10 +3,25 @@
 // the queue, and new pilots are submitted for it.
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import type { Clock } from "@flow/core";
-import { type Membership, readIncarnation, readPilot } from "./attempt/files.ts";
-import { type Evidence, judge, queued, type Verdict } from "./attempt/judge.ts";
+import {
+  createFile,
+  enlist,
+  makeIncarnation,
+  type Membership,
+  readIncarnation,
+  readText,
+} from "./attempt/files.ts";
+import { type Evidence, judge, queued, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
 import { complaint, type Transport } from "./transport/transport.ts";
 import type { Queue, Rows } from "./queue.ts";
 import type { Refusal, Scheduler, Submission } from "./schedulers/scheduler.ts";
@@ -67,8 +82,7 @@ export class Pilots {
     const need = taskMs === undefined ? 60 : Math.ceil(taskMs / 1000) + 10;
     const group = { name, title, request, need };
     const directory = `${this.#options.folder}/${name}`;
-    for (const each of ["queue", "taken", "dropped"])
-      mkdirSync(`${directory}/${each}`, { recursive: true });
+    for (const each of ["queue", "taken"]) mkdirSync(`${directory}/${each}`, { recursive: true });
     writeFileSync(`${directory}/pilots.json`, JSON.stringify(group));
     this.#groups.set(shape, { ...group, next: 0 });
     return name;
@@ -81,31 +95,46 @@ export class Pilots {
     return group.next++;
   }
 
-  /** Puts an attempt where pilots find it, whole. */
-  enqueue({ name, index, generation }: Membership, attempt: string): void {
+  /** Puts an attempt where pilots find it, whole, with the directory it will run in. */
+  enqueue(membership: Membership, attempt: string): void {
+    const { name, generation } = membership;
     const queue = `${this.#options.folder}/${name}/queue`;
-    const entry = entryOf(index);
+    const entry = entryOf(membership);
+    makeIncarnation(attempt, generation);
     writeFileSync(`${queue}/.${entry}`, `${generation} ${attempt}\n`);
     renameSync(`${queue}/.${entry}`, `${queue}/${entry}`);
   }
 
   /** Takes an attempt out of the queue. False when a pilot was faster. */
-  drop({ name, index }: Membership): boolean {
-    const directory = `${this.#options.folder}/${name}`;
-    try {
-      renameSync(`${directory}/queue/${entryOf(index)}`, `${directory}/dropped/${entryOf(index)}`);
-      return true;
-    } catch {
-      return false;
-    }
+  drop(membership: Membership): boolean {
+    return createFile(this.#taken(membership), DROPPED);
   }
 
   /** In the queue, taken by a pilot that may not have begun it yet, or taken out of the queue. */
-  holds({ name, index }: Membership): "queue" | "taken" | "dropped" | undefined {
-    const places = ["queue", "taken", "dropped"] as const;
-    return places.find((place) =>
-      exists(`${this.#options.folder}/${name}/${place}/${entryOf(index)}`),
-    );
+  holds(membership: Membership): "queue" | "taken" | "dropped" | undefined {
+    const { name } = membership;
+    const taker = readText(this.#taken(membership));
+    if (taker !== undefined) return taker === DROPPED ? "dropped" : "taken";
+    const queued = exists(`${this.#options.folder}/${name}/queue/${entryOf(membership)}`);
+    return queued ? "queue" : undefined;
+  }
+
+  /** The job of the pilot that has taken an attempt; undefined while none has. */
+  pilotOf(membership: Membership): string | undefined {
+    const taker = readText(this.#taken(membership))?.trim();
+    return taker === undefined || taker === "" || taker === DROPPED ? undefined : taker;
+  }
+
+  #taken(membership: Membership): string {
+    return `${this.#options.folder}/${membership.name}/taken/${entryOf(membership)}`;
+  }
+
+  /** Puts an attempt that its pilot took and never began back into the queue, for another one. */
+  giveBack(membership: Membership, attempt: string): boolean {
+    const next = { ...membership, generation: membership.generation + 1 };
+    if (!enlist(attempt, next)) return false;
+    this.enqueue(next, attempt);
+    return true;
   }
 
   judge(
@@ -118,11 +147,15 @@ export class Pilots {
     const place = incarnation.started === undefined ? this.holds(membership) : undefined;
     if (place === "queue") return this.#waiting(membership.name, rows);
     if (place === "dropped") return { type: "vanished" };
-    if (place === "taken" && evidence.stop === undefined && evidence.unchangedMs < BEGIN_MS)
-      return { type: "queued", why: undefined };
-    const pilot = readPilot(attempt, membership.generation);
+    const pilot = this.pilotOf(membership);
     const found = typeof rows === "string" || pilot === undefined ? undefined : rows.byId(pilot);
     const row = typeof rows === "string" ? "unreachable" : found;
+    const isOver = row === undefined || (row !== "unreachable" && row.phase === "ended");
+    // A pilot that lives begins what it has taken; one that is gone may have begun it unseen.
+    const patienceMs = isOver ? SETTLE_MS : BEGIN_MS;
+    if (place === "taken" && evidence.stop === undefined && evidence.unchangedMs < patienceMs)
+      return { type: "queued", why: undefined };
+    if (place === "taken" && isOver) return { type: "vanished" };
     const unchangedMs = incarnation.exit === undefined ? evidence.unchangedMs : Infinity;
     return judge({ ...evidence, unchangedMs, row, incarnation });
   }
@@ -141,7 +174,7 @@ export class Pilots {
   async replenish(names: Iterable<string>): Promise<Refusal | undefined> {
     for (const name of names) {
       const directory = `${this.#options.folder}/${name}`;
-      const waiting = readdirSync(`${directory}/queue`).length;
+      const waiting = untaken(directory);
       if (waiting === 0) continue;
       const { most, queue, clock } = this.#options;
       const watch = this.#watches.get(name) ?? {
@@ -193,6 +226,22 @@ export class Pilots {
   }
 }
 
-const entryOf = (index: number): string => String(index).padStart(7, "0");
+/** How many entries wait; those that have been taken are cleared away. */
+function untaken(directory: string): number {
+  const taken = new Set(readdirSync(`${directory}/taken`));
+  let waiting = 0;
+  for (const entry of readdirSync(`${directory}/queue`)) {
+    if (taken.has(entry)) rmSync(`${directory}/queue/${entry}`, { force: true });
+    else waiting += 1;
+  }
+  return waiting;
+}
+
+/** What stands for a pilot when flow itself has taken an attempt out. */
+const DROPPED = "-";
+
+/** In order of their indices; an attempt that is given back has a name of its own. */
+const entryOf = ({ index, generation }: Membership): string =>
+  `${String(index).padStart(7, "0")}.${generation}`;
 
 const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;

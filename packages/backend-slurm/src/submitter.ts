@@ -60,9 +60,6 @@ interface Ready {
   readonly pilot: boolean;
 }
 
-/** How often the runner of a pilot looks for a stop request. */
-const PILOT_POLL_S = 1;
-
 /** Pauses between searches for a submission whose answer was lost. */
 const SEARCH_MS = 300;
 
@@ -116,9 +113,7 @@ export class Submitter {
     const request = scheduler.request(asked);
     const there = site.translate(job);
     const { restarts: _, ...once } = there;
-    const spec = pilot
-      ? specOf(once, site.scripts, scheduler.ownVariable, PILOT_POLL_S)
-      : specOf(there, site.scripts, scheduler.ownVariable);
+    const spec = specOf(pilot ? once : there, site.scripts, scheduler.ownVariable);
     if (!spec.ok) return rejected(spec.error);
     return ok({ job, request, spec: spec.value, generation, pilot });
   }

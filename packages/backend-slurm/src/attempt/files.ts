@@ -2,7 +2,16 @@
 // what its incarnations left there, and how flow asks it to stop. All of it can be read by a later
 // flow, and none of it needs the scheduler.
 
-import { linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { type AttemptKey, type Handle, parseAttemptKey, type StopReason } from "@flow/core";
 import { type ExitRecord, parseExit, parseStarted, type StartedRecord } from "@flow/task-py";
 
@@ -180,16 +189,21 @@ export function askToStop(attempt: string, reason: StopReason, wall: number): vo
   }
 }
 
-/** Tells the runner of a pilot, which no scheduler can signal for itself. */
-export function tellRunner(attempt: string, generation: number): void {
+/** The directory of an attempt's first incarnation, made as a job of its own would make it. */
+export function makeIncarnation(attempt: string, generation: number): string {
   const directory = incarnationDirectory(attempt, generation, 0);
   mkdirSync(directory, { recursive: true });
-  createFile(`${directory}/stop`, readText(`${attempt}/stop`) ?? "\n");
+  for (const stream of ["stdout", "stderr"]) {
+    if (lstatSync(`${directory}/${stream}`, { throwIfNoEntry: false }) === undefined)
+      symlinkSync(`../${stream}`, `${directory}/${stream}`);
+  }
+  return directory;
 }
 
-/** The job of the pilot that has taken an attempt. */
-export const readPilot = (attempt: string, generation: number): string | undefined =>
-  readText(`${incarnationDirectory(attempt, generation, 0)}/pilot`)?.trim();
+/** Tells the runner of a pilot, which no scheduler can signal for itself. */
+export function tellRunner(attempt: string, generation: number): void {
+  createFile(`${makeIncarnation(attempt, generation)}/stop`, readText(`${attempt}/stop`) ?? "\n");
+}
 
 /** Lets the stop be without grace. */
 export const askToKill = (attempt: string): boolean => createFile(`${attempt}/kill`, "");
@@ -208,7 +222,8 @@ export const lastLine = (path: string): string | undefined =>
     .filter((line) => line.trim() !== "")
     .at(-1);
 
-function createFile(path: string, text: string): boolean {
+/** False when it is there already. */
+export function createFile(path: string, text: string): boolean {
   try {
     writeFileSync(path, text, { flag: "wx" });
     return true;
@@ -220,7 +235,8 @@ function createFile(path: string, text: string): boolean {
 
 const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
 
-function readText(path: string): string | undefined {
+/** Undefined when there is no such file. */
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

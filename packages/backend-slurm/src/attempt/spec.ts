@@ -28,15 +28,9 @@ const SIGNALS: ReadonlySet<string> = new Set([
 
 /**
  * The text of `spec.sh`. `scripts`: the folder of the node-side scripts; `ownVariable`: names that
- * belong to the scheduler; `pollSeconds`: how often the runner looks for a stop request by itself, 0:
- * never. Fails with a sentence about what the runner cannot do.
+ * belong to the scheduler. Fails with a sentence about what the runner cannot do.
  */
-export function specOf(
-  job: Job,
-  scripts: string,
-  ownVariable: RegExp,
-  pollSeconds: number = 0,
-): Result<string, string> {
+export function specOf(job: Job, scripts: string, ownVariable: RegExp): Result<string, string> {
   const signal = job.stop.signal.replace(/^SIG/, "");
   if (!SIGNALS.has(signal))
     return err(`\`stop.signal: ${job.stop.signal}\` cannot be sent in a batch job; use SIGTERM.`);
@@ -57,7 +51,6 @@ export function specOf(
     stop: {
       signal: signal as NonNullable<NonNullable<RunnerSpec["stop"]>["signal"]>,
       grace_s: job.stop.graceMs / 1000,
-      poll_s: pollSeconds,
       cause: ["sh", `${scripts}/cause.sh`],
     },
     signals: {
