@@ -47,7 +47,7 @@ export default defineConfig({
       project("property", property, { testTimeout: 300_000 }),
       project("conformance", conformance, { testTimeout: 120_000 }),
       project("slurm", slurm, { testTimeout: 300_000 }),
-      project("azure", azure, { testTimeout: 120_000 }),
+      project("azure", azure, { testTimeout: 120_000, globalSetup: "test/rig/set-up.ts" }),
       project("e2e", endToEnd, { testTimeout: 300_000, globalSetup: "test/rig/set-up.ts" }),
     ],
   },

@@ -6,13 +6,13 @@ import type { Azurite } from "./azurite.ts";
 import type { BatchSimulator } from "./simulator/index.ts";
 
 /** Where the services are, and who may use them. */
-interface Services {
+export interface Services {
   readonly simulator: BatchSimulator;
   readonly azurite: Azurite;
 }
 
 /** Options as a flow file has them: short pauses, a pool of three nodes that is there at once. */
-const optionsFor = ({ simulator, azurite }: Services, more: object = {}): object => ({
+export const optionsFor = ({ simulator, azurite }: Services, more: object = {}): object => ({
   endpoint: simulator.endpoint,
   account: simulator.accountName,
   storage: { account: azurite.accountName, endpoint: azurite.blobEndpoint },
@@ -26,7 +26,7 @@ const optionsFor = ({ simulator, azurite }: Services, more: object = {}): object
 });
 
 /** The keys, in the variables that the options name by default. */
-const keysFor = ({ simulator, azurite }: Services): Readonly<Record<string, string>> => ({
+export const keysFor = ({ simulator, azurite }: Services): Readonly<Record<string, string>> => ({
   AZURE_BATCH_ACCESS_KEY: simulator.accountKey,
   AZURE_STORAGE_KEY: azurite.accountKey,
 });
