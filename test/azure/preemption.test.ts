@@ -30,8 +30,10 @@ function logOf(flow: FlowProcess): string {
 /** Takes the node away that runs a task, and gives it back empty once flow has noticed. */
 async function preemptBusyNode(flow: FlowProcess): Promise<string> {
   const { simulator } = services;
-  const id = await simulator.until("a busy node", ({ pools }) =>
-    pools.flatMap(({ nodes }) => nodes).find(({ state }) => state === "running")?.["id"],
+  const id = await simulator.until(
+    "a busy node",
+    ({ pools }) =>
+      pools.flatMap(({ nodes }) => nodes).find(({ state }) => state === "running")?.["id"],
   );
   simulator.preempt(String(id));
   await flow.event("task/again");
@@ -42,32 +44,46 @@ async function preemptBusyNode(flow: FlowProcess): Promise<string> {
 const RUN = ["-f", "micro-mnist.flow.yaml", "-p", "step_seconds=0.4", "--backend", "azure"];
 
 describe("a preempted node", () => {
-  flowTest("loses little of a staged run: it goes on from what was saved last", async ({ project }) => {
-    bring(project, "micro-mnist.flow.yaml", { priority: "low", save: "100ms" });
-    const flow = project.startRun(...RUN);
-    await until("step 4", () => logOf(flow).includes("step 4 of 10"));
-    const node = await preemptBusyNode(flow);
-    expect((await flow.ended).code).toBe(0);
-    const again = flow.events.find((event) => event.type === "task/again");
-    expect(again).toMatchObject({
-      reason: "preempt",
-      outcome: { type: "interrupted", cause: "preempted", message: `its node ${node} was preempted` },
-    });
-    expect(logOf(flow)).toMatch(/^resuming from step [4-9]\n/);
-    expect(JSON.parse(project.read("out/micro-mnist/checkpoint.json"))).toMatchObject({ step: 10 });
-  });
+  flowTest(
+    "loses little of a staged run: it goes on from what was saved last",
+    async ({ project }) => {
+      bring(project, "micro-mnist.flow.yaml", { priority: "low", save: "100ms" });
+      const flow = project.startRun(...RUN);
+      await until("step 4", () => logOf(flow).includes("step 4 of 10"));
+      const node = await preemptBusyNode(flow);
+      expect((await flow.ended).code).toBe(0);
+      const again = flow.events.find((event) => event.type === "task/again");
+      expect(again).toMatchObject({
+        reason: "preempt",
+        outcome: {
+          type: "interrupted",
+          cause: "preempted",
+          message: `its node ${node} was preempted`,
+        },
+      });
+      expect(logOf(flow)).toMatch(/^resuming from step [4-9]\n/);
+      expect(JSON.parse(project.read("out/micro-mnist/checkpoint.json"))).toMatchObject({
+        step: 10,
+      });
+    },
+  );
 
-  flowTest("loses nothing on a mount: the next step after the last finished one", async ({ project }) => {
-    const { azurite } = services;
-    const blobs = BlobServiceClient.fromConnectionString(azurite.connectionString);
-    await blobs.createContainer("work");
-    const mounts = { work: { blob: "work" } };
-    bring(project, "micro-mnist.flow.yaml", { priority: "low", mounts, state: "work" });
-    const flow = project.startRun(...RUN);
-    await until("step 4", () => logOf(flow).includes("step 4 of 10"));
-    await preemptBusyNode(flow);
-    expect((await flow.ended).code).toBe(0);
-    expect(logOf(flow)).toMatch(/^resuming from step [5-9]\n/);
-    expect(JSON.parse(project.read("out/micro-mnist/checkpoint.json"))).toMatchObject({ step: 10 });
-  });
+  flowTest(
+    "loses nothing on a mount: the next step after the last finished one",
+    async ({ project }) => {
+      const { azurite } = services;
+      const blobs = BlobServiceClient.fromConnectionString(azurite.connectionString);
+      await blobs.createContainer("work");
+      const mounts = { work: { blob: "work" } };
+      bring(project, "micro-mnist.flow.yaml", { priority: "low", mounts, state: "work" });
+      const flow = project.startRun(...RUN);
+      await until("step 4", () => logOf(flow).includes("step 4 of 10"));
+      await preemptBusyNode(flow);
+      expect((await flow.ended).code).toBe(0);
+      expect(logOf(flow)).toMatch(/^resuming from step [5-9]\n/);
+      expect(JSON.parse(project.read("out/micro-mnist/checkpoint.json"))).toMatchObject({
+        step: 10,
+      });
+    },
+  );
 });

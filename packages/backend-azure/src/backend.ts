@@ -68,6 +68,8 @@ export interface Foundation {
   /** flow's own folder for this backend. */
   readonly folder: string;
   readonly captureCode: () => Promise<TreeId>;
+  /** Another container of the same account. */
+  openContainer(name: string): BlobStore;
   mountedCheckpoint: ConstructorParameters<typeof Collector>[0]["mountedCheckpoint"];
 }
 
@@ -167,21 +169,23 @@ class AzureBackend implements Backend {
   /** What an attempt leaves is brought back before it counts as ended. */
   collect: Backend["collect"] = async () => ok([]);
 
-  /** Removes the jobs whose attempts are all over; others end by themselves when their last task has. */
+  /** Removes the jobs whose tasks are all over; others end by themselves when their last task has. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { batch, retry, cleanUp } = this.#foundation;
+    const { cleanUp } = this.#foundation;
     const { log } = this.#context.ports;
-    for (const [job, attempts] of this.#attempts) {
-      const over = [...attempts].filter(([, attempt]) => readExit(attempt) !== undefined);
+    for (const job of new Set([...this.#attempts.keys(), ...cleanUp.jobs()])) {
+      const attempts = this.#attempts.get(job);
       try {
-        if (over.length === attempts.size) await cleanUp.job(job);
-        else await retry.call(() => batch.endJobWithItsTasks(job));
+        await cleanUp.leave(job, attempts !== undefined);
+        const over = [...(attempts ?? [])].filter(([, attempt]) => readExit(attempt) !== undefined);
         await cleanUp.attempts(over.map(([key]) => key));
       } catch (error) {
-        if (hasCode(error, "JobNotFound", "JobCompleted", "JobTerminating")) continue;
+        // Another flow may be doing the same.
+        if (hasCode(error, "JobNotFound", "JobCompleted", "JobTerminating", "JobBeingDeleted"))
+          continue;
         const { message } = failureOf(error);
         log.warn(
-          `the job ${job} could not be removed from Azure Batch: ${message}; run \`flow azure gc\``,
+          `the job ${job} is still in Azure Batch: ${message}; \`flow azure gc\` removes it`,
         );
       }
     }
@@ -189,9 +193,13 @@ class AzureBackend implements Backend {
 
   #know(key: AttemptKey, attempt: string): void {
     const job = readMembership(attempt)?.job;
-    if (job === undefined) return;
+    if (job !== undefined) this.#of(job).set(key, attempt);
+  }
+
+  #of(job: string): Map<AttemptKey, string> {
     const known = this.#attempts.get(job) ?? new Map<AttemptKey, string>();
-    this.#attempts.set(job, known.set(key, attempt));
+    this.#attempts.set(job, known);
+    return known;
   }
 
   /** What has not begun never will; what runs is asked through storage, where its node looks. */
@@ -242,7 +250,11 @@ class AzureBackend implements Backend {
       if (isThere) {
         found.set(key, handleOf(key, attempt));
         this.#know(key, attempt);
-      } else close(attempt);
+      } else {
+        close(attempt);
+        // The job may have been made for nothing.
+        this.#of(job);
+      }
     }
     return found;
   }

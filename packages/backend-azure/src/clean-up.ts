@@ -1,9 +1,9 @@
 // Takes away what flow made in Azure, in the order in which nothing starts anew: the job's tasks, the
 // job, its pool, what lay in storage. What is there that the ledger does not know is not touched.
 
-import type { Ledger, LedgerEntry } from "./ledger.ts";
+import type { Ledger, Thing } from "./ledger.ts";
 import { attemptPrefix } from "./naming.ts";
-import type { AttemptKey } from "@flow/core";
+import type { AttemptKey, CleanedUp } from "@flow/core";
 import type { BatchPort } from "./service/batch-port.ts";
 import { explainError } from "./service/explain.ts";
 import type { Retry } from "./service/retry.ts";
@@ -43,6 +43,26 @@ export class CleanUp {
     ledger.removed("job", id);
   }
 
+  /**
+   * Leaves a job: it is removed when all of its tasks are over, and otherwise ends by itself when they
+   * are. One that this process has nothing to do with is only removed when the service has ended it.
+   */
+  async leave(id: string, isOurs: boolean): Promise<void> {
+    const { batch, retry } = this.#parts;
+    const job = await retry.call(() => batch.job(id));
+    if (job === undefined || job.state === "completed") return this.job(id);
+    if (!isOurs) return;
+    const tasks = await retry.call(() => batch.tasks(id));
+    if (tasks.every(({ state }) => state === "completed")) return this.job(id);
+    await retry.call(() => batch.endJobWithItsTasks(id));
+  }
+
+  /** Jobs that may still be there. */
+  jobs(): readonly string[] {
+    const left = this.#parts.ledger.remaining();
+    return left.flatMap(({ thing, id }) => (thing === "job" ? [id] : []));
+  }
+
   async pool(id: string): Promise<void> {
     const { batch, retry, ledger, project } = this.#parts;
     const pool = await retry.call(() => batch.pool(id));
@@ -64,33 +84,39 @@ export class CleanUp {
     if (names.length > 0) await retry.call(() => store.remove(names));
   }
 
-  /** Removes everything on the ledger; returns a sentence for each thing that could not be removed. */
-  async everything(): Promise<readonly string[]> {
-    const { ledger, store, retry } = this.#parts;
+  /** Removes everything on the ledger but what these runs still use. */
+  async everything(runs: readonly string[]): Promise<CleanedUp> {
+    const { ledger } = this.#parts;
+    const removed: string[] = [];
     const problems: string[] = [];
-    const order = { job: 0, pool: 1, container: 2 };
-    const left = ledger.remaining().toSorted((a, b) => order[a.thing] - order[b.thing]);
+    const left = ledger.remaining().toSorted((a, b) => ORDER[a.thing] - ORDER[b.thing]);
     for (const { thing, id } of left) {
+      // Pools and the container serve all jobs.
+      const isUsed =
+        thing === "job" ? runs.some((run) => id.includes(`-${run}-`)) : runs.length > 0;
+      if (isUsed) continue;
       try {
-        if (thing === "job") await this.job(id);
-        else if (thing === "pool") await this.pool(id);
-        else if (id === store.container) {
-          await retry.call(() => store.removeContainer());
-          ledger.removed("container", id);
-        }
+        await this.#remove(thing, id);
+        removed.push(`${thing} ${id}`);
       } catch (error) {
-        problems.push(`${NAMES[thing]} ${id} could not be removed: ${explainError(error)}`);
+        problems.push(`the ${thing} ${id} could not be removed: ${explainError(error)}`);
       }
     }
-    return problems;
+    return { removed, problems };
+  }
+
+  async #remove(thing: Thing, id: string): Promise<void> {
+    const { ledger, store, retry } = this.#parts;
+    if (thing === "job") return this.job(id);
+    if (thing === "pool") return this.pool(id);
+    // Without one of its own the ledger's container is no longer the options'.
+    if (id !== store.container) throw new Error(`the options now name ${store.container}`);
+    await retry.call(() => store.removeContainer());
+    ledger.removed("container", id);
   }
 }
 
-const NAMES: Readonly<Record<LedgerEntry["thing"], string>> = {
-  job: "the job",
-  pool: "the pool",
-  container: "the container",
-};
+const ORDER: Readonly<Record<Thing, number>> = { job: 0, pool: 1, container: 2 };
 
 async function gone(removal: Promise<void>): Promise<void> {
   try {

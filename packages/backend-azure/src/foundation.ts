@@ -58,7 +58,17 @@ export function foundation(context: BackendContext<AzureOptions>): Result<Founda
   const { captureCode = nothingToCapture } = context;
   const openContainer = (container: string) => blobClient({ ...blobs, container });
   const mountedCheckpoint = mountedCheckpoints(options, retry, openContainer);
-  return ok({ batch, store, retry, jobs, cleanUp, folder, captureCode, mountedCheckpoint });
+  return ok({
+    batch,
+    store,
+    retry,
+    jobs,
+    cleanUp,
+    folder,
+    captureCode,
+    mountedCheckpoint,
+    openContainer,
+  });
 }
 
 const nothingToCapture = (): Promise<never> =>

@@ -15,6 +15,11 @@ export const backend: BackendPlugin<AzureOptions, AzureTaskOptions> = defineBack
   parseOptions,
   parseTaskOptions,
   refuse,
+  async cleanUp(context, runs) {
+    const { foundation } = await import("./foundation.ts");
+    const made = foundation(context);
+    return made.ok ? made.value.cleanUp.everything(runs) : { removed: [], problems: [made.error] };
+  },
   async open(context) {
     const { open } = await import("./open.ts");
     return open(context);

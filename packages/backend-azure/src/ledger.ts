@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 
 export type Thing = "job" | "pool" | "container";
 
-export interface LedgerEntry {
+interface LedgerEntry {
   readonly thing: Thing;
   readonly id: string;
 }

@@ -22,8 +22,10 @@ import {
   type PlanProject,
   productsOf,
   type Result,
+  silentLog,
   type Task,
 } from "@flow/core";
+import type { Io } from "./io.ts";
 
 const BUILT_IN: Readonly<Record<string, () => Promise<{ readonly backend: BackendPlugin }>>> = {
   local: () => import("@flow/backend-local"),
@@ -95,6 +97,27 @@ async function openBackend(
   const options = plugin.parseOptions(input);
   if (!options.ok) return err(options.error.map(issueText).join("; "));
   return plugin.open({ name: backendName(name), options: options.value, ...place });
+}
+
+/** What a plug-in is asked with when nothing is to be run. */
+export function placeOf(
+  plugin: BackendPlugin,
+  name: string,
+  input: unknown,
+  { root }: Pick<PlanProject, "root">,
+  env: BackendPorts["env"],
+  io: Pick<Io, "stderr">,
+): Result<BackendContext<unknown>, string> {
+  const options = plugin.parseOptions(input);
+  if (!options.ok) return err(options.error.map(issueText).join("; "));
+  const log = { ...silentLog, warn: (text: string) => void io.stderr.write(`flow: ${text}\n`) };
+  return ok({
+    name: backendName(name),
+    options: options.value,
+    root,
+    stateDirectory: layout(root).state,
+    ports: { clock: nodeClock, log, env },
+  });
 }
 
 /**

@@ -18,6 +18,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   exec: () => import("./commands/exec.ts"),
   export: () => import("./commands/export.ts"),
   forget: () => import("./commands/forget.ts"),
+  azure: () => import("./commands/azure.ts"),
   gpu: () => import("./commands/gpu.ts"),
   graph: () => import("./commands/graph.ts"),
   help: () => import("./commands/help.ts"),

@@ -11,6 +11,7 @@ import {
   withoutShort,
   YES,
 } from "./option-rows.ts";
+import { PLACE_ROWS } from "./place-rows.ts";
 import { RECORD_ROWS } from "./record-rows.ts";
 
 const MANY = Number.POSITIVE_INFINITY;
@@ -154,23 +155,7 @@ const RUN_ROWS: readonly CommandRow[] = [
       "so give long ones less to do with -p.",
     examples: ["flow drill train -p epochs=3", "flow drill train --ways stop,kill --at 30%,60%"],
   },
-  {
-    name: "gpu",
-    group: "run",
-    summary: "share this machine's GPUs with any program",
-    positionals: "VERB [ARG…]",
-    arity: [0, MANY],
-    passThrough: true,
-    options: [],
-    details:
-      '`run -- COMMAND` or `run "COMMAND" "COMMAND"` runs commands on leased GPUs: --mem, --gpus, ' +
-      "--model, --load, --type NAME, --ids uuid|index, --alone, --retries N, --own-lease. `start` " +
-      "starts the broker (--foreground, --careful, --idle TIME|never), which otherwise starts when " +
-      "it is needed, `stop` ends it. `status` (--json) and `top` show cards, leases and why others " +
-      "wait, `profile` (list, export, import FILE, forget KEY) what was learned. `drain GPU` and " +
-      "`undrain GPU` take a GPU out of service and back; `doctor` says what can be seen.",
-    examples: ["flow gpu run --mem 6GiB -- python train.py", "flow gpu top"],
-  },
+  ...PLACE_ROWS,
 ];
 
 const LOOK_ROWS: readonly CommandRow[] = [

@@ -19,6 +19,7 @@ export type {
   BackendContext,
   BackendPlugin,
   BackendPorts,
+  CleanedUp,
   OptionIssue,
 } from "./backend/plugin.ts";
 export { BACKEND_API_VERSION, defineBackend } from "./backend/plugin.ts";

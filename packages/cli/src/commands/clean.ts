@@ -12,6 +12,7 @@ import {
   type TaskGraph,
 } from "@flow/core";
 import { runCleanActions } from "../clean/clean-actions.ts";
+import { cleanElsewhere } from "../clean/elsewhere.ts";
 import {
   type Inventory,
   type InventoryContext,
@@ -216,6 +217,8 @@ async function carryOut(
     removeRuns(relative(project.root, project.file), state.layout, nodeFileSystem);
   }
   if (!keepRecords) collectCode(state.layout, nodeFileSystem);
+  if (invocation.positionals.length === 0)
+    problems.push(...(await cleanElsewhere(project, env, io)));
   const code = await saveChange(state, io);
   if (code !== EXIT.ok) return code;
   for (const problem of problems) io.stderr.write(`flow: ${problem}\n`);

@@ -39,6 +39,14 @@ export interface OptionIssue {
   readonly message: string;
 }
 
+/** What came of cleaning up elsewhere. */
+export interface CleanedUp {
+  /** Names of what was removed. */
+  readonly removed: readonly string[];
+  /** A sentence for each thing that could not be. */
+  readonly problems: readonly string[];
+}
+
 export interface BackendPlugin<Options = unknown, TaskOptions = unknown> {
   readonly apiVersion: number;
   /** `local`, `slurm`; the value of `type:` in the flow file. */
@@ -49,6 +57,11 @@ export interface BackendPlugin<Options = unknown, TaskOptions = unknown> {
   parseTaskOptions(input: unknown): Result<TaskOptions, readonly OptionIssue[]>;
   /** Asked when the plan is made, so that nothing is silently left out: what this kind cannot do. */
   readonly refuse?: Refuse;
+  /**
+   * Removes what the backend made elsewhere for the project and recorded under its folder of the state
+   * directory, but for what the runs named here still use. Absent: it leaves nothing elsewhere.
+   */
+  cleanUp?(context: BackendContext<Options>, runs: readonly string[]): Promise<CleanedUp>;
   /** Opens it. Fails with a sentence when something outside is missing. */
   open(context: BackendContext<Options>): Promise<Result<Backend, string>>;
 }

@@ -1,0 +1,199 @@
+// The verbs of `flow azure`.
+
+import type { PoolRow } from "@flow/backend-azure/manage";
+import {
+  type AttemptKey,
+  attemptKey,
+  formatBytes,
+  lastAttempt,
+  layout,
+  nodeFileSystem,
+} from "@flow/core";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { liveRuns } from "../record/runs.ts";
+import {
+  accountOf,
+  type AzureCall,
+  type AzureVerb,
+  done,
+  misused,
+  numberOf,
+  show,
+} from "./verb.ts";
+
+const pool: AzureVerb = {
+  async run(call) {
+    const [action = "list", ...rest] = call.args;
+    if (action === "list") return listPools(call);
+    if (action === "create") return createPool(call, rest);
+    if (action === "resize") return resizePool(call, rest);
+    if (action === "delete") return deletePool(call, rest);
+    return misused(
+      call,
+      `\`flow azure pool\` has list, create, resize and delete, not \`${action}\``,
+    );
+  },
+};
+
+async function listPools(call: AzureCall): Promise<ExitCode> {
+  const account = accountOf(call);
+  if (account === undefined) return EXIT.outside;
+  const head = ["POOL", "OF", "SIZE", "DEDICATED", "LOW", "SLOTS", "STATE"];
+  return show(call, await account.pools(), head, (row) => [
+    row.id,
+    account.isOurs(row) ? "this project" : "",
+    row.vmSize,
+    `${row.dedicated}/${row.targetDedicated}`,
+    `${row.lowPriority}/${row.targetLowPriority}`,
+    String(row.slotsPerNode),
+    stateOf(row),
+  ]);
+}
+
+const stateOf = ({ state, allocation, autoScale, errors }: PoolRow): string =>
+  [
+    state === "active" ? allocation : state,
+    ...(autoScale ? ["follows its tasks"] : []),
+    ...errors.map(({ code, message }) => `${code}: ${message}`),
+  ].join("; ");
+
+async function createPool(call: AzureCall, [id, more]: readonly string[]): Promise<ExitCode> {
+  const { invocation } = call;
+  const nodes = numberOf(invocation.value("nodes"));
+  if (id === undefined || more !== undefined || nodes === undefined)
+    return misused(
+      call,
+      "`flow azure pool create NAME --nodes N` needs a name and a number of nodes",
+    );
+  const account = accountOf(call);
+  if (account === undefined) return EXIT.outside;
+  const made = await account.createPool({
+    id,
+    nodes,
+    vmSize: invocation.value("vm-size"),
+    low: invocation.has("low"),
+    slots: numberOf(invocation.value("slots")),
+    images: invocation.values("image"),
+  });
+  return done(call, made, `made the pool ${id}; it costs until \`flow azure pool delete ${id}\``);
+}
+
+async function resizePool(call: AzureCall, [id, more]: readonly string[]): Promise<ExitCode> {
+  const { invocation } = call;
+  const nodes = numberOf(invocation.value("nodes"));
+  if (id === undefined || more !== undefined || nodes === undefined)
+    return misused(
+      call,
+      "`flow azure pool resize NAME --nodes N` needs a name and a number of nodes",
+    );
+  const account = accountOf(call);
+  if (account === undefined) return EXIT.outside;
+  const isLow = invocation.has("low");
+  const resized = await account.resizePool(id, isLow ? 0 : nodes, isLow ? nodes : 0);
+  return done(call, resized, `the pool ${id} goes to ${nodes} nodes`);
+}
+
+async function deletePool(call: AzureCall, [id, more]: readonly string[]): Promise<ExitCode> {
+  if (id === undefined || more !== undefined)
+    return misused(call, "`flow azure pool delete NAME` needs a name");
+  const account = accountOf(call);
+  if (account === undefined) return EXIT.outside;
+  const { invocation, io } = call;
+  if (!invocation.has("yes")) {
+    const answer = await io.ask(`Delete the pool ${id} and end what runs there? [y/N] `);
+    if (answer === undefined)
+      return misused(call, `this would delete the pool ${id}; say -y to do it`);
+    if (!/^y(es)?$/i.test(answer.trim())) return EXIT.ok;
+  }
+  return done(call, await account.deletePool(id), `deleted the pool ${id}`);
+}
+
+const nodes: AzureVerb = {
+  async run(call) {
+    const [id, node] = call.args;
+    const account = accountOf(call);
+    if (account === undefined) return EXIT.outside;
+    if (id === undefined) return misused(call, "`flow azure nodes POOL` needs a pool");
+    if (node !== undefined) {
+      const output = await account.startOutput(id, node);
+      if (output.ok) call.io.stdout.write(output.value ?? "");
+      return done(call, output, `the output of the start command on ${node}`);
+    }
+    const head = ["NODE", "STATE", "KIND", "TASKS", "TROUBLE"];
+    return show(call, await account.nodes(id), head, (row) => [
+      row.id,
+      row.state,
+      row.dedicated ? "dedicated" : "low priority",
+      String(row.runningTasks),
+      row.startTaskExit === undefined || row.startTaskExit === 0
+        ? row.errors.map(({ code, message }) => `${code}: ${message}`).join("; ")
+        : `the start command ended with ${row.startTaskExit}`,
+    ]);
+  },
+};
+
+const files: AzureVerb = {
+  selects: true,
+  async run(call) {
+    const attempt = onlyAttempt(call);
+    if (typeof attempt === "string") return misused(call, attempt);
+    const account = accountOf(call);
+    if (account === undefined) return EXIT.outside;
+    const { key, directory } = attempt;
+    const wanted = call.invocation.value("get");
+    if (wanted !== undefined) {
+      const read = await account.readFile(key, directory, wanted);
+      if (read.ok) call.io.stdout.write(Buffer.from(read.value).toString("utf8"));
+      return done(call, read, `${wanted} as it is on its node`);
+    }
+    const output = call.invocation.value("output");
+    const found = await account.files(key, directory);
+    const prefix = output === undefined ? undefined : `out/${output}/`;
+    const chosen =
+      found.ok && prefix !== undefined
+        ? { ...found, value: found.value.filter(({ path }) => path.includes(prefix)) }
+        : found;
+    return show(call, chosen, ["FILE", "SIZE", "LINK"], (file) => [
+      file.path,
+      formatBytes(file.bytes),
+      file.url ?? "",
+    ]);
+  },
+};
+
+/** The latest attempt of the one task that is meant, or what is wrong. */
+function onlyAttempt({
+  project,
+}: AzureCall): { readonly key: AttemptKey; readonly directory: string } | string {
+  const { graph, selection } = project;
+  const [index, second] = selection.asked;
+  const task = index === undefined ? undefined : graph.tasks[index];
+  if (task === undefined || second !== undefined) return "`flow azure files TASK` needs one task";
+  const attempt = lastAttempt(layout(graph.project.root), task.key, nodeFileSystem);
+  return attempt === undefined
+    ? `${task.id} has not run yet`
+    : { key: attemptKey(task.key, attempt.serial), directory: attempt.directory };
+}
+
+const gc: AzureVerb = {
+  async run(call) {
+    const { io, project, invocation } = call;
+    const runs = liveRuns(project.graph.project.root).map(({ run }) => run);
+    const { plugin, context } = call.context;
+    const cleaned = await plugin.cleanUp?.(context, runs);
+    const { removed, problems } = cleaned ?? { removed: [], problems: [] };
+    if (invocation.has("json"))
+      io.stdout.write(`${JSON.stringify({ removed, problems, runs }, null, 2)}\n`);
+    for (const problem of problems) io.stderr.write(`flow: ${problem}\n`);
+    for (const name of removed) io.stderr.write(`removed the ${name}\n`);
+    if (removed.length === 0 && problems.length === 0)
+      io.stderr.write(
+        runs.length > 0
+          ? "a run is under way; what it uses stays\n"
+          : "nothing of this project is left in Azure\n",
+      );
+    return problems.length > 0 ? EXIT.outside : EXIT.ok;
+  },
+};
+
+export const azureVerbs: Readonly<Record<string, AzureVerb>> = { pool, nodes, files, gc };
