@@ -65,7 +65,7 @@ describe("workflows/doit-tour", () => {
     expect([...(await rerun(project))].sort()).toEqual(
       [
         ...["words@text=two", "sorted@text=two", "total", "pages", "index"],
-        ...["measure", "label"],
+        ...["measure", "label", "tools"],
       ].sort(),
     );
 
