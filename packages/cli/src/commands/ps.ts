@@ -30,7 +30,8 @@ interface RunningAttempt {
 export const command: Command = async (invocation, io) => {
   const opened = await openSelection(invocation, io, []);
   if (!opened.ok) return opened.error;
-  const attempts = runningAttempts(opened.value.plan.project.root);
+  const { root } = opened.value.plan.project;
+  const attempts = runningAttempts(root);
   if (invocation.has("json")) {
     io.stdout.write(`${JSON.stringify(attempts.map(attemptJson), null, 2)}\n`);
     return EXIT.ok;
@@ -55,6 +56,11 @@ export const command: Command = async (invocation, io) => {
   });
   const names = heading("TASK", "STATE", "SINCE", "ATTEMPT", "BACKEND", "RUN", "PROGRESS");
   io.stdout.write(table([names, ...rows], io.stdout.columns));
+  for (const { view } of liveRuns(root)) {
+    for (const [task, why] of view.waits) {
+      io.stdout.write(`${sanitizeLine(task)} waits for ${sanitizeLine(why)}\n`);
+    }
+  }
   return EXIT.ok;
 };
 

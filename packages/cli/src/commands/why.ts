@@ -17,6 +17,7 @@ import type { Io } from "../io.ts";
 import { openProject } from "../project.ts";
 import { type FileOrigin, fileOrigin } from "../record/file-origin.ts";
 import { type TaskRecord, taskStates } from "../record/task-states.ts";
+import { waitsOf } from "../record/waits.ts";
 import { type Paint, paintFor } from "../report/color.ts";
 import { describeOutcome } from "../report/run-view.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
@@ -28,6 +29,8 @@ import { openSelection } from "../selection.ts";
 interface TaskAnswer {
   readonly record: TaskRecord;
   readonly traces: ProjectState["traces"];
+  /** Why it has not started in runs under way. */
+  readonly waits: readonly string[];
 }
 
 export const command: Command = async (invocation, io) => {
@@ -66,14 +69,18 @@ async function askAbout(
   io: Io,
 ): Promise<readonly TaskAnswer[]> {
   const env = { ...io.env, ...secretValues };
-  const { tasks } = await taskStates(plan, openInspector(plan, state, { env }), env);
+  const { tasks, runs } = await taskStates(plan, openInspector(plan, state, { env }), env);
   const wanted = new Set(asked);
   return tasks
     .filter(({ task }) => wanted.has(task))
-    .map((record) => ({ record, traces: state.traces }));
+    .map((record) => ({
+      record,
+      traces: state.traces,
+      waits: waitsOf(record.task, plan, runs),
+    }));
 }
 
-function taskText({ record, traces }: TaskAnswer, paint: Paint): readonly string[] {
+function taskText({ record, traces, waits }: TaskAnswer, paint: Paint): readonly string[] {
   const { task, state, prospect, attempt, run } = record;
   const { word, style } = STATE_SIGNS[state];
   const lines = [`${paint("strong", sanitizeLine(task.id))}  ${paint(style, word)}`];
@@ -89,6 +96,7 @@ function taskText({ record, traces }: TaskAnswer, paint: Paint): readonly string
   for (const path of prospect.usedUp) {
     add("note", `${path} was removed after its last use; it is made again when a task needs it`);
   }
+  for (const wait of waits) add("waits", wait);
   if (run !== undefined) add("run", run);
   const trace = traces.get(task.key);
   if (trace !== undefined) {
@@ -123,13 +131,14 @@ function fileText(origin: FileOrigin, paint: Paint): readonly string[] {
   return lines;
 }
 
-function answerJson({ record, traces }: TaskAnswer): object {
+function answerJson({ record, traces, waits }: TaskAnswer): object {
   const { task, state, prospect, attempt, run } = record;
   const trace = traces.get(task.key);
   return {
     task: task.id,
     state,
     run,
+    waits,
     reasons: prospect.reasons.map((reason) => ({ ...reason, text: describeReason(reason) })),
     problems: prospect.problems,
     modifiedTargets: prospect.modifiedTargets,

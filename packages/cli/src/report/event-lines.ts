@@ -20,6 +20,7 @@ export type LineKind =
   | "skipped"
   | "stale"
   | "removed"
+  | "waiting"
   | "warning"
   | "stopping";
 
@@ -78,6 +79,8 @@ function words(event: RunEvent, view: RunView, context: LineContext): EventLine 
       };
     case "run/stopping":
       return { kind: "stopping", text: stopping(event) };
+    case "task/waiting":
+      return context.verbose ? { kind: "waiting", text: `${event.task}  ${event.why}` } : undefined;
     case "task/fresh":
       return context.verbose ? { kind: "fresh", text: event.task } : undefined;
     case "target/removed":

@@ -114,6 +114,10 @@ const SHAPES: Readonly<Record<RunEventBody["type"], EventShape>> = {
       adoptedSince: described(number, "found alive from an earlier run; unix ms of its start"),
     },
   },
+  "task/waiting": {
+    description: "Ready, but there is no room for it: what it is short of, and who holds that.",
+    members: { ...TASK, why: text },
+  },
   "task/queued": {
     description: "Handed over, but it does not run yet.",
     members: TASK,

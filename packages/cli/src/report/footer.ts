@@ -7,6 +7,7 @@ import { timeLeft } from "./eta.ts";
 import { metricsText } from "./event-lines.ts";
 import { shortName } from "./names.ts";
 import type { ActiveTask, RunView, TaskStatus, TemplateView } from "./run-view.ts";
+import { sanitizeLine } from "./sanitize.ts";
 import { SYMBOLS } from "./symbols.ts";
 import { cut, displayWidth, pad } from "./width.ts";
 
@@ -37,7 +38,10 @@ export function footer(facts: FooterFacts): readonly FooterLine[] {
   const columns = facts.columns - 1;
   if (columns < NARROW || limit < 3) return [narrowLine({ ...facts, columns })];
   const lines = [progressLine({ ...facts, columns }), templatesLine({ ...facts, columns })];
-  return [...lines, ...taskLines({ ...facts, columns }, Math.min(MOST_TASKS, limit - 2))];
+  const room = Math.min(MOST_TASKS, limit - 2);
+  const tasks = taskLines({ ...facts, columns }, room);
+  const waiting = tasks.length < room ? waitLine({ ...facts, columns }) : undefined;
+  return [...lines, ...tasks, ...(waiting === undefined ? [] : [waiting])];
 }
 
 /** A line put together from pieces with a style each, cut where the room ends. */
@@ -197,6 +201,16 @@ function taskLine(task: ActiveTask, nameWidth: number, facts: FooterFacts): Foot
   line.add(`  ${age(facts.nowMs - task.sinceMs).padStart(6)}  `, "dim");
   if (task.node !== undefined) line.add(`${task.node}  `, "dim");
   return line.add(lastWords(task, facts)).done();
+}
+
+/** The first task that is ready and has no room, with what it is short of. */
+function waitLine({ view, columns, paint }: FooterFacts): FooterLine | undefined {
+  const [first] = view.waits;
+  if (first === undefined) return undefined;
+  const [task, why] = first;
+  const { sign, style } = SYMBOLS.waiting;
+  const line = new Line(columns, paint).add(` ${sign} `, style);
+  return line.add(`${sanitizeLine(task)} waits for ${sanitizeLine(why)}`, "dim").done();
 }
 
 function lastWords(task: ActiveTask, { lastLine }: FooterFacts): string {

@@ -36,6 +36,7 @@ const SIGNS: Readonly<Record<LineKind, Sign>> = {
   skipped: SYMBOLS.skipped,
   stale: { sign: " ", word: "why", style: "dim" },
   removed: { sign: " ", word: "removed", style: "dim" },
+  waiting: { sign: " ", word: "waits", style: "dim" },
   warning: { sign: "!", word: "warning", style: "warn" },
   stopping: { sign: "◼", word: "stopping", style: "warn" },
 };

@@ -26,6 +26,7 @@ const WORDS: Readonly<Record<LineKind, readonly [word: string, style: Style]>> =
   skipped: ["skipped", "dim"],
   stale: ["why", "dim"],
   removed: ["removed", "dim"],
+  waiting: ["waits", "dim"],
   warning: ["warning", "warn"],
   stopping: ["stop", "warn"],
 };

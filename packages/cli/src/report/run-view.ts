@@ -89,6 +89,7 @@ export class RunView {
   readonly #active = new Map<string, ActiveTask>();
   readonly #failures: (Failed & { readonly node: string | undefined })[] = [];
   readonly #warnings: string[] = [];
+  readonly #waits = new Map<string, string>();
 
   /** `here`: the name of this machine, which is not worth showing as the place where tasks run. */
   constructor(here?: string) {
@@ -130,6 +131,10 @@ export class RunView {
   /** Every failure that is final, allowed ones included. */
   get failures(): readonly (Failed & { readonly node: string | undefined })[] {
     return this.#failures;
+  }
+  /** Why tasks that are ready do not start, by task; those of which it was told. */
+  get waits(): ReadonlyMap<string, string> {
+    return this.#waits;
   }
   get warnings(): readonly string[] {
     return this.#warnings;
@@ -190,6 +195,9 @@ export class RunView {
       case "warning":
         this.#warnings.push(event.task === "" ? event.message : `${event.task}: ${event.message}`);
         break;
+      case "task/waiting":
+        this.#waits.set(event.task, event.why);
+        break;
       case "task/stale":
       case "target/removed":
         break;
@@ -248,6 +256,7 @@ export class RunView {
     counts.set(status, (counts.get(status) ?? 0) + 1);
     this.#settled += Number(FINAL.has(status)) - Number(before !== undefined && FINAL.has(before));
     this.#statuses.set(task, status);
+    this.#waits.delete(task);
   }
 
   #template(name: string, size = 0): MutableTemplate {

@@ -16,6 +16,7 @@ const EXAMPLES: { readonly [T in RunEventBody["type"]]: Extract<RunEventBody, { 
   "task/skipped": { type: "task/skipped", ...ref("a"), condition: "params.gpu" },
   "task/stale": { type: "task/stale", ...ref("a"), reasons: ["never ran"] },
   "task/started": taskStarted("a") as Extract<RunEventBody, { type: "task/started" }>,
+  "task/waiting": { type: "task/waiting", ...ref("a"), why: "cpus: 4 of 4 needed, 1 free" },
   "task/queued": { type: "task/queued", ...ref("a"), why: undefined },
   "task/progress": {
     type: "task/progress",

@@ -230,6 +230,17 @@ describe("the live screen", () => {
     expect(scene.written.length).toBeGreaterThan(before);
   });
 
+  it("says what keeps a task that is ready from starting", async () => {
+    const scene = stage(80, 24);
+    scene.play(0, started({ a: 2 }));
+    scene.play(100, taskStarted("a@n=1"));
+    const why = "memory: 12 GB of 16 GB needed, 6 GB free, held by a@n=1";
+    scene.play(200, { type: "task/waiting", ...ref("a@n=2"), why });
+    expect((await scene.look()).screen().at(-1)).toBe(` · a@n=2 waits for ${why}`);
+    scene.play(300, taskStarted("a@n=2"));
+    expect((await scene.look()).screen().join("\n")).not.toContain("waits for");
+  });
+
   it("sets no mode of the terminal", () => {
     const scene = stage(80, 24);
     smallRun(scene);

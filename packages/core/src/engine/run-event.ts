@@ -63,6 +63,8 @@ export type RunEventBody =
       /** Found alive from an earlier run instead of started; unix ms since when it runs. */
       readonly adoptedSince: number | undefined;
     } & TaskRef)
+  /** Ready, but it does not start: what it is short of, and who holds that. */
+  | ({ readonly type: "task/waiting"; readonly why: string } & TaskRef)
   | ({ readonly type: "task/queued"; readonly why: string | undefined } & TaskRef)
   | ({
       readonly type: "task/progress";

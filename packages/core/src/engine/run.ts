@@ -26,6 +26,7 @@ import type { RunCounts } from "./run-event.ts";
 import type { Fact, RunRequest, Services } from "./services.ts";
 import { TaskNews } from "./task-news.ts";
 import { UsedTargets } from "./used-targets.ts";
+import { WaitingNews } from "./waiting-news.ts";
 
 /** Pause before a disk that refused is tried again. */
 const DISK_RETRY_MS = 500;
@@ -59,6 +60,7 @@ export class Run {
   readonly #news: TaskNews;
   readonly #neighbours: Neighbours;
   readonly #used: UsedTargets;
+  readonly #waiting: WaitingNews;
   readonly #queue: MachineEvent[] = [];
   readonly #afterFlush: (() => void)[] = [];
   #opened: OpenRun | undefined;
@@ -88,6 +90,7 @@ export class Run {
       open: () => this.#open(),
     });
     this.#used = new UsedTargets(this.#services, () => this.#open());
+    this.#waiting = new WaitingNews(this.#services, this.#machine);
     this.#news = new TaskNews(this.#services, this.#attendant, this.#machine);
   }
 
@@ -103,6 +106,7 @@ export class Run {
     await this.#dispatch.adoption.adopt(() => this.#open());
     await this.#demandUsedUp();
     this.#neighbours.begin();
+    this.#waiting.begin();
     const { keepGoing, failFast } = this.#request;
     this.#post({ type: "run/opened", limits: this.#limits(), options: { keepGoing, failFast } });
     if (onlyAdopt !== undefined) {
@@ -340,6 +344,7 @@ export class Run {
     this.#cancelLeave?.();
     this.#unfollow?.();
     this.#neighbours.close();
+    this.#waiting.close();
     this.#attendant.close();
     await this.#attendant.idle();
     await this.#used.idle();

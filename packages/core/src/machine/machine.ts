@@ -85,6 +85,17 @@ export class Machine {
     return explain(this.#state, task);
   }
 
+  /** Tasks that could run now if there were room, in plan order; so many at most. */
+  ready(most: number): readonly number[] {
+    const { at, counts } = this.#state;
+    const found: number[] = [];
+    const enough = Math.min(most, counts[AT.ready] as number);
+    for (let task = 0; task < at.length && found.length < enough; task += 1) {
+      if (at[task] === AT.ready) found.push(task);
+    }
+    return found;
+  }
+
   counts(): MachineCounts {
     const { counts, plan, live, ignored, allowedFailures } = this.#state;
     const named = Object.fromEntries(

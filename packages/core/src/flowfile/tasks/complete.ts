@@ -64,7 +64,7 @@ class Completer {
     const { reader, combination } = member;
     const [{ source }, loading] = [this.#template, this.#loading];
     const { deps, after } = readDeps(this.#template, member, this.#index, loading);
-    const [budget, fresh] = [this.#budget(member), reader.node("fresh")];
+    const budget = this.#budget(member);
     const { axes, values, params } = combination;
     const { cwd, commands, env, envRecipe, actions } = this.#work(reader);
     return {
@@ -100,7 +100,7 @@ class Completer {
       budgetValues: budgetValues(budget, member),
       always: reader.flag("always"),
       frozen: reader.flag("frozen"),
-      fresh: fresh && commands.command(fresh),
+      fresh: this.#fresh(commands),
       when: readCondition(reader.node("when"), member, loading),
       require: readRequire(member, loading),
       retries: readRetries(reader),
@@ -132,6 +132,11 @@ class Completer {
     const commands = reader.from(cwd);
     const actions = readActions(reader.node("actions"), commands, source, loading);
     return { cwd, commands, actions, ...taskEnv(commands, source, loading) };
+  }
+
+  #fresh(commands: FieldReader): string | undefined {
+    const node = commands.node("fresh");
+    return node && commands.command(node);
   }
 
   #paramsOf({ values, params }: Combination): Readonly<Record<string, string>> {
