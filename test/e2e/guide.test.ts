@@ -25,6 +25,7 @@ const PAGES = [
   "logs-and-history",
   "parameters",
   "running",
+  "sweeps",
 ];
 
 const BLOCK = /^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm;

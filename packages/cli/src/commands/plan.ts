@@ -195,7 +195,8 @@ function cells(
     isOne ? text : withoutAxes(text, first.task),
   );
   const rest = more.length > 0 ? ` and ${more.length} more` : "";
-  const time = group.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
+  const isDone = first.verdict === "fresh" || first.verdict === "pruned";
+  const time = isDone ? 0 : group.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
   return [
     { text: `${sign} ${label}`, paint: (text) => paint(style, text) },
     { text: sanitizeLine(isOne ? first.task.id : `${first.task.template} ×${group.length}`) },
