@@ -29,7 +29,7 @@ const MEANINGS = {
     "the parameter or axis `optimizer.lr` (`FLOW_PARAM_<NAME>`: upper case, a dot is `__`)",
   FLOW_INPUTS_FILE: "JSON file of named deps and used values",
   FLOW_TARGETS: "paths of the targets, one per line, relative to the root",
-  FLOW_DEPS: "paths of the deps, expanded, one per line, relative to the root",
+  FLOW_DEPS: "paths of the deps, expanded, one per line, relative to the root; unset beyond 128 kB",
   FLOW_USES_SCORE: "JSON of the used value `score` (`FLOW_USES_<NAME>`)",
   FLOW_SEED: "the parameter or axis `seed`",
   FLOW_EVENTS: "file to append [events](#events) to",

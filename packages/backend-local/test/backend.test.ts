@@ -63,6 +63,18 @@ describe.each(WAYS)("an attempt %s", (_way, sharesShells) => {
     expect(text(job.paths.attempt, "started")).toContain(`pid=${pid} `);
   });
 
+  it("runs commands that are longer than an argument may be, with the shell's options", async () => {
+    await using rig = await Rig.make({ sharesShells });
+    const names = Array.from({ length: 20_000 }, (_, index) => `it\\'s-${index}.txt`).join(" ");
+    const bash = ["bash", "-eo", "pipefail", "-c", `false | set -- ${names}; echo never`];
+    const job = rig.job([`set -- ${names}; echo $#; echo "$20000"; false`, bash]);
+    expect(await rig.run(job)).toMatchObject({ code: 1, action: 0 });
+    expect(text(job.paths.attempt, "stdout")).toBe("20000\nit's-1.txt0000\n");
+    const second = rig.job([bash]);
+    expect(await rig.run(second)).toMatchObject({ code: 1, action: 0 });
+    expect(text(second.paths.attempt, "stdout")).toBe("");
+  });
+
   it("passes secrets through and writes them nowhere", async () => {
     const env = { ...process.env, API_TOKEN: "hunter2-secret" };
     await using rig = await Rig.make({ sharesShells, env });

@@ -6,7 +6,7 @@ import { accessSync, constants, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type BackendFailure, err, type Job, ok, type Result } from "@flow/core";
 import type { ProcessTable } from "./table.ts";
-import { type AttemptSpec, aloneScript } from "./wrapper.ts";
+import { type AttemptSpec, aloneScript, MAX_ARGUMENT } from "./wrapper.ts";
 
 /** How the shell of an attempt ended, as its parent saw it. */
 export interface LeaderExit {
@@ -46,9 +46,6 @@ export const UNSTARTED: LeaderExit = {
 
 /** Descriptors of flow that the attempt's processes get, beside standard input and output. */
 export type Descriptors = Readonly<Record<number, number>>;
-
-/** Longest text one argument of a program may have on Linux, with a margin. */
-const MAX_ARGUMENT = 120_000;
 
 const RETRY_MS = 250;
 

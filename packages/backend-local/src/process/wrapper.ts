@@ -242,12 +242,24 @@ case $? in ${good}) ;; *) _flow_fail $? ;; esac
   return `${main}_flow_finally && {\n${rest}_flow_restore\n}\n`;
 }
 
-/** Becomes the program. Variables whose names no shell can hold go through env(1). */
+/** Longest text one argument of a program may have on Linux, with a margin. */
+export const MAX_ARGUMENT = 120_000;
+
+/**
+ * Becomes the program. Variables whose names no shell can hold go through env(1). A command for a
+ * shell that is too long for an argument goes through a file.
+ */
 function execText(action: JobAction): string {
   const odd = Object.entries(action.env).filter(([name]) => !isIdentifier(name));
   const through = odd.map(([name, value]) => ` ${quote(`${name}=${value}`)}`).join("");
   const prefix = odd.length === 0 ? "" : ` env${through}`;
-  return `exec${prefix} ${action.argv.map(quote).join(" ")}`;
+  const command = action.argv.at(-1) ?? "";
+  const isShell = /^(sh|bash)$/.test(action.argv[0] ?? "") && action.argv.at(-2) === "-c";
+  if (!isShell || Buffer.byteLength(command) <= MAX_ARGUMENT)
+    return `exec${prefix} ${action.argv.map(quote).join(" ")}`;
+  const file = '"$_flow_dir/command-$_flow_action.sh"';
+  const shell = action.argv.slice(0, -2).map(quote).join(" ");
+  return `printf '%s\\n' ${quote(command)} >${file} && exec${prefix} ${shell} ${file}`;
 }
 
 /** What turns one set of exported variables into another; what only the first has is as inherited again. */

@@ -39,6 +39,10 @@ const IN_LOG: readonly Hint[] = [
     hint: "raise the limit of open files (`ulimit -n`) in the shell that starts flow",
   },
   {
+    sign: /Argument list too long|E2BIG/,
+    hint: "the system starts no program with that much text: read the names from the file $FLOW_INPUTS_FILE, or from a folder",
+  },
+  {
     sign: /unbound variable|parameter not set/,
     hint: "a variable of the shell is not set: `env` of the task sets it, templates write `${{ … }}`",
   },

@@ -83,8 +83,19 @@ export function contractVariables(facts: ContractFacts): Readonly<Record<string,
   if (facts.compat.includes("torchelastic")) Object.assign(aliases, torchAliases(facts));
   if (facts.compat.includes("azbatch")) Object.assign(aliases, azureBatchAliases(facts));
   if (facts.compat.includes("slurm")) Object.assign(aliases, slurmAliases(facts));
-  return { ...aliases, ...variables };
+  return fitting({ ...aliases, ...variables });
 }
+
+/** Bytes of name and value; Linux starts no program with a longer one. */
+const LONGEST_VARIABLE = 128 * 1024 - 2;
+
+/** Without those no program could be started with; most are in files of the contract as well. */
+const fitting = (variables: Variables): Variables =>
+  Object.fromEntries(
+    Object.entries(variables).filter(
+      ([name, value]) => name.length + Buffer.byteLength(value) <= LONGEST_VARIABLE,
+    ),
+  );
 
 function identity(facts: ContractFacts): Variables {
   return {
