@@ -57,9 +57,13 @@ export function judge(
 export function judgeLimit(reference: Reference, trial: Trial): Verdict {
   const steps: string[] = [];
   const problems: string[] = [];
-  const cuts = trial.attempts.filter(({ exit }) => exit?.stopped === "deadline").length;
-  if (cuts === 0) return { result: "skip", steps: ["never reached the limit"], problems };
-  steps.push(`needed ${trial.attempts.length} attempts`);
+  // A scheduler may have started the same attempt again by itself.
+  const starts = trial.attempts.reduce((sum, { exit }) => sum + 1 + (exit?.restarts ?? 0), 0);
+  const wasStopped = trial.attempts.some(({ exit }) => exit?.stopped === "deadline");
+  if (starts === 1 && !wasStopped) {
+    return { result: "skip", steps: ["never reached the limit"], problems };
+  }
+  steps.push(`was started ${starts === 1 ? "once" : `${starts} times`}`);
   finish(reference, trial, steps, problems);
   return { result: problems.length === 0 ? "pass" : "fail", steps, problems };
 }
@@ -81,7 +85,7 @@ function judgeEnd(
   if (way === "kill") steps.push("was gone");
   else if (exit?.signal === "SIGKILL") {
     problems.push(
-      `did not end within its grace of ${formatDuration(graceMs)} and was killed; it must look for FLOW_STOP_FILE, or handle ${"the stop signal"}, more often than that`,
+      `did not end within its grace of ${formatDuration(graceMs)} and was killed; it must look for FLOW_STOP_FILE, or handle the stop signal, more often than that`,
     );
   } else steps.push(`${exitWords(last)}${took}`);
   if (outcome.type === "failed" || outcome.type === "oom") {

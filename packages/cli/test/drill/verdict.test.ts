@@ -112,8 +112,10 @@ describe("a drill's verdict", () => {
     const trial = { ...restFrom(1), attempts: [limited, success] };
     expect(judgeLimit(reference, trial)).toMatchObject({
       result: "pass",
-      steps: ["needed 2 attempts", "made the same targets"],
+      steps: ["was started 2 times", "made the same targets"],
     });
+    const restarted = { ...success, exit: { code: 0, restarts: 2 } } as unknown as AttemptResult;
+    expect(judgeLimit(reference, restFrom(1, restarted)).steps[0]).toBe("was started 3 times");
   });
 });
 

@@ -72,4 +72,51 @@ describe("what a program tells", () => {
       { kind: "metrics", step: 2, values: { loss: 1 } },
     ]);
   });
+
+  it("is not what a file said before the attempt began", () => {
+    const path = join(root, "metrics.json");
+    fs.writeFileSync(path, '{"acc":0.1}');
+    const old = nodeFileSystem.stat(path)?.changedNs ?? 0n;
+    // The clock of files ticks slowly.
+    do fs.writeFileSync(join(attempt, "attempt.json"), "{}");
+    while ((nodeFileSystem.stat(join(attempt, "attempt.json"))?.changedNs ?? 0n) <= old);
+    const events = follow(
+      { kind: "json", path: "metrics.json" },
+      { kind: "jsonl", glob: "*.json" },
+    );
+    expect(events.read(true)).toEqual([]);
+    fs.writeFileSync(path, '{"acc":0.2}');
+    expect(events.read(true)).toEqual([
+      { kind: "metrics", step: undefined, values: { acc: 0.2 } },
+      { kind: "metrics", step: undefined, values: { acc: 0.2 } },
+    ]);
+  });
+
+  it("is read anew when a file of lines begins anew", () => {
+    const path = join(root, "a.jsonl");
+    const events = follow({ kind: "jsonl", glob: "a.jsonl" });
+    fs.writeFileSync(path, '{"step":1,"loss":2}\n{"step":2,"loss":1}\n');
+    expect(events.read()).toHaveLength(2);
+    fs.writeFileSync(path, '{"step":1,"loss":9}\n');
+    expect(events.read()).toEqual([{ kind: "metrics", step: 1, values: { loss: 9 } }]);
+  });
+
+  it("is progress when a JSON file has a step, and may be nested and not quite JSON", () => {
+    const events = follow({ kind: "json", path: "state.json" });
+    fs.writeFileSync(join(root, "state.json"), '{"step":7,"val":{"acc":0.5,"loss":NaN}}');
+    expect(events.read()).toEqual([
+      { kind: "metrics", step: 7, values: { "val.acc": 0.5 } },
+      { kind: "progress", done: 7, total: undefined, unit: undefined, message: undefined },
+    ]);
+  });
+
+  it("may be a tag", () => {
+    const events = follow();
+    say("events.0.jsonl", '{"k":"tag","name":"best","value":true}\n{"k":"tag","name":"bare"}\n');
+    say("events.0.jsonl", '{"k":"tag","value":"x"}\n{"k":"tag","name":"n","value":[1]}\n');
+    expect(events.read()).toEqual([
+      { kind: "tag", name: "best", value: "true" },
+      { kind: "tag", name: "bare", value: "" },
+    ]);
+  });
 });
