@@ -11,7 +11,7 @@ import { type RunRecord, toRunRecord } from "./run-record.ts";
 import { readSeries } from "./series.ts";
 
 /** Raised when what is remembered changes its form. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 const INDEX = "records.json";
 
@@ -23,10 +23,17 @@ type Remembered = readonly [serial: number, signature: string, record: RunRecord
 /** Of one task: the signature of the directory that lists its attempts, and the attempts. */
 type RememberedTask = readonly [signature: string, attempts: readonly Remembered[]];
 
+type Tasks = Readonly<Record<string, RememberedTask>>;
+
+/** Parts of records that many have in common; each is written once, its number stands for it. */
+const SHARED = ["machine", "environment", "code", "outcome", "labels", "usage"] as const;
+
 interface Index {
   readonly format: number;
   readonly state: string;
-  readonly tasks: Readonly<Record<string, RememberedTask>>;
+  readonly shared: readonly unknown[];
+  /** With numbers in place of what is shared. */
+  readonly tasks: Tasks;
 }
 
 interface ReadOptions {
@@ -50,8 +57,7 @@ export function readRecords(
     readIndex(path, layout, files),
   );
   const all = reader.readAll();
-  if (remember && reader.learned)
-    save(path, { format: FORMAT, state: layout.state, tasks: reader.found }, files);
+  if (remember && reader.learned) save(path, layout, reader.found, files);
   return all;
 }
 
@@ -59,12 +65,12 @@ class RecordReader {
   readonly #layout: Layout;
   readonly #files: FileSystem;
   readonly #now: bigint;
-  readonly #known: Index["tasks"];
+  readonly #known: Tasks;
   readonly found: Record<string, RememberedTask> = {};
   #reused = 0;
   #read = 0;
 
-  constructor(layout: Layout, files: FileSystem, now: bigint, known: Index["tasks"]) {
+  constructor(layout: Layout, files: FileSystem, now: bigint, known: Tasks) {
     this.#layout = layout;
     this.#files = files;
     this.#now = now;
@@ -151,20 +157,57 @@ export function readTags(directory: string, files: FileSystem): Readonly<Record<
   }
 }
 
-function readIndex(path: string, layout: Layout, files: FileSystem): Index["tasks"] {
+function readIndex(path: string, layout: Layout, files: FileSystem): Tasks {
   try {
     const bytes = files.read(path);
     const index = JSON.parse(Buffer.from(bytes ?? "{}").toString("utf8")) as Partial<Index>;
-    const isOurs = index.format === FORMAT && index.state === layout.state;
-    return isOurs ? (index.tasks ?? {}) : {};
+    if (index.format !== FORMAT || index.state !== layout.state) return {};
+    const { tasks = {}, shared = [] } = index;
+    for (const [, attempts] of Object.values(tasks)) {
+      for (const [, , record] of attempts) if (record !== null) fillIn(record, shared);
+    }
+    return tasks;
   } catch {
     return {};
   }
 }
 
-function save(path: string, index: Index, files: FileSystem): void {
+/** Only of what was just parsed, which nobody else holds. */
+function fillIn(record: RunRecord, shared: readonly unknown[]): void {
+  const fields = record as unknown as Record<string, unknown>;
+  for (const name of SHARED) {
+    const place = fields[name];
+    if (typeof place === "number") fields[name] = shared[place];
+  }
+}
+
+function save(path: string, layout: Layout, found: Tasks, files: FileSystem): void {
+  const places = new Map<string, number>();
+  const placeOf = (part: unknown): number => {
+    const text = JSON.stringify(part);
+    const place = places.get(text) ?? places.size;
+    places.set(text, place);
+    return place;
+  };
+  const short = (record: RunRecord | null): object | null => {
+    if (record === null) return null;
+    const fields: Record<string, unknown> = { ...record };
+    for (const name of SHARED) {
+      if (fields[name] !== undefined) fields[name] = placeOf(fields[name]);
+    }
+    return fields;
+  };
+  const tasks = Object.entries(found).map(([key, [signature, attempts]]) => [
+    key,
+    [signature, attempts.map(([serial, own, record]) => [serial, own, short(record)])],
+  ]);
+  const shared = [...places.keys()].join(",");
+  const head = JSON.stringify({ format: FORMAT, state: layout.state }).slice(0, -1);
   try {
-    files.replace(path, JSON.stringify(index));
+    files.replace(
+      path,
+      `${head},"shared":[${shared}],"tasks":${JSON.stringify(Object.fromEntries(tasks))}}`,
+    );
   } catch {
     // A cache that cannot be written costs time, nothing else.
   }

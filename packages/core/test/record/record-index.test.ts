@@ -96,6 +96,19 @@ describe("the records of a project", () => {
     expect(fs.existsSync(join(root, ".flow/cache/records.json"))).toBe(false);
   });
 
+  it("are the same from the cache as from the directories", () => {
+    const usage = { cpuSeconds: 1 };
+    const metrics = { usage: { last: 1 }, code: { last: 2 } };
+    const code = { tree: "t", kept: true, git: { commit: "c", dirty: true } };
+    const machine = { system: "Linux", cpu: "x", cpus: 2, memoryBytes: 3 };
+    for (const serial of [1, 2]) {
+      attempt(serial, { record: { code }, result: { metrics, machine, exit: { usage } } });
+    }
+    const fromDirectories = read();
+    fs.writeFileSync(`${directoryOf(2)}/attempt.json`, "gone");
+    expect(JSON.parse(JSON.stringify(read()))).toEqual(JSON.parse(JSON.stringify(fromDirectories)));
+  });
+
   it("survive a cache that is garbage, or another project's", () => {
     attempt(1);
     read();
@@ -104,7 +117,7 @@ describe("the records of a project", () => {
     const lies = fs.readFileSync(path, "utf8");
     fs.writeFileSync(path, lies.replace(join(root, ".flow"), "/elsewhere/.flow"));
     expect(liars()).toEqual([]);
-    fs.writeFileSync(path, '{"format":1,"tas');
+    fs.writeFileSync(path, '{"format":2,"tas');
     expect(read()).toHaveLength(1);
   });
 
