@@ -40,10 +40,10 @@ const ansi: Paint = (style, text) => `\u001b[${CODES[style]}m${text}\u001b[0m`;
 function block(diagnostic: Diagnostic, sources: readonly SourceFile[], paint: Paint): string {
   const { severity, code, span, related, fix } = diagnostic;
   const head = `${paint(severity, severity)}: ${visible(diagnostic.message)} [${code}]`;
-  const lines = [span === undefined ? head : `${place(span, sources, paint)}: ${head}`];
+  const lines = [span === undefined ? head : `${place(span, sources, paint)}${head}`];
   if (span !== undefined) lines.push(...frame(span, sources, severity, paint));
   for (const other of related) {
-    lines.push(`  ${place(other.span, sources, paint)}: ${visible(other.message)}`);
+    lines.push(`  ${place(other.span, sources, paint)}${visible(other.message)}`);
     lines.push(...frame(other.span, sources, "gutter", paint));
   }
   if (fix !== undefined) {
@@ -53,11 +53,12 @@ function block(diagnostic: Diagnostic, sources: readonly SourceFile[], paint: Pa
   return lines.join("\n");
 }
 
+/** `f.yaml:3:7: `; empty when there is no such file, as in a graph that a program has built. */
 function place(span: Span, sources: readonly SourceFile[], paint: Paint): string {
   const source = sources[span.file];
-  if (source === undefined) return "?";
+  if (source === undefined) return "";
   const { line, column } = positionOf(source, span.start);
-  return paint("place", `${visible(source.path)}:${line}:${column}`);
+  return `${paint("place", `${visible(source.path)}:${line}:${column}`)}: `;
 }
 
 /** The line of a span and the carets under its part on that line. */

@@ -1,6 +1,8 @@
 // A task written in a program: what is said, and the defaults for everything else.
 
 import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import { didYouMean } from "../diagnostics/suggest.ts";
 import { taskId, taskKey } from "../model/ids.ts";
 import { NO_RESOURCES, type ResourceRequest } from "../model/resources.ts";
 import type { Action, Dep, RetryPolicy, Span, Target, Task } from "../model/task.ts";
@@ -30,6 +32,67 @@ export interface TaskDefinition {
   readonly pools?: Readonly<Record<string, number>>;
   /** Where commands run. @default "local" */
   readonly backend?: string;
+}
+
+/** What a member of a definition must be. */
+interface Kind {
+  readonly words: string;
+  readonly fits: (value: unknown) => boolean;
+}
+
+const isText = (value: unknown): boolean => typeof value === "string";
+const isList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+const isMap = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isAmount = (value: unknown): boolean => typeof value === "number" && value >= 0;
+
+const TEXT: Kind = { words: "a text", fits: isText };
+const LIST: Kind = { words: "a list of texts", fits: isList };
+const MAP: Kind = { words: "an object", fits: isMap };
+const FLAG: Kind = { words: "true or false", fits: (value) => typeof value === "boolean" };
+const NUMBER: Kind = { words: "a number", fits: Number.isFinite };
+const AMOUNT: Kind = { words: "a number from 0", fits: isAmount };
+const COUNT: Kind = {
+  words: "a whole number from 0",
+  fits: (value) => Number.isSafeInteger(value) && isAmount(value),
+};
+const ACTION: Kind = {
+  words: "a function, a command or a list of arguments",
+  fits: (value) => typeof value === "function" || isText(value) || isList(value),
+};
+
+const KINDS: Readonly<Record<keyof TaskDefinition, Kind>> = {
+  deps: LIST,
+  targets: LIST,
+  after: LIST,
+  run: ACTION,
+  version: TEXT,
+  env: MAP,
+  desc: TEXT,
+  tags: LIST,
+  always: FLAG,
+  checkpoint: FLAG,
+  retries: COUNT,
+  timeoutMs: AMOUNT,
+  allowFailure: FLAG,
+  priority: NUMBER,
+  cpus: AMOUNT,
+  memoryBytes: AMOUNT,
+  pools: MAP,
+  backend: TEXT,
+};
+
+/** What is wrong with a definition that no compiler has checked; undefined when it is sound. */
+export function definitionProblem(definition: TaskDefinition): string | undefined {
+  for (const [name, value] of Object.entries(definition)) {
+    if (!Object.hasOwn(KINDS, name)) {
+      const guess = didYouMean(name, Object.keys(KINDS));
+      return `there is no \`${name}\`${guess === undefined ? "" : `. ${guess}`}`;
+    }
+    const { words, fits } = KINDS[name as keyof TaskDefinition];
+    if (value !== undefined && !fits(value)) return `\`${name}\` must be ${words}`;
+  }
+  return undefined;
 }
 
 const NOWHERE: Span = { file: 0, start: 0, end: 0 };
@@ -103,12 +166,12 @@ export function defineTask(name: string, definition: TaskDefinition, file: strin
   };
 }
 
-/** The path without `./` and trailing slashes. */
-const plain = (path: string): string => path.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
+/** The path as all that name it write it: without `.`, `..` and doubled or trailing slashes. */
+const plain = (path: string): string => posix.normalize(path).replace(/(?<=.)\/$/, "");
 
 function depOf(path: string): Dep {
   const common = { name: undefined, from: undefined, optional: false, span: NOWHERE };
-  if (/[*?[{]/.test(path)) return { ...common, kind: "glob", pattern: path };
+  if (/[*?[{]/.test(path)) return { ...common, kind: "glob", pattern: plain(path) };
   const kind = path.endsWith("/") ? "directory" : "file";
   return { ...common, kind, path: plain(path), check: "content", external: path.startsWith("/") };
 }

@@ -15,7 +15,7 @@ import type { Task } from "../model/task.ts";
 import { silentLog } from "../ports/log.ts";
 import { nodeClock } from "../ports/node/clock.ts";
 import { nodeFileSystem } from "../ports/node/file-system.ts";
-import { defineTask, type TaskDefinition } from "./define-task.ts";
+import { defineTask, definitionProblem, type TaskDefinition } from "./define-task.ts";
 import { FUNCTIONS, FunctionBackend, type TaskFunction } from "./function-backend.ts";
 
 export interface FlowOptions {
@@ -69,6 +69,8 @@ export function flow(options: FlowOptions): Flow {
         );
       }
       if (tasks.has(taskName)) throw new FlowError(`there are two tasks called \`${taskName}\``);
+      const problem = definitionProblem(definition);
+      if (problem !== undefined) throw new FlowError(`the task \`${taskName}\`: ${problem}`);
       tasks.set(taskName, defineTask(taskName, definition, name));
       if (typeof definition.run === "function") functions.set(taskName, definition.run);
       return graph;
@@ -84,6 +86,9 @@ async function runGraph(
   functions: ReadonlyMap<string, TaskFunction>,
   options: RunOptions,
 ): Promise<RunResult> {
+  if (nodeFileSystem.stat(project.root)?.kind !== "directory") {
+    throw new FlowError(`the root ${project.root} is no folder`);
+  }
   const plan = await planOf(project, options.select ?? []);
   const state = openState(project.root);
   const backends = await openBackends(plan.backends, project.root, functions, options);

@@ -112,4 +112,55 @@ describe("a graph built in a program", () => {
       ),
     );
   });
+
+  it("refuses what no compiler has checked", () => {
+    const refused: readonly (readonly [object, string])[] = [
+      [{ dep: ["a"] }, "there is no `dep`. Did you mean `deps`?"],
+      [{ targets: "a" }, "`targets` must be a list of texts"],
+      [{ retries: -1 }, "`retries` must be a whole number from 0"],
+      [{ run: 5 }, "`run` must be a function, a command or a list of arguments"],
+    ];
+    for (const [definition, problem] of refused) {
+      expect(() => flow({ root }).task("t", definition)).toThrow(
+        new FlowError(`the task \`t\`: ${problem}`),
+      );
+    }
+  });
+
+  it("makes no root", async () => {
+    const missing = join(root, "missing");
+    const graph = flow({ root: missing }).task("a", { run: () => {} });
+    await expect(graph.run()).rejects.toThrow(new FlowError(`the root ${missing} is no folder`));
+    expect(fs.existsSync(missing)).toBe(false);
+  });
+
+  it("knows one path by all its spellings", async () => {
+    const order: string[] = [];
+    const write = (name: string) => () => {
+      order.push(name);
+      fs.writeFileSync(join(root, name), name);
+    };
+    const result = await flow({ root })
+      .task("second", { deps: ["sub/..//./a"], targets: ["b"], run: write("b") })
+      .task("first", { targets: ["./a"], run: write("a") })
+      .run();
+    expect(result.exitCode).toBe(0);
+    expect(order).toEqual(["a", "b"]);
+  });
+
+  it("tells of a cycle without places, for there is no file", async () => {
+    const graph = flow({ root })
+      .task("a", { deps: ["y"], targets: ["x"], run: () => {} })
+      .task("b", { deps: ["x"], targets: ["y"], run: () => {} });
+    await expect(graph.run()).rejects.toThrow(
+      new FlowError(
+        [
+          "error: Tasks wait for each other: `a` → `b` → `a`. [cycle]",
+          "  `b` needs `a` for `x`",
+          "  `a` needs `b` for `y`",
+          "  fix: Remove one of these dependencies.",
+        ].join("\n"),
+      ),
+    );
+  });
 });
