@@ -4,8 +4,7 @@
 import { layout as layoutOf } from "../engine/layout.ts";
 import { attemptKey } from "../model/ids.ts";
 import type { Candidate, Dep } from "../model/task.ts";
-import { type AttemptResult, attemptSerials } from "../record/attempt-record.ts";
-import { readAttempt } from "../record/attempt-record.ts";
+import { type AttemptResult, attemptSerials, readAttempt } from "../record/attempt-record.ts";
 import type { InputSources } from "./inputs.ts";
 import type { InputProblem } from "./trace.ts";
 

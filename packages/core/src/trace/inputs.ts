@@ -5,11 +5,11 @@ import type { TaskId } from "../model/ids.ts";
 import type { Dep, Shell, Task, ValueUse } from "../model/task.ts";
 import { EVERY_DEP } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { choose } from "./choose.ts";
 import type { Digester } from "./digest.ts";
 import { expandGlob } from "./expand.ts";
 import { lookUp } from "./keys.ts";
 import { unseen } from "./temporary.ts";
-import { choose } from "./choose.ts";
 import type { DepState, InputProblem } from "./trace.ts";
 import { absent } from "./trace.ts";
 

@@ -85,7 +85,7 @@ export class Inspector {
     const trace = traces.get(task.key);
     const read = await this.#readInputs(task, trace);
     if ("problems" in read) {
-      return task.frozen && trace !== undefined
+      return trace !== undefined && (await this.#staysFrozen(task, trace))
         ? this.#frozen(trace)
         : { verdict: "impossible", problems: read.problems };
     }
@@ -96,7 +96,9 @@ export class Inspector {
       return { verdict: "impossible", problems: targets.modified.map(modifiedProblem) };
     }
     const answer = { inputs, modifiedTargets: targets.modified };
-    if (task.frozen) return { verdict: "fresh", reasons: [], promote: false, ...answer };
+    if (await this.#staysFrozen(task, trace)) {
+      return { verdict: "fresh", reasons: [], promote: false, ...answer };
+    }
 
     const reasons = [
       ...ownReasons(task, trace, isForced?.(task) === true),
@@ -237,6 +239,17 @@ export class Inspector {
       }));
       return files.length > 0 && files.length <= namedFiles ? named : [one, ...named];
     });
+  }
+
+  /** A frozen task runs only when one of its targets is missing. */
+  async #staysFrozen(task: Task, trace: Trace | undefined): Promise<boolean> {
+    if (!task.frozen) return false;
+    for (const { path, optional } of promisedBy(task)) {
+      if (optional || this.temporary.covers(path)) continue;
+      const earlier = trace?.targets.find((state) => state.path === path);
+      if ((await this.#digester.look(path, "content", earlier)) === undefined) return false;
+    }
+    return true;
   }
 
   /** A frozen task stays as it is, even when what it was made from is gone. */

@@ -114,14 +114,25 @@ describe("what people decide", () => {
     expect(await bench.verdict(asking)).toEqual(["`is-it` says so (exit 1)"]);
   });
 
-  test("a frozen task stays as it is, whatever changed or is gone", async () => {
+  test("a frozen task stays as it is while its targets exist, whatever changed or is gone", async () => {
     const frozen: Task = { ...train, frozen: true };
     const bench = await done(frozen);
     bench.write("a.csv", "2");
-    bench.remove("model");
     expect(await bench.verdict(frozen)).toBe("fresh");
     bench.remove("a.csv");
     expect(await bench.verdict(frozen, { isForced: () => true })).toBe("fresh");
+    bench.write("a.csv", "1");
+    bench.remove("model");
+    expect(await bench.verdict(frozen)).toEqual(["model is missing"]);
+  });
+
+  test("a frozen task that never ran is fresh where its targets lie already, and else runs", async () => {
+    const frozen: Task = { ...train, frozen: true };
+    const bench = await done(task("other", { targets: ["other"] }));
+    bench.write("a.csv", "1");
+    expect(await bench.verdict(frozen)).toEqual(["never succeeded before"]);
+    bench.write("model", "given");
+    expect(await bench.verdict(frozen)).toBe("fresh");
   });
 
   test("a target edited by hand is kept and told about, and dependents see what it holds now", async () => {
