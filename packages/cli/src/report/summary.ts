@@ -41,7 +41,7 @@ export function verdict(view: RunView, paint: Paint): string {
     part(counts.blocked, "blocked"),
     part(counts.cancelled, "cancelled"),
     part(waiting(counts), "not started"),
-    part(counts.allowedFailures, "failed, allowed"),
+    part(counts.allowedFailures, "allowed to fail"),
   ].filter((text) => text !== "");
   const good = [
     part(counts.done, "done"),
