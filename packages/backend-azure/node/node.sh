@@ -93,8 +93,18 @@ n_listing() {
   ls -lAR --time-style=full-iso out ckpt 2>/dev/null || ls -lAR out ckpt 2>/dev/null
 }
 
+# Leaves what was printed so far on a mount, where that was asked for.
+n_copy_output() {
+  [ -n "$n_stdouterr" ] || return 0
+  mkdir -p "$n_stdouterr"
+  for n_name in stdout stderr; do
+    [ ! -e "attempt/$n_name" ] || cp "attempt/$n_name" "$n_stdouterr/$n_name.txt"
+  done
+}
+
 # Saves checkpoints and outputs when they have changed since the last time.
 n_save() {
+  n_copy_output
   [ -n "$n_state_url" ] || return 0
   n_now=$(n_listing)
   [ "$n_now" != "$n_saved" ] || return 0
@@ -144,7 +154,7 @@ n_attend() {
 n_place() {
   mkdir -p "$1"
   [ -n "$n_state_mount" ] || return 0
-  n_dir=${AZ_BATCH_NODE_MOUNTS_DIR:?the pool has no mounts}/$n_state_mount/$1
+  n_dir=$AZ_BATCH_NODE_MOUNTS_DIR/$n_state_mount/$1
   [ "$1:$n_fresh" != ckpt:1 ] || rm -rf "$n_dir"
   mkdir -p "$n_dir" && rmdir "$1" && ln -s "$n_dir" "$1"
 }
@@ -154,6 +164,7 @@ n_unpack() {
   [ ! -e code.tar ] || tar -xf code.tar -C project || return
   [ ! -e inputs.tar.gz ] || tar -xzf inputs.tar.gz -C project || return
   [ ! -e state.tar.gz ] || tar -xzf state.tar.gz || return
+  [ -z "$n_mounted" ] || ln -s "${AZ_BATCH_NODE_MOUNTS_DIR:?the pool has no mounts}" mounts || return
   n_place out && n_place ckpt || return
   [ -z "$n_ckpt_link" ] || {
     mkdir -p "project/${n_ckpt_link%/*}" && rm -rf "project/$n_ckpt_link" && ln -s "$PWD/ckpt" "project/$n_ckpt_link"
@@ -215,6 +226,7 @@ while :; do
 done
 [ -z "$n_attending" ] || kill "$n_attending" 2>/dev/null
 n_kill_marked
+n_copy_output
 n_pack || n_say "the results cannot be packed; is the disk full?"
 rm -f "$n_link"
 exit "$n_rc"

@@ -115,6 +115,14 @@ class AzureBackend implements Backend {
 
   limits: Backend["limits"] = () => NO_LIMITS;
 
+  refuse: NonNullable<Backend["refuse"]> = ({ mounts }) => {
+    const known = Object.keys(this.#context.options.mounts);
+    const missing = Object.keys(mounts).find((name) => !known.includes(name));
+    if (missing === undefined) return undefined;
+    const have = known.length === 0 ? "has none" : `has ${known.join(", ")}`;
+    return `needs the mount \`${missing}\`, and the backend ${have}`;
+  };
+
   submit: Backend["submit"] = async (jobs, signal) => {
     const answers = await this.#submitter.submit(jobs, signal);
     for (const { key, paths } of jobs)

@@ -6,12 +6,14 @@ import type { Foundation } from "./backend.ts";
 import { CleanUp } from "./clean-up.ts";
 import { Jobs } from "./jobs.ts";
 import { Ledger } from "./ledger.ts";
+import { mountAccess } from "./mount-access.ts";
 import { containerName, projectName } from "./naming.ts";
 import type { AzureOptions } from "./options.ts";
 import { batchClient } from "./service/batch-client.ts";
 import { azureCliTokens, type Credentials } from "./service/credentials.ts";
 import { Retry } from "./service/retry.ts";
 import { type BlobClientOptions, blobClient } from "./storage/blob-client.ts";
+import { uploadToMounts } from "./storage/uploads.ts";
 
 /** Fails with a sentence about what is missing. */
 export function foundation(context: BackendContext<AzureOptions>): Result<Foundation, string> {
@@ -48,15 +50,22 @@ export function foundation(context: BackendContext<AzureOptions>): Result<Founda
   const store = blobClient(blobs);
   const folder = `${context.stateDirectory}/backends/${context.name}`;
   const ledger = new Ledger(`${folder}/ledger.jsonl`);
-  const secrets = {
-    storageKey: (name: string) =>
-      name === storage.account ? env[storage.key_variable] : undefined,
-    variable: (name: string) => env[name],
-  };
-  const jobs = new Jobs({ batch, store, retry, clock, ledger, options, project, secrets });
+  const openContainer = (container: string) => blobClient({ ...blobs, container });
+  const key = auth === "key" ? env[storage.key_variable] : undefined;
+  const jobs = new Jobs({
+    batch,
+    store,
+    retry,
+    clock,
+    ledger,
+    options,
+    project,
+    variable: (name) => env[name],
+    upload: () => uploadToMounts({ options, root, retry, openContainer }),
+    mountAccess: (until) => mountAccess({ options, retry, key, openContainer }, until),
+  });
   const cleanUp = new CleanUp({ batch, store, retry, ledger, project });
   const { captureCode = nothingToCapture } = context;
-  const openContainer = (container: string) => blobClient({ ...blobs, container });
   const mountedCheckpoint = mountedCheckpoints(options, retry, openContainer);
   return ok({
     batch,

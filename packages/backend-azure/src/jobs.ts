@@ -30,13 +30,19 @@ export interface JobsParts {
   readonly ledger: Ledger;
   readonly options: AzureOptions;
   readonly project: string;
-  readonly secrets: Secrets;
+  /** Value of an environment variable. */
+  readonly variable: Secrets["variable"];
+  /** What lets the nodes of a pool use its mounts, until then (Unix milliseconds; undefined: for ever). */
+  /** Brings what is to lie on mounts there. */
+  upload(): Promise<void>;
+  mountAccess(until: number | undefined): Promise<Secrets["mounts"]>;
 }
 
 export class Jobs {
   readonly #parts: JobsParts;
   readonly #made = new Map<string, Promise<void>>();
   #container: Promise<void> | undefined;
+  #uploaded: Promise<void> | undefined;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
@@ -60,6 +66,11 @@ export class Jobs {
   async #make(id: string, nodes: Nodes, tasks: number, signal: AbortSignal): Promise<void> {
     const { batch, retry, ledger, options, project, clock } = this.#parts;
     await this.#ensureContainer(signal);
+    this.#uploaded ??= this.#parts.upload();
+    this.#uploaded.catch(() => {
+      this.#uploaded = undefined;
+    });
+    await this.#uploaded;
     const maxTimeMs = options.max_time;
     const until = clock.wall() + maxTimeMs;
     const first = nodes.together ? nodes.most : Math.ceil(tasks / nodes.slots);
@@ -140,9 +151,11 @@ export class Jobs {
     until: number | undefined,
     signal: AbortSignal,
   ): Promise<PoolRequest> {
-    const { options, project, secrets, clock } = this.#parts;
+    const { options, project, variable, clock, mountAccess } = this.#parts;
     const image = await this.#image(nodes, signal);
     const now = clock.wall();
+    const mounts = await mountAccess(until);
+    const secrets = { mounts, variable };
     return { nodes, options, image, project, first, now, until, secrets };
   }
 

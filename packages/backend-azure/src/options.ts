@@ -235,8 +235,8 @@ function checkTogether(options: AzureOptions, context: z.RefinementCtx): void {
   if (state !== undefined && !known(state))
     issue(["state"], `Expected one of the names under \`mounts\`, not \`${state}\`.`);
   for (const [local, remote] of Object.entries(upload))
-    if (!known(remote.split("/")[0] ?? ""))
-      issue(["upload", local], "Expected a path that begins with one of the names under `mounts`.");
+    if (!("blob" in (mounts[remote.split("/")[0] ?? ""] ?? {})))
+      issue(["upload", local], "Expected a path that begins with the name of a `blob` mount.");
   if (stdouterr !== undefined && !known(stdouterr.split("/")[0] ?? ""))
     issue(["stdouterr"], "Expected a path that begins with one of the names under `mounts`.");
 }

@@ -36,7 +36,7 @@ import type { Archives } from "./storage/archives.ts";
 import type { BlobStore } from "./storage/blob-store.ts";
 import { packTar } from "./storage/tar.ts";
 import { attemptFiles, shellQuote } from "./translate/attempt-files.ts";
-import { mountPath, nodesFor } from "./translate/pool.ts";
+import { folderOnMount, mountFolders, nodesFor } from "./translate/pool.ts";
 import { taskBody } from "./translate/task.ts";
 
 /** Most tasks the service takes at once. */
@@ -164,6 +164,8 @@ export class Submitter {
       stateMount: staged ? undefined : this.#stateFolder(job),
       fresh: isEmpty(job.paths.checkpoint),
       limitMs,
+      mounts: mountFolders(options),
+      stdouterr: this.#outputFolder(job),
     });
     if (!files.ok) return err({ type: "rejected", message: files.error });
     await retry.call(() => store.putNew(blobs.spec, packTar(files.value)), signal);
@@ -188,10 +190,15 @@ export class Submitter {
 
   #stateFolder(job: Job): string {
     const { options } = this.#parts;
-    const name = options.state ?? "";
-    const mount = options.mounts[name];
-    const folder = mount === undefined ? name : mountPath(name, mount);
-    return `${folder}/${mountedFolder(job.key)}`;
+    const { state = "" } = options;
+    return `${mountFolders(options)[state] ?? state}/${mountedFolder(job.key)}`;
+  }
+
+  /** A folder of its own for each attempt, on the mount that is asked for. */
+  #outputFolder(job: Job): string | undefined {
+    const { options } = this.#parts;
+    if (options.stdouterr === undefined) return undefined;
+    return `${folderOnMount(options, options.stdouterr)}/${job.key}`;
   }
 
   /** What earlier attempts left in the persistent directories goes along; false when there is nothing. */

@@ -178,7 +178,7 @@ export async function inScratch<T>(
 }
 
 /** Files of a path in the project, itself one or a folder; nothing for what is not there or not in it. */
-function filesBelow(root: string, path: string): readonly string[] {
+export function filesBelow(root: string, path: string): readonly string[] {
   if (path.startsWith("/") || path.split("/").includes("..")) return [];
   const plain = path.replace(/\/+$/, "");
   const stat = lstatSync(join(root, plain), { throwIfNoEntry: false });

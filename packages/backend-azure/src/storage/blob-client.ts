@@ -47,6 +47,14 @@ export function blobClient(options: BlobClientOptions): BlobStore {
     async put(name, content) {
       await called(container.getBlockBlobClient(name).uploadData(content));
     },
+    async putFile(name, path, digest) {
+      const options = { metadata: { [DIGEST]: digest } };
+      await called(container.getBlockBlobClient(name).uploadFile(path, options));
+    },
+    async digest(name) {
+      const found = await orAbsent(container.getBlobClient(name).getProperties());
+      return found?.metadata?.[DIGEST];
+    },
     get: (name) => orAbsent(container.getBlobClient(name).downloadToBuffer()),
     async download(name, path) {
       const found = await orAbsent(container.getBlobClient(name).downloadToFile(path));
@@ -71,6 +79,8 @@ export function blobClient(options: BlobClientOptions): BlobStore {
     },
   };
 }
+
+const DIGEST = "flowdigest";
 
 const ONLY_NEW = { conditions: { ifNoneMatch: "*" } };
 

@@ -23,6 +23,10 @@ export interface BlobStore {
   putNewFile(name: string, path: string): Promise<boolean>;
   /** Writes a blob, over one that is there. */
   put(name: string, content: Uint8Array): Promise<void>;
+  /** Writes a file of this machine over what is there, and keeps its digest with it. */
+  putFile(name: string, path: string, digest: string): Promise<void>;
+  /** The digest that was kept with a blob; undefined without one. */
+  digest(name: string): Promise<string | undefined>;
   /** Undefined when there is none. */
   get(name: string): Promise<Uint8Array | undefined>;
   /** Writes the blob to a file of this machine; false when there is no blob. */

@@ -22,6 +22,10 @@ export interface NodeSettings {
   readonly fresh: boolean;
   /** After this long the service kills it. */
   readonly limitMs: number;
+  /** Name → folder below the node's mounts. */
+  readonly mounts: Readonly<Record<string, string>>;
+  /** Folder below the node's mounts for the attempt's output; absent: it is not left there. */
+  readonly stdouterr: string | undefined;
 }
 
 /** Variables that the node sets, or that mean nothing there. */
@@ -64,7 +68,8 @@ export function attemptFiles(job: Job, settings: NodeSettings): Result<readonly 
   ]);
 }
 
-function runnerSpec(job: Job, { stopPollMs }: NodeSettings): Result<string, string> {
+function runnerSpec(job: Job, settings: NodeSettings): Result<string, string> {
+  const { stopPollMs } = settings;
   const signal = job.stop.signal.replace(/^SIG/, "");
   if (!SIGNALS.has(signal))
     return err(`\`stop.signal: ${job.stop.signal}\` cannot be sent on a node; use SIGTERM.`);
@@ -79,6 +84,7 @@ function runnerSpec(job: Job, { stopPollMs }: NodeSettings): Result<string, stri
     cwd: place(job.cwd),
     env: {
       ...Object.fromEntries(env.map(([name, value]) => [name, place(value)])),
+      ...mountVariables(job, settings),
       PYTHONPATH: `${base}/support/python`,
     },
     // Everything below the link is the task's own, and the service removes it.
@@ -100,6 +106,26 @@ function runnerSpec(job: Job, { stopPollMs }: NodeSettings): Result<string, stri
   } catch (error) {
     return err(`${(error as Error).message}.`);
   }
+}
+
+/** A name as a variable's suffix. */
+const suffix = (name: string): string => name.replaceAll(/[^A-Za-z0-9_]/g, "_").toUpperCase();
+
+/** Where mounts and output are, for those who know the contract and for programs made for Batch AI. */
+function mountVariables(
+  { key, env }: Job,
+  { mounts, stdouterr }: NodeSettings,
+): Readonly<Record<string, string>> {
+  const root = `${nodeDirectory(key)}/mounts`;
+  const variables = Object.entries(mounts).map(([name, path]) => [
+    `FLOW_MOUNT_${suffix(name)}`,
+    `${root}/${path}`,
+  ]);
+  if (env["AZ_BATCHAI_JOB_MOUNT_ROOT"] !== undefined && variables.length > 0)
+    variables.push(["AZ_BATCHAI_JOB_MOUNT_ROOT", root]);
+  if (env["AZ_BATCHAI_STDOUTERR_DIR"] !== undefined && stdouterr !== undefined)
+    variables.push(["AZ_BATCHAI_STDOUTERR_DIR", `${root}/${stdouterr}/stdouterr`]);
+  return Object.fromEntries(variables) as Record<string, string>;
 }
 
 function action(
@@ -138,6 +164,8 @@ function nodeConf(job: Job, settings: NodeSettings): string {
     state_mount: settings.stateMount ?? "",
     fresh: settings.fresh ? "1" : "",
     limit_s: String(Math.ceil(settings.limitMs / 1000)),
+    mounted: Object.keys(settings.mounts).length === 0 ? "" : "1",
+    stdouterr: settings.stdouterr === undefined ? "" : `mounts/${settings.stdouterr}/stdouterr`,
     ckpt_link: checkpointInProject(job.paths) ?? "",
   };
   return Object.entries(values)

@@ -61,9 +61,12 @@ export const nodesName = (nodes: Nodes, options: AzureOptions): string =>
     ]),
   ).slice(0, 6);
 
+/** What lets nodes use a mount: a link's signature for a container, or the key of an account. */
+export type MountAccess = { readonly sasKey: string } | { readonly accountKey: string };
+
 export interface Secrets {
-  /** Key of a storage account; undefined when none is known. */
-  storageKey(account: string): string | undefined;
+  /** By name of the mount; absent for those that need nothing, or have an identity. */
+  readonly mounts: Readonly<Record<string, MountAccess>>;
   /** Value of an environment variable. */
   variable(name: string): string | undefined;
 }
@@ -85,7 +88,7 @@ export interface PoolRequest {
 export function poolSpec(request: PoolRequest): PoolSpecBody {
   const { nodes, options, image, project } = request;
   const mounts = Object.entries(options.mounts).map(([name, mount]) =>
-    mountBody(name, mount, options, request.secrets),
+    mountBody(name, mount, options, request.secrets.mounts[name]),
   );
   return {
     displayName: `flow ${project}`,
@@ -167,34 +170,35 @@ function registryBody(
   };
 }
 
-/** The folder of a mount below the node's mounts, and below the Batch AI variable. */
-export const mountPath = (name: string, { path }: MountOptions): string => path ?? name;
+/** Name → folder below the node's mounts. */
+export const mountFolders = ({ mounts }: AzureOptions): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(mounts).map(([name, { path }]) => [name, path ?? name]));
+
+/** `mount/path` as a folder below the node's mounts. */
+export function folderOnMount(options: AzureOptions, place: string): string {
+  const [name = "", ...rest] = place.split("/");
+  return [mountFolders(options)[name] ?? name, ...rest].join("/");
+}
 
 function mountBody(
   name: string,
   mount: MountOptions,
   options: AzureOptions,
-  secrets: Secrets,
+  access: MountAccess | undefined,
 ): MountBody {
-  const relativeMountPath = mountPath(name, mount);
+  const relativeMountPath = mount.path ?? name;
+  const mountOptions = mount.options === undefined ? {} : { mountOptions: mount.options };
   if ("nfs" in mount)
-    return {
-      nfsMountConfiguration: {
-        source: mount.nfs,
-        relativeMountPath,
-        ...(mount.options === undefined ? {} : { mountOptions: mount.options }),
-      },
-    };
+    return { nfsMountConfiguration: { source: mount.nfs, relativeMountPath, ...mountOptions } };
   const accountName = mount.account ?? options.storage.account;
-  const key = secrets.storageKey(accountName) ?? "";
   if ("files" in mount)
     return {
       azureFileShareConfiguration: {
         accountName,
         azureFileUrl: `https://${accountName}.file.core.windows.net/${mount.files}`,
-        accountKey: key,
+        accountKey: access !== undefined && "accountKey" in access ? access.accountKey : "",
         relativeMountPath,
-        ...(mount.options === undefined ? {} : { mountOptions: mount.options }),
+        ...mountOptions,
       },
     };
   return {
@@ -203,7 +207,7 @@ function mountBody(
       containerName: mount.blob,
       relativeMountPath,
       ...(mount.identity === undefined
-        ? { accountKey: key }
+        ? access
         : { identityReference: { resourceId: mount.identity } }),
       ...(mount.options === undefined ? {} : { blobfuseOptions: mount.options }),
     },
