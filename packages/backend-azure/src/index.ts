@@ -7,6 +7,7 @@ import {
   parseTaskOptions,
 } from "./options.ts";
 import { refuse } from "./refuse.ts";
+import { requests } from "./requests.ts";
 
 export type { AzureOptions, AzureTaskOptions } from "./options.ts";
 
@@ -15,6 +16,7 @@ export const backend: BackendPlugin<AzureOptions, AzureTaskOptions> = defineBack
   parseOptions,
   parseTaskOptions,
   refuse,
+  requests,
   async cleanUp(context, runs) {
     const { foundation } = await import("./foundation.ts");
     const made = foundation(context);

@@ -170,6 +170,10 @@ const LOOK_ROWS: readonly CommandRow[] = [
       ...SELECTION,
       ...RUNNING.filter(({ name }) => name === "jobs"),
       { name: "check", help: "exit with 5 if anything would run" },
+      {
+        name: "requests",
+        help: "print what would be sent to Azure Batch, as JSON and without secrets",
+      },
       JSON_OPTION,
     ],
   },

@@ -28,7 +28,11 @@ export interface Nodes {
 }
 
 /** The nodes for one job; after so many preemptions of its task a preemptible one becomes dedicated. */
-export function nodesFor(job: Job, options: AzureOptions, preemptions: number): Nodes {
+export function nodesFor(
+  job: Pick<Job, "options" | "resources" | "container">,
+  options: AzureOptions,
+  preemptions: number,
+): Nodes {
   const own = job.options as AzureTaskOptions;
   const {
     vm_size: size = "",

@@ -4,8 +4,11 @@ import type { Job } from "@flow/core";
 import { attemptBlobs, taskId } from "../naming.ts";
 import type { ResourceFileBody, TaskBody } from "../service/batch-port.ts";
 
+/** As much of a job as its body is made from. */
+export type TaskPart = Pick<Job, "key" | "task" | "container" | "resources">;
+
 export interface TaskRequest {
-  readonly job: Job;
+  readonly job: TaskPart;
   /** Archives for the task's directory: name → link. */
   readonly resources: Readonly<Record<string, string>>;
   /** A link that lets the service write into the container. */
@@ -51,7 +54,7 @@ const resourceFile = ([filePath, httpUrl]: readonly [string, string]): ResourceF
   ...(filePath === "secrets" ? { fileMode: "0400" } : {}),
 });
 
-function containerOf({ container, resources }: Job): Pick<TaskBody, "containerSettings"> {
+function containerOf({ container, resources }: TaskPart): Pick<TaskBody, "containerSettings"> {
   const gpus = (resources.gpusMilli ?? 0) > 0;
   return {
     containerSettings: {

@@ -16,6 +16,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { type PlannedTask, type PlanReport, planReport } from "../plan/forecast-report.ts";
+import { showRequests } from "../plan/requests.ts";
 import { printDiagnostics } from "../project.ts";
 import { type TaskState, taskStates } from "../record/task-states.ts";
 import { type Paint, paintFor } from "../report/color.ts";
@@ -79,6 +80,8 @@ export async function showPlan(
     places,
     isLeftOut,
   );
+  if (invocation.verb === "plan" && invocation.has("requests"))
+    return showRequests(plan, stale(report), invocation.value("backend"), env, io);
   const isJson = invocation.verb === "plan" && invocation.has("json");
   const isDryRun = invocation.verb === "run";
   if (isJson) io.stdout.write(`${JSON.stringify(reportJson(report), null, 2)}\n`);
@@ -99,6 +102,9 @@ export async function showPlan(
   const isCheck = invocation.verb === "plan" && invocation.has("check");
   return isCheck && hasWork ? EXIT.stale : EXIT.ok;
 }
+
+const stale = ({ tasks }: PlanReport): readonly Task[] =>
+  tasks.filter(({ verdict }) => verdict === "stale").map(({ task }) => task);
 
 /** The combinations of a sweep: its trials, and tasks with parameters in their names. */
 const combinations = (

@@ -4,8 +4,9 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { BackendName } from "../model/ids.ts";
 import type { Result } from "../model/result.ts";
+import type { Task } from "../model/task.ts";
 import type { TreeId } from "../snapshot/manifest.ts";
-import type { Backend, Refuse } from "./backend.ts";
+import type { Backend, Json, Refuse } from "./backend.ts";
 
 /** The version of the interface in this package; a plug-in made for another one is refused by name. */
 export const BACKEND_API_VERSION = 1;
@@ -57,6 +58,11 @@ export interface BackendPlugin<Options = unknown, TaskOptions = unknown> {
   parseTaskOptions(input: unknown): Result<TaskOptions, readonly OptionIssue[]>;
   /** Asked when the plan is made, so that nothing is silently left out: what this kind cannot do. */
   readonly refuse?: Refuse;
+  /**
+   * What it would send elsewhere for these tasks, as it would be sent, but for secrets and for what is
+   * only known then. Asks nobody. Absent: nothing that is worth seeing.
+   */
+  requests?(context: BackendContext<Options>, tasks: readonly Task[]): readonly Json[];
   /**
    * Removes what the backend made elsewhere for the project and recorded under its folder of the state
    * directory, but for what the runs named here still use. Absent: it leaves nothing elsewhere.
