@@ -6,6 +6,7 @@ import {
   type BackendContext,
   type Capabilities,
   err,
+  followFile,
   type Handle,
   type Job,
   ok,
@@ -21,7 +22,6 @@ import {
   readMembership,
   tellRunner,
 } from "./attempt/files.ts";
-import { followFile } from "./logs.ts";
 import { Observer } from "./observer.ts";
 import { Pilots } from "./pilots.ts";
 import { Queue } from "./queue.ts";
@@ -32,6 +32,9 @@ import { RemoteSite } from "./site/remote-site.ts";
 import { sharedSite } from "./site/site.ts";
 import { Submitter } from "./submitter.ts";
 import type { Transport } from "./transport/transport.ts";
+
+/** Pause between two questions whether an attempt whose output is followed has ended. */
+const ASK_MS = 500;
 
 const NO_LIMITS = { slots: undefined, cpusMilli: undefined, memoryBytes: undefined, pools: {} };
 
@@ -124,7 +127,7 @@ export function openCluster(
         const answer = await observer.observe(new Map([[key, handle]]));
         return answer.get(key)?.type === "ended";
       };
-      return followFile(`${attempt}/${stream}`, fromByte, isOver, clock, signal);
+      return followFile(`${attempt}/${stream}`, fromByte, isOver, clock, signal, ASK_MS);
     },
     collect: async () => ok([]),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),

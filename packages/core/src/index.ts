@@ -95,6 +95,7 @@ export type {
   StopReason,
   Usage,
 } from "./model/outcome.ts";
+export { exitWith } from "./model/outcome.ts";
 export type { BackendDeclaration, Project } from "./model/project.ts";
 export type { Limits, ResourceRequest } from "./model/resources.ts";
 export type { Result } from "./model/result.ts";
@@ -107,6 +108,7 @@ export type { Log } from "./ports/log.ts";
 export { silentLog } from "./ports/log.ts";
 export { nodeClock } from "./ports/node/clock.ts";
 export { nodeFileSystem } from "./ports/node/file-system.ts";
+export { followFile } from "./ports/node/follow-file.ts";
 export { nodeLocks } from "./ports/node/locks.ts";
 export { describeSystemError } from "./ports/system-error.ts";
 export type {

@@ -8,6 +8,7 @@ import {
   type BackendFailure,
   type Clock,
   err,
+  followFile,
   type Handle,
   type Job,
   type Log,
@@ -29,7 +30,6 @@ import {
   TORN_CLAIM,
   UNSTARTED,
 } from "./launch.ts";
-import { followFile } from "./logs.ts";
 import { Runners } from "./runner.ts";
 import { Sampler } from "./sampler.ts";
 import { arrange, arrangeTimeouts, resumeStop, stop, treeOf } from "./stop.ts";

@@ -3,7 +3,13 @@
 // write one. Pure.
 
 import { constants } from "node:os";
-import type { Exit, ExternalCause, Observation, StopReason } from "@flow/core";
+import {
+  type Exit,
+  type ExternalCause,
+  exitWith,
+  type Observation,
+  type StopReason,
+} from "@flow/core";
 import type { ExitRecord } from "@flow/task-py";
 import type { Row } from "../schedulers/scheduler.ts";
 import { type Incarnation, stopReason } from "./files.ts";
@@ -183,17 +189,4 @@ const ERRORS: Readonly<Record<string, string>> = {
   system: "The node could not start a process or write a file.",
 };
 
-export const BLANK: Exit = {
-  code: undefined,
-  signal: undefined,
-  action: undefined,
-  stopped: undefined,
-  cause: undefined,
-  startedAt: undefined,
-  endedAt: undefined,
-  durationMs: undefined,
-  node: undefined,
-  usage: undefined,
-  leaky: false,
-  detail: undefined,
-};
+export const BLANK: Exit = exitWith({});

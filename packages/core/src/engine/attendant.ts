@@ -262,7 +262,7 @@ export class Attendant {
       if (!this.#live.has(live.index)) claims.release(record.task.key);
     });
     this.#ended.set(live.index, { record, directory, result });
-    this.#report(live, result.outcome, result.progressed);
+    this.#report(live, result);
   }
 
   #write(record: AttemptRecord, directory: string, exit: Exit, result: AttemptResult): void {
@@ -274,7 +274,7 @@ export class Attendant {
     recorder.fact({ type: "attempt/ended", task: task.id, key, outcome, exit, trace, wall });
   }
 
-  #report(live: LiveAttempt, outcome: Outcome, progressed: boolean): void {
+  #report(live: LiveAttempt, { outcome, progressed, exit }: AttemptResult): void {
     const { index, record } = live;
     const { serial } = record;
     const meaning = live.adopted ? meaningOfAdopted(live, outcome) : outcome;
@@ -284,6 +284,7 @@ export class Attendant {
       serial,
       outcome: meaning,
       progressed,
+      restarts: exit?.restarts,
     });
   }
 

@@ -221,14 +221,10 @@ function stopped(state: State, task: number, stop: Stop, outcome: Outcome): void
 }
 
 function again(state: State, event: Event<"attempt/ended">, stop: Stop | undefined): void {
-  const { task, outcome } = event;
-  const verdict = decide(
-    state.task(task),
-    outcome,
-    event.progressed,
-    stop?.reason,
-    state.spent(task),
-  );
+  const { task, outcome, restarts = 0 } = event;
+  const before = state.spent(task);
+  const spent = { ...before, requeues: before.requeues + restarts };
+  const verdict = decide(state.task(task), outcome, event.progressed, stop?.reason, spent);
   if (!verdict.again) {
     state.settle(task, { at: "failed", outcome: verdict.outcome });
   } else if (state.halted) {

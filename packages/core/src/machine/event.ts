@@ -83,6 +83,8 @@ export type MachineEvent = { readonly now: number } & (
       readonly outcome: Outcome;
       /** Newer checkpoint, progress event or change in the checkpoint directory during the attempt. */
       readonly progressed: boolean;
+      /** How often the system restarted it by itself; each counts as a requeue. Absent: never. */
+      readonly restarts?: number | undefined;
     }
   /** A person or a signal wants tasks stopped; `tasks` undefined means all, and nothing new starts. */
   | {

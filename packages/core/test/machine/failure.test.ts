@@ -261,6 +261,23 @@ describe("requeues", () => {
     expect(settled(through(run, REQUEUE, REQUEUE, failed(), REQUEUE, REQUEUE))).toEqual({});
   });
 
+  test("restarts by the system itself count as requeues", () => {
+    const run = new Driver([requeue({ max: 2 })]);
+    run.run(0);
+    const ended = { type: "attempt/ended", task: 0, outcome: REQUEUE, progressed: true } as const;
+    run.send({ ...ended, serial: 1, restarts: 1 });
+    expect(run.machine.view(0).spent.requeues).toBe(2);
+    run.run(0);
+    run.send({ ...ended, serial: 2 });
+    expect(run.machine.view(0)).toMatchObject({
+      at: "failed",
+      outcome: {
+        kind: "too-many-requeues",
+        message: "asked to be requeued again after 2 requeues; `max_requeues` allows 2",
+      },
+    });
+  });
+
   test("more than `max_requeues` are a failure", () => {
     const run = new Driver([requeue({ max: 1 })]);
     expect(settled(through(run, REQUEUE, REQUEUE))).toMatchObject({
