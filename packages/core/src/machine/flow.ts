@@ -99,16 +99,22 @@ function satisfy(state: State, task: number): void {
 function satisfyOne(state: State, dependent: number): void {
   const left = (state.remaining[dependent] as number) - 1;
   state.remaining[dependent] = left;
-  if (left === 0 && state.code(dependent) === AT.waiting) unblock(state, dependent);
+  if (left > 0 || state.code(dependent) !== AT.waiting) return;
+  if (state.notes(dependent).leftOut === true) state.settle(dependent, { at: "pruned" });
+  else unblock(state, dependent);
 }
 
-/** Those that gather go on without a trial that was ended early, those that need it end with it. */
+/**
+ * Those that gather go on without a trial that was ended early; those that need it end with it, but
+ * only once all they wait for is over: a failure counts for more, whichever came first.
+ */
 function leaveOut(state: State, task: number): void {
   state.eachDependent(task, (dependent) => {
-    const code = state.code(dependent);
-    if (state.task(dependent).bearsPruned) satisfyOne(state, dependent);
-    else if (isLive(code)) state.note(dependent).culprit ??= task;
-    else if (!isFinal(code)) state.settle(dependent, { at: "pruned" });
+    if (!state.task(dependent).bearsPruned) {
+      if (isLive(state.code(dependent))) state.note(dependent).culprit ??= task;
+      state.note(dependent).leftOut = true;
+    }
+    satisfyOne(state, dependent);
   });
 }
 

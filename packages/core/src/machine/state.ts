@@ -40,6 +40,8 @@ export interface Notes {
   detail?: string | undefined;
   /** The task that is in its way: it ended badly upstream. */
   culprit?: number;
+  /** It needs the result of a task that was pruned. */
+  leftOut?: boolean;
   /** Its attempt is of an earlier run, so its end has to be checked against today's plan. */
   adopted?: boolean;
   /** The adopted attempt succeeded. */

@@ -24,7 +24,7 @@ const bug = (name: string, file: string, from: string, to: string): Bug => ({
 });
 
 const BUGS: readonly Bug[] = [
-  bug("starts before the last dependency", "flow.ts", "left === 0 &&", "left <= 1 &&"),
+  bug("starts before the last dependency", "flow.ts", "if (left > 0 ||", "if (left > 1 ||"),
   bug("starts after a failure", "flow.ts", "while (!state.halted && ", "while ("),
   bug("checks after a failure", "flow.ts", "else if (!state.halted) {", "else {"),
   bug("gives memory out twice", "ledger.ts", "shape.memoryBytes > this.#freeMemory()", "false"),
