@@ -53,6 +53,21 @@ describe("flow rerun", () => {
     expect(readFileSync(join(folder ?? "", "out.txt"), "utf8")).toBe("data\ncode 1 now 2\n");
   });
 
+  it("gives it its secrets again", async () => {
+    const { flow, path } = projectFolder({
+      "flow.yaml": `version: 1
+dotenv: [.env]
+secrets: [TOKEN]
+tasks: { t: { targets: [t.txt], actions: ['test -n "$TOKEN" && echo known > t.txt'] } }
+`,
+      ".env": "TOKEN=hunter2\n",
+    });
+    execFileSync("git", ["init", "-q", path]);
+    expect((await flow("run", "-q")).code).toBe(0);
+    const { code, stderr } = await flow("rerun", "-q", "t");
+    expect([code, stderr]).toEqual([0, expect.stringContaining("= the same targets as then")]);
+  });
+
   it("says why it cannot be done", async () => {
     const { flow } = await ran();
     const wrong = await flow("rerun", "train#1", "-p", "wrd=now");

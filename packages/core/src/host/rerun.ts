@@ -71,13 +71,33 @@ async function load({ record, folder, params, env }: RerunRequest, file: string)
   const { loadProject } = await import("../flowfile/load.ts");
   const [directory, paramsFile, fileSystem] = [folder, undefined, nodeFileSystem];
   const wanted = { file, directory, paramsFile, env, fileSystem };
-  const plain = loadProject({ ...wanted, params: [] });
+  let plain = loadProject({ ...wanted, params: [] });
+  if (linkLookedFor(plain.inputs.files, record.root, folder)) {
+    plain = loadProject({ ...wanted, params: [] });
+  }
   if (params.length === 0 || plain.project === undefined) return plain;
   const usual = plain.project.params;
   const then = Object.entries(record.task.params)
     .filter(([name, raw]) => Object.hasOwn(usual, name) && usual[name] !== raw)
     .map(([name, raw]) => ({ name, raw: raw.replaceAll(",", "\\,") }));
   return loadProject({ ...wanted, params: [...then, ...params] });
+}
+
+/** Links files that the flow file needs and that are never code, such as those of `dotenv:`. */
+function linkLookedFor(
+  files: readonly { readonly path: string; readonly digest: string | undefined }[],
+  root: string,
+  folder: string,
+): boolean {
+  const missing = files
+    .filter(({ path, digest }) => digest === undefined && path.startsWith(`${folder}/`))
+    .map(({ path }) => path.slice(folder.length + 1))
+    .filter((path) => nodeFileSystem.stat(join(root, path)) !== undefined);
+  for (const path of missing) {
+    nodeFileSystem.makeDirectory(dirname(join(folder, path)));
+    nodeFileSystem.link(join(folder, path), join(root, path));
+  }
+  return missing.length > 0;
 }
 
 /** Without ties to tasks that are not there; what those gave it was recorded. */
