@@ -77,6 +77,7 @@ export type { RecordedTask } from "./host/rerun.ts";
 export { linkInputs, planRerun } from "./host/rerun.ts";
 export { newRunId } from "./host/run-id.ts";
 export { planSingleTask, planTasks } from "./host/single-task.ts";
+export { parseGpus } from "./host/surroundings.ts";
 export { decodeJournal, readJournal } from "./journal/read-journal.ts";
 export type { JournalRecord } from "./journal/record.ts";
 export type { TaskDefinition } from "./library/define-task.ts";
@@ -90,6 +91,7 @@ export { attemptKey, backendName, parseAttemptKey, runId, taskKey } from "./mode
 export type {
   Exit,
   ExternalCause,
+  MachineFacts,
   Outcome,
   RestartReason,
   StopReason,

@@ -12,8 +12,15 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { type AttemptKey, type Handle, parseAttemptKey, type StopReason } from "@flow/core";
+import {
+  type AttemptKey,
+  type Handle,
+  type MachineFacts,
+  parseAttemptKey,
+  type StopReason,
+} from "@flow/core";
 import { type ExitRecord, parseExit, parseStarted, type StartedRecord } from "@flow/task-py";
+import { parseMachine } from "./machine.ts";
 
 const HANDLE_VERSION = 1;
 
@@ -91,6 +98,8 @@ export interface Incarnation {
   /** Unix milliseconds. */
   readonly startedAt: number | undefined;
   readonly exit: ExitRecord | undefined;
+  /** What the node says it is; only of one that has ended. */
+  readonly machine?: MachineFacts | undefined;
   /** The scheduler restarts it, asked or by itself, so its result is not the attempt's. */
   readonly requeued: boolean;
   /** It has taken notice of a stop request. */
@@ -140,6 +149,7 @@ function readOne(attempt: string, generation: number, restart: number): Incarnat
     fenced: false,
     startedAt: Math.round(statSync(`${directory}/started`).mtimeMs),
     exit: exit === undefined ? undefined : parseExit(exit),
+    machine: exit === undefined ? undefined : parseMachine(readText(`${directory}/machine`) ?? ""),
     requeued: exists(`${directory}/requeue`) || exists(`${directory}/superseded`),
     stopping: exists(`${directory}/stop`),
   };

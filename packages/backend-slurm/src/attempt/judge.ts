@@ -148,6 +148,7 @@ function ended(evidence: Evidence, record: ExitRecord, row: Row | undefined): Ve
       durationMs: record.wallSeconds === undefined ? undefined : record.wallSeconds * 1000,
       node: incarnation.started?.host,
       usage: usageOf(record),
+      machine: incarnation.machine,
       leaky: record.leaky > 0 && stopped === undefined && record.code === 0,
       ...restarts(incarnation),
       detail: record.error === undefined ? undefined : (ERRORS[record.error] ?? ERRORS["system"]),

@@ -6,14 +6,12 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { arch, availableParallelism, cpus, hostname, release, totalmem, type } from "node:os";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
-import type { Exit } from "../model/outcome.ts";
+import type { Exit, GpuFacts, MachineFacts } from "../model/outcome.ts";
 import { nodeFileSystem } from "../ports/node/file-system.ts";
 import type {
   AttemptRecord,
   AttemptResult,
   EnvironmentFacts,
-  GpuFacts,
-  MachineFacts,
   PythonFacts,
 } from "../record/attempt-record.ts";
 import { type ObjectStore, putObject } from "../snapshot/store.ts";
@@ -23,7 +21,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 type Facts = Pick<AttemptResult, "machine" | "environment">;
 type Subject = Pick<AttemptRecord, "task" | "root" | "commands" | "resources">;
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 5000;
 
 const ASK_PYTHON =
   "import json, os, sys; print(json.dumps([sys.version.split()[0], sys.executable, " +

@@ -24,6 +24,24 @@ export interface Usage {
   readonly gpuPeakMemoryBytes: number | undefined;
 }
 
+/** The machine an attempt ran on. */
+export interface MachineFacts {
+  /** `Linux 6.1.0 x64`. */
+  readonly system: string;
+  readonly cpu: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** Of a task that asks for GPUs: those of the machine that flow could see. */
+  readonly gpus?: readonly GpuFacts[] | undefined;
+}
+
+export interface GpuFacts {
+  readonly model: string;
+  readonly uuid: string;
+  readonly driver: string;
+  readonly memoryBytes: number;
+}
+
 /** The facts of an attempt's end, as its exit file and its backend tell them. */
 export interface Exit {
   /** Exit code of the failing action, else 0; absent when no exit was recorded. */
@@ -45,6 +63,8 @@ export interface Exit {
   readonly leaky: boolean;
   /** How often the system restarted the attempt by itself before this end; absent: never. */
   readonly restarts?: number;
+  /** The node, where the backend knows it. */
+  readonly machine?: MachineFacts | undefined;
   /** A sentence from the backend when it has more to say. */
   readonly detail: string | undefined;
 }

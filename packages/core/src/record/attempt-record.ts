@@ -3,7 +3,7 @@
 
 import { ATTEMPT_FILES, type Layout } from "../engine/layout.ts";
 import { type AttemptKey, attemptKey, type RunId, type TaskKey } from "../model/ids.ts";
-import type { Exit, Outcome, RestartReason } from "../model/outcome.ts";
+import type { Exit, MachineFacts, Outcome, RestartReason } from "../model/outcome.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
@@ -30,24 +30,6 @@ export interface EndedCode extends CodeState {
   readonly changedWhileRunning: boolean;
   /** Files that changed or went meanwhile, the first few; empty when it is not known which. */
   readonly changed: readonly string[];
-}
-
-/** The machine an attempt ran on. */
-export interface MachineFacts {
-  /** `Linux 6.1.0 x64`. */
-  readonly system: string;
-  readonly cpu: string;
-  readonly cpus: number;
-  readonly memoryBytes: number;
-  /** Of a task that asks for GPUs: those of the machine that flow could see. */
-  readonly gpus?: readonly GpuFacts[] | undefined;
-}
-
-export interface GpuFacts {
-  readonly model: string;
-  readonly uuid: string;
-  readonly driver: string;
-  readonly memoryBytes: number;
 }
 
 /** What a task's programs ran in. */
@@ -122,7 +104,7 @@ export interface AttemptResult {
   readonly artifacts: readonly string[];
   /** What the program said of itself; absent: nothing. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** Absent where nothing can be said of it: it ran on another machine. */
+  /** Absent where it ran on another machine; its backend may know, see {@link Exit.machine}. */
   readonly machine?: MachineFacts | undefined;
   /** Absent where no program of the task has one that is known. */
   readonly environment?: EnvironmentFacts | undefined;

@@ -1,13 +1,8 @@
 // What one line about an attempt can say: the facts of its two files, flat, without the recipe.
 
 import type { RunId, TaskId, TaskKey } from "../model/ids.ts";
-import type { Outcome, Usage } from "../model/outcome.ts";
-import type {
-  EnvironmentFacts,
-  MachineFacts,
-  MetricSummary,
-  StoredAttempt,
-} from "./attempt-record.ts";
+import type { MachineFacts, Outcome, Usage } from "../model/outcome.ts";
+import type { EnvironmentFacts, MetricSummary, StoredAttempt } from "./attempt-record.ts";
 import { joinSummaries } from "./metrics.ts";
 
 /** `running` stands for every attempt without a result, also for one nobody looks after. */
@@ -107,7 +102,7 @@ export function toRunRecord(
       changed: result?.code?.changedWhileRunning ?? false,
     },
     environment: result?.environment,
-    machine: result?.machine,
+    machine: result?.machine ?? exit?.machine,
     workspace: record.workspace,
     experiment: record.experiment,
     tags: { ...result?.tags, ...tags },
