@@ -73,6 +73,11 @@ export class Pilots {
     this.#options = options;
   }
 
+  /** Most pilots of a group. */
+  get most(): number {
+    return this.#options.most;
+  }
+
   /** The group for attempts that ask for this; `taskMs` is what one may take, if that is known. */
   group(title: string, request: readonly string[], taskMs: number | undefined): string {
     const shape = JSON.stringify([title, request, taskMs]);

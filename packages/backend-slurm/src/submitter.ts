@@ -167,35 +167,42 @@ export class Submitter {
     }
   }
 
-  /** Puts attempts where pilots take them, and sees to it that there are pilots. */
+  /** Puts attempts where pilots take them; the pilots start while the rest is still being put there. */
   async #enqueue(group: readonly Ready[], answers: Answers): Promise<void> {
     const { pilots } = this.#options;
     const [first] = group;
     if (first === undefined) return;
-    const { request, job: kind } = first;
-    const name = pilots.group(kind.group, request, kind.resources.timeMs);
+    const name = pilots.group(first.job.group, first.request, first.job.resources.timeMs);
     const taken: Ready[] = [];
-    for (const ready of group) {
-      const { attempt } = ready.job.paths;
-      const { generation, job, spec } = ready;
-      const membership = { name, index: pilots.nextIndex(name), generation, pilot: true };
-      if (!enlist(attempt, membership)) {
-        answers.set(job.key, await this.#again(ready));
-        continue;
+    let refusal: Refusal | undefined;
+    for (const piece of [group.slice(0, pilots.most), group.slice(pilots.most)]) {
+      for (const ready of refusal === undefined ? piece : []) {
+        if (this.#putInQueue(name, ready)) taken.push(ready);
+        else answers.set(ready.job.key, await this.#again(ready));
       }
-      writeFileSync(`${attempt}/spec.sh`, spec, { mode: 0o600 });
-      pilots.enqueue(membership, attempt);
-      answers.set(job.key, ok(handleOf(job.key, attempt)));
-      taken.push(ready);
+      const answer = await pilots.replenish([name]);
+      if (answer?.type === "rejected") refusal = answer;
     }
-    const refusal = await pilots.replenish([name]);
-    if (refusal?.type !== "rejected") return;
     for (const { job, generation } of taken) {
-      const membership = readMembership(job.paths.attempt);
-      if (membership === undefined || !pilots.drop(membership)) continue;
-      discharge(job.paths.attempt, generation);
-      answers.set(job.key, failureOf(refusal));
+      const { attempt } = job.paths;
+      const membership = refusal === undefined ? undefined : readMembership(attempt);
+      const isWithdrawn = membership !== undefined && pilots.drop(membership);
+      if (isWithdrawn) discharge(attempt, generation);
+      else answers.set(job.key, ok(handleOf(job.key, attempt)));
     }
+    for (const { job } of refusal === undefined ? [] : group)
+      if (!answers.has(job.key)) answers.set(job.key, failureOf(refusal as Refusal));
+  }
+
+  /** False when somebody has done so. */
+  #putInQueue(name: string, { job, generation, spec }: Ready): boolean {
+    const { pilots } = this.#options;
+    const { attempt } = job.paths;
+    const membership = { name, index: pilots.nextIndex(name), generation, pilot: true };
+    if (!enlist(attempt, membership)) return false;
+    writeFileSync(`${attempt}/spec.sh`, spec, { mode: 0o600 });
+    pilots.enqueue(membership, attempt);
+    return true;
   }
 
   async #handOver(group: readonly Ready[], answers: Answers): Promise<void> {
