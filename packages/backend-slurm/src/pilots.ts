@@ -59,10 +59,20 @@ const MOST_FRUITLESS = 5;
 
 interface Watch {
   lastSubmit: number;
+  /** How many pilots there were to be after the latest submission. */
+  expected: number;
   waiting: number;
   fruitless: number;
   trouble: string | undefined;
 }
+
+const newWatch = (waiting: number): Watch => ({
+  lastSubmit: -Infinity,
+  expected: 0,
+  waiting,
+  fruitless: 0,
+  trouble: undefined,
+});
 
 export class Pilots {
   readonly #options: PilotOptions;
@@ -182,18 +192,17 @@ export class Pilots {
       const waiting = untaken(directory);
       if (waiting === 0) continue;
       const { most, queue, clock } = this.#options;
-      const watch = this.#watches.get(name) ?? {
-        lastSubmit: -Infinity,
-        waiting,
-        fruitless: 0,
-        trouble: undefined,
-      };
+      const watch = this.#watches.get(name) ?? newWatch(waiting);
       this.#watches.set(name, watch);
-      if (clock.now() - watch.lastSubmit < VISIBLE_MS) continue;
       const rows = await queue.list();
       if (typeof rows === "string") continue;
-      const living = rows.living(name).length;
-      const missing = Math.min(most - living, waiting);
+      const visible = rows.living(name);
+      const isRecent = clock.now() - watch.lastSubmit < VISIBLE_MS;
+      const unseen = isRecent ? Math.max(0, watch.expected - visible.length) : 0;
+      const living = visible.length + unseen;
+      // Each of those that have not started will take one.
+      const starting = unseen + visible.filter(({ phase }) => phase === "waiting").length;
+      const missing = Math.min(most - living, waiting - starting);
       if (missing <= 0) continue;
       watch.fruitless = living > 0 || waiting < watch.waiting ? 0 : watch.fruitless + 1;
       watch.waiting = waiting;
@@ -202,10 +211,13 @@ export class Pilots {
         continue;
       }
       watch.lastSubmit = clock.now();
+      watch.expected = living + missing;
       const group = JSON.parse(readFileSync(`${directory}/pilots.json`, "utf8")) as Group;
       const refusal = await this.#submit(group, missing);
       watch.trouble = refusal?.message;
-      if (refusal !== undefined) return refusal;
+      if (refusal === undefined) continue;
+      watch.expected = living;
+      return refusal;
     }
     return undefined;
   }
