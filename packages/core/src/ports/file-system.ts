@@ -41,8 +41,16 @@ export interface FileSystem {
   lstat(path: string): FileStat | undefined;
   /** Undefined when there is no such file. */
   read(path: string): Uint8Array | undefined;
-  /** At most `length` bytes from `offset`; empty at the end, undefined when there is no such file. */
-  readPart(path: string, offset: number, length: number): Uint8Array | undefined;
+  /**
+   * At most `length` bytes from `offset`; empty at the end, undefined when there is no such file. They
+   * may lie in `space`, which is at least that long, and hold until it is used again.
+   */
+  readPart(
+    path: string,
+    offset: number,
+    length: number,
+    space?: Uint8Array,
+  ): Uint8Array | undefined;
   /** Writes whole or throws, never short; false only with `exclusive` when the file exists. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): boolean;
   /** Temp file beside it, synced, then renamed over it. */

@@ -32,7 +32,13 @@ export type ScriptEvent =
 const LONGEST_EVENT = 4096;
 
 /** Bytes read from one file at a time. */
-const PIECE = 1 << 20;
+const PIECE = 1 << 16;
+
+/** Where pieces are read to, one after the other: new memory for each would wait long to be freed. */
+const SPACE = new Uint8Array(PIECE);
+
+/** Begins an event among the output. */
+const OUTPUT_MARK = "::flow ";
 
 const isNumber = (value: unknown): value is number =>
   typeof value === "number" && Number.isFinite(value);
@@ -137,8 +143,12 @@ export class ScriptEvents {
         });
       }
     }
-    if (hasOutput)
-      this.#lines(this.#stdout, last, (line) => events.push(...this.#fromOutput(line)));
+    if (hasOutput) {
+      // Without patterns only flow's own lines mean anything, and most output has none.
+      const mark = this.#patterns.length === 0 ? OUTPUT_MARK : undefined;
+      const take = (line: string): void => void events.push(...this.#fromOutput(line));
+      this.#lines(this.#stdout, last, take, mark);
+    }
     for (const source of this.#task.metrics) {
       if (source.kind === "jsonl") events.push(...this.#fromLines(source.glob, last));
       else events.push(...this.#fromFile(source));
@@ -146,10 +156,11 @@ export class ScriptEvents {
     return events;
   }
 
-  #lines(path: string, last: boolean, take: (line: string) => void): void {
+  /** With `mark` only pieces that contain it are looked into. */
+  #lines(path: string, last: boolean, take: (line: string) => void, mark?: string): void {
     let offset = this.#offsets.get(path) ?? 0;
     for (;;) {
-      const bytes = this.#fileSystem.readPart(path, offset, PIECE);
+      const bytes = this.#fileSystem.readPart(path, offset, PIECE, SPACE);
       if (bytes === undefined || bytes.length === 0) break;
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
       const end = last && buffer.length < PIECE ? buffer.length : buffer.lastIndexOf(10) + 1;
@@ -158,7 +169,8 @@ export class ScriptEvents {
         offset += buffer.length;
         continue;
       }
-      for (const line of buffer.toString("utf8", 0, end).split("\n")) {
+      const isWorth = mark === undefined || buffer.includes(mark);
+      for (const line of isWorth ? buffer.toString("utf8", 0, end).split("\n") : []) {
         if (line.length > 0 && line.length <= LONGEST_EVENT) take(line);
       }
       offset += end;
@@ -167,8 +179,8 @@ export class ScriptEvents {
   }
 
   #fromOutput(line: string): readonly ScriptEvent[] {
-    if (line.startsWith("::flow ")) {
-      const event = parseEvent(line.slice("::flow ".length));
+    if (line.startsWith(OUTPUT_MARK)) {
+      const event = parseEvent(line.slice(OUTPUT_MARK.length));
       return event === undefined ? [] : [event];
     }
     const values: Record<string, number> = {};

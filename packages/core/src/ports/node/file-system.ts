@@ -135,12 +135,13 @@ export const nodeFileSystem: FileSystem = {
   stat: (path) => describe(ifThere(() => fs.statSync(path, QUIETLY))),
   lstat: (path) => describe(ifThere(() => fs.lstatSync(path, QUIETLY))),
   read: (path) => ifThere(() => naming(path, () => fs.readFileSync(path))),
-  readPart(path, offset, length) {
+  readPart(path, offset, length, space) {
     const descriptor = ifThere(() => fs.openSync(path, "r"));
     if (descriptor === undefined) return undefined;
     try {
       const there = Math.max(0, fs.fstatSync(descriptor).size - offset);
-      const buffer = Buffer.allocUnsafe(Math.min(length, there));
+      const wanted = Math.min(length, there);
+      const buffer = space?.subarray(0, wanted) ?? Buffer.allocUnsafe(wanted);
       if (buffer.length === 0) return buffer;
       const read = (): number => fs.readSync(descriptor, buffer, 0, buffer.length, offset);
       return buffer.subarray(0, naming(path, read));
