@@ -2,16 +2,16 @@
 import { afterAll, beforeAll } from "vitest";
 import { type Azurite, startAzurite } from "./azurite.ts";
 import type { Services } from "./open-backend.ts";
-import { startBatchSimulator } from "./simulator/index.ts";
+import { type SimulatorOptions, startBatchSimulator } from "./simulator/index.ts";
 
 /** Starts both before the file's tests and stops them after; to be read inside tests. */
-export function useServices(): Services {
+export function useServices(options: SimulatorOptions = {}): Services {
   let azurite: Azurite | undefined;
   let simulator: Services["simulator"] | undefined;
   beforeAll(async () => {
     azurite = await startAzurite();
     const blobEndpoints = { [azurite.accountName]: azurite.blobEndpoint };
-    simulator = await startBatchSimulator({ blobEndpoints });
+    simulator = await startBatchSimulator({ ...options, blobEndpoints });
   });
   afterAll(async () => {
     await simulator?.close();

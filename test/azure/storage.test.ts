@@ -1,4 +1,5 @@
 /** How the simulated nodes move files from and to a real blob server. */
+import { existsSync, readFileSync } from "node:fs";
 import {
   ContainerClient,
   ContainerSASPermissions,
@@ -6,6 +7,7 @@ import {
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemSuite } from "../rig/system.ts";
 import { type Azurite, startAzurite } from "./azurite.ts";
 import { clientFor } from "./client.ts";
 import { JOB, POOL, useSimulator } from "./fixture.ts";
@@ -108,5 +110,57 @@ describe("files of blob storage", () => {
     } finally {
       await simulator.close();
     }
+  });
+});
+
+/** A kernel that mounts for us is more than a Debian package. */
+const canMount = process.getuid?.() === 0 && existsSync("/dev/fuse");
+
+describe.runIf(canMount)("a true mount", () => {
+  systemSuite("fuse", "through the kernel", () => {
+    it("keeps what was closed when its node is taken away, for the next node to see", async () => {
+      const azurite = await startAzurite();
+      const { accountName, accountKey, blobEndpoint } = azurite;
+      const credential = new StorageSharedKeyCredential(accountName, accountKey);
+      const work = new ContainerClient(`${blobEndpoint}/work`, credential);
+      await work.create();
+      const simulator = await startBatchSimulator({
+        blobEndpoints: { [accountName]: blobEndpoint },
+        throughKernel: true,
+      });
+      try {
+        const client = clientFor(simulator);
+        const azureBlobFileSystemConfiguration = {
+          accountName,
+          accountKey,
+          containerName: "work",
+          relativeMountPath: "work",
+        };
+        const mountConfiguration = [{ azureBlobFileSystemConfiguration }];
+        const targets = { targetDedicatedNodes: 0, targetLowPriorityNodes: 1 };
+        await client.pool.add({ ...POOL, ...targets, mountConfiguration });
+        await client.job.add(JOB);
+        const go = 'cd "$AZ_BATCH_NODE_MOUNTS_DIR/work"; [ -e saved ] && exec cat saved';
+        const commandLine = `/bin/sh -c '${go}; echo step 5 >saved; echo saved; sleep 600'`;
+        await client.task.add("job", { id: "task", commandLine });
+        const blob = work.getBlobClient("saved");
+        while (!(await blob.exists())) await new Promise((resolve) => setTimeout(resolve, 20));
+        const node = String(simulator.inspect().pools[0]?.nodes[0]?.["id"]);
+        simulator.preempt(node);
+        simulator.restore(node);
+        await simulator.until(
+          "the end",
+          ({ jobs }) => jobs[0]?.tasks[0]?.["state"] === "completed",
+        );
+        const { readableStreamBody } = await client.file.getFromTask("job", "task", "stdout.txt");
+        const chunks: Buffer[] = [];
+        for await (const chunk of readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
+        expect(Buffer.concat(chunks).toString()).toBe("step 5\n");
+      } finally {
+        await simulator.close();
+        await azurite.close();
+      }
+      expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(simulator.directory);
+    });
   });
 });

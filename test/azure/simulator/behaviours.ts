@@ -308,7 +308,9 @@ export const behaviours: readonly Behaviour[] = [
     "mounts.ts",
     [
       "keeps a mounted container equal to the blob server, in steps of a tenth of a second",
-      assumed("blobfuse writes a blob when a file is closed; `test/azure/fuse` uses a true mount"),
+      assumed(
+        "blobfuse writes a blob when a file is closed; a test with a true mount stands beside",
+      ),
     ],
     [
       "gives file shares and NFS exports as directories that all nodes see",

@@ -27,7 +27,9 @@ import { jobWire, nodeWire, poolWire, taskWire, type Wire } from "./wire.ts";
 export interface SimulatorOptions {
   /** Blob services that nodes reach, by storage account name; needed for blob mounts only. */
   readonly blobEndpoints?: BlobEndpoints;
-  /** Milliseconds that allocation, boot, pool deletion and the end of a job take; 5 each unless said. */
+  /** Mounts containers with FUSE instead of keeping directories equal to them; needs root and rclone. */
+  readonly throughKernel?: boolean;
+  /** Milliseconds that allocation,boot, pool deletion and the end of a job take; 5 each unless said. */
   readonly delayMs?: number | Partial<Delays>;
   /** Limits of the account; generous unless said. */
   readonly quotas?: Partial<Quotas>;
@@ -104,7 +106,7 @@ export async function startBatchSimulator(options: SimulatorOptions = {}): Promi
       ...{ allocate: each, boot: each, deletePool: each, endJob: each },
       ...(typeof delayMs === "number" ? {} : delayMs),
     },
-    mounts: openMounts(directory, options.blobEndpoints ?? {}),
+    mounts: openMounts(directory, options.blobEndpoints ?? {}, options.throughKernel ?? false),
     quotas: { ...QUOTAS, ...options.quotas },
     keepDisks: options.keepDisks ?? false,
     nodeEnv: options.nodeEnv ?? { PATH: process.env["PATH"] ?? "" },

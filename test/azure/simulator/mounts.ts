@@ -17,6 +17,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import type { BatchServiceModels as Models } from "@azure/batch";
 import { ContainerClient, StorageSharedKeyCredential } from "@azure/storage-blob";
+import { type FuseMount, mountContainer } from "./fuse.ts";
 
 /** Where the blob service of a storage account answers, by account name. */
 export type BlobEndpoints = Readonly<Record<string, string>>;
@@ -25,6 +26,8 @@ const SYNC_MS = 100;
 
 /** What a node's agent does with the mounts of its pool. */
 export interface Mounts {
+  /** Takes away what is mounted below a node's directory, which is about to go. */
+  detach(directory: string): void;
   /** Makes everything of the configuration visible below a node's `fsmounts`. Rejects if it cannot. */
   attach(mounts: readonly Models.MountConfiguration[], directory: string): Promise<void>;
   /** Brings directories and containers together; resolves once both hold the same. */
@@ -35,8 +38,9 @@ export interface Mounts {
 }
 
 /** Mounts below a directory of the simulator. */
-export function openMounts(root: string, endpoints: BlobEndpoints): Mounts {
+export function openMounts(root: string, endpoints: BlobEndpoints, throughKernel: boolean): Mounts {
   const containers = new Map<string, Container>();
+  const kernel = new Set<FuseMount>();
   let queue: Promise<void> = Promise.resolve();
   const sync = (): Promise<void> => {
     const done = queue.then(async () => {
@@ -57,9 +61,21 @@ export function openMounts(root: string, endpoints: BlobEndpoints): Mounts {
   return {
     shareDirectory,
     sync,
+    detach(directory) {
+      for (const mount of kernel) {
+        if (!mount.directory.startsWith(`${directory}/`)) continue;
+        mount.kill();
+        kernel.delete(mount);
+      }
+    },
     async attach(mounts, directory) {
       for (const mount of mounts) {
         const blob = mount.azureBlobFileSystemConfiguration;
+        if (blob !== undefined && throughKernel) {
+          const at = join(directory, blob.relativeMountPath);
+          kernel.add(await mountContainer(blob, endpointOf(blob, endpoints), at));
+          continue;
+        }
         const share = addressOf(mount);
         const target =
           blob === undefined
@@ -74,6 +90,7 @@ export function openMounts(root: string, endpoints: BlobEndpoints): Mounts {
     },
     async close() {
       clearInterval(timer);
+      for (const mount of kernel) mount.kill();
       await sync().catch(() => undefined);
     },
   };
@@ -86,6 +103,15 @@ function addressOf(mount: Models.MountConfiguration): { address: string; path: s
   if (nfs !== undefined) return { address: nfs.source, path: nfs.relativeMountPath };
   if (cifs !== undefined) return { address: cifs.source, path: cifs.relativeMountPath };
   return { address: "", path: "" };
+}
+
+function endpointOf(
+  mount: Models.AzureBlobFileSystemConfiguration,
+  endpoints: BlobEndpoints,
+): string {
+  const endpoint = endpoints[mount.accountName];
+  if (endpoint === undefined) throw new Error(`no storage account \`${mount.accountName}\``);
+  return endpoint;
 }
 
 interface Container {
@@ -102,8 +128,7 @@ function container(
   root: string,
 ): string {
   const key = `${mount.accountName}/${mount.containerName}`;
-  const endpoint = endpoints[mount.accountName];
-  if (endpoint === undefined) throw new Error(`no storage account \`${mount.accountName}\``);
+  const endpoint = endpointOf(mount, endpoints);
   const url = `${endpoint}/${mount.containerName}`;
   const client =
     mount.sasKey === undefined

@@ -196,6 +196,7 @@ export function wipe(account: Account, node: Node): void {
   delete node.startTask;
   delete node.lastBootTime;
   node.boots += 1;
+  account.mounts.detach(node.directory);
   const gone = `${node.directory}.gone-${node.boots}-${Date.now()}`;
   try {
     renameSync(node.directory, gone); // At once, while what was killed may still be writing.

@@ -74,7 +74,9 @@ const signalName = (number: number): string | undefined =>
 const TAKEN = 96;
 const NOT_BEGUN = 97;
 
-const TIME_IS_UP = /timed?out|wallclock/i;
+/** The service itself ended it; on request the category is the user's. */
+const isOverTime = ({ code, category }: NonNullable<TaskRow["failure"]>): boolean =>
+  code.toLowerCase() === "taskended" && category === "servererror";
 
 export interface Facts {
   /** Undefined: the task, or its job, is gone. */
@@ -109,7 +111,7 @@ export function exitWithoutRecord({ row, life, stop, priority, lastLine }: Facts
       detail: "its task is gone from Azure Batch and left no result",
     };
   const { failure, exitCode } = row;
-  if (failure !== undefined && TIME_IS_UP.test(failure.code))
+  if (failure !== undefined && isOverTime(failure))
     return {
       ...base,
       cause: "time-limit",

@@ -160,7 +160,13 @@ export interface TaskRow {
   readonly endedAt: number | undefined;
   readonly exitCode: number | undefined;
   readonly failure:
-    | { readonly code: string; readonly message: string; readonly details: readonly NameValue[] }
+    | {
+        /** `usererror` or `servererror`. */
+        readonly category: string;
+        readonly code: string;
+        readonly message: string;
+        readonly details: readonly NameValue[];
+      }
     | undefined;
   readonly node: string | undefined;
   readonly pool: string | undefined;

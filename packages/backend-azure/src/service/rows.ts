@@ -36,6 +36,7 @@ export function taskRow({ id, state, executionInfo, nodeInfo }: Models.CloudTask
     endedAt: wall(executionInfo?.endTime),
     exitCode: executionInfo?.exitCode,
     failure: failure && {
+      category: lower(failure.category),
       code: failure.code ?? "",
       message: failure.message ?? "",
       details: pairs(failure.details),

@@ -1,0 +1,366 @@
+/**
+ * What the Azure backend promises beyond every backend, seen from the service's side. Each promise is broken
+ * by a bug of `planted-bugs.ts`.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { BatchServiceModels as Models } from "@azure/batch";
+import { BlobServiceClient } from "@azure/storage-blob";
+import {
+  type AttemptKey,
+  type Backend,
+  captureTree,
+  type Exit,
+  type Handle,
+  type Job,
+  type Observation,
+} from "@flow/core";
+import { shellFixture } from "@flow/core/testing";
+import { describe, expect, it } from "vitest";
+import { useServices } from "./account.ts";
+import { clientFor } from "./client.ts";
+import { keysFor, openBackend } from "./open-backend.ts";
+import type { FaultRule } from "./simulator/faults.ts";
+
+const services = useServices({ keepDisks: true });
+const signal = new AbortController().signal;
+/** A test that a planted bug breaks must not take long about it. */
+const timeout = 25_000;
+
+type Fixture = Awaited<ReturnType<typeof shellFixture>>;
+
+/** One backend over the account of this file, which is empty before and after. */
+async function use(
+  options: object,
+  test: (bench: { backend: Backend; fixture: Fixture }) => Promise<void>,
+): Promise<void> {
+  const fixture = await shellFixture((root) =>
+    openBackend(services, root, options, captureAll(root)),
+  );
+  const backend = await fixture.open();
+  try {
+    await test({ backend, fixture });
+  } finally {
+    services.simulator.faults.calm();
+    services.simulator.setAllocation({});
+    await backend[Symbol.asyncDispose]();
+    await emptyAccount();
+    await fixture[Symbol.asyncDispose]();
+  }
+}
+
+/** The jobs' own files are no code. */
+const captureAll = (root: string) => ({
+  captureCode: async () => {
+    const code = { include: [], omit: ["attempts", "out"] };
+    const { tree } = await captureTree({ root, code, products: [] });
+    return tree;
+  },
+});
+
+async function emptyAccount(): Promise<void> {
+  const { simulator } = services;
+  const client = clientFor(simulator);
+  for (const { id } of simulator.inspect().jobs)
+    await client.job.deleteMethod(String(id)).catch(() => undefined);
+  for (const { id } of simulator.inspect().pools)
+    await client.pool.deleteMethod(String(id)).catch(() => undefined);
+  await simulator.until("an empty account", ({ jobs, pools }) => jobs.length + pools.length === 0);
+}
+
+async function submit(backend: Backend, jobs: readonly Job[]): Promise<Map<AttemptKey, Handle>> {
+  const answers = await backend.submit(jobs, signal);
+  return new Map(
+    jobs.map(({ key }) => {
+      const answer = answers.get(key);
+      if (answer?.ok !== true) throw new Error(JSON.stringify(answer));
+      return [key, answer.value];
+    }),
+  );
+}
+
+async function look(
+  backend: Backend,
+  handles: ReadonlyMap<AttemptKey, Handle>,
+  key: AttemptKey,
+): Promise<Observation> {
+  const answer = await backend.observe(handles, signal);
+  if (!answer.ok) throw new Error(JSON.stringify(answer.error));
+  return answer.value.get(key) ?? { type: "unknown", why: "not observed" };
+}
+
+/** How an attempt ended, however long that takes. */
+async function end(
+  backend: Backend,
+  handles: ReadonlyMap<AttemptKey, Handle>,
+  key: AttemptKey,
+): Promise<Exit> {
+  for (;;) {
+    const seen = await look(backend, handles, key);
+    if (seen.type === "ended") return seen.exit;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+const success = (name: string) => ({ name, does: "exit", code: 0 }) as const;
+const hold = { name: "hold", does: "hold" } as const;
+
+/** Bodies that were sent to an operation since the last call of `forget`. */
+const sent = <Body>(operation: string): readonly Body[] =>
+  services.simulator.exchanges
+    .slice(from)
+    .filter((each) => each.operation === operation)
+    .map(({ body }) => JSON.parse(body) as Body);
+
+let from = 0;
+const forget = (): void => {
+  from = services.simulator.exchanges.length;
+};
+
+const busyNode = () =>
+  services.simulator.until("a busy node", ({ pools }) => {
+    const node = pools.flatMap(({ nodes }) => nodes).find((each) => each["state"] === "running");
+    return node === undefined ? undefined : String(node["id"]);
+  });
+
+describe("an answer that gets lost", { timeout }, () => {
+  it.each<[string, FaultRule]>([
+    ["tasks", { operation: "Task_AddCollection", fault: { kind: "lose-answer" } }],
+    ["a job", { operation: "Job_Add", fault: { kind: "lose-answer" } }],
+    [
+      "tasks, as a time-out",
+      { operation: "Task_AddCollection", fault: { kind: "time-out-after" } },
+    ],
+    ["a job, as half a body", { operation: "Job_Add", fault: { kind: "cut-body" } }],
+    [
+      "nothing, as 503",
+      {
+        operation: "Task_AddCollection",
+        fault: { kind: "refuse", status: 503, code: "ServerBusy" },
+      },
+    ],
+  ])("of adding %s makes nothing twice", async (_, rule) => {
+    await use({}, async ({ backend, fixture }) => {
+      const job = fixture.job([success("once")]);
+      services.simulator.faults.inject(rule);
+      const handles = await submit(backend, [job]);
+      const { jobs, pools } = services.simulator.inspect();
+      expect([jobs.length, pools.length, jobs[0]?.tasks.length]).toEqual([1, 1, 1]);
+      expect(await end(backend, handles, job.key)).toMatchObject({ code: 0 });
+      expect(fixture.witness(job)).toEqual(["once"]);
+    });
+  });
+});
+
+describe("many tasks", { timeout }, () => {
+  it("go in collections of a hundred, and are found again in pages of any size", async () => {
+    await use({}, async ({ backend, fixture }) => {
+      services.simulator.setAllocation({ dedicated: 0 });
+      forget();
+      const jobs = Array.from({ length: 102 }, () => fixture.job([success("once")]));
+      const handles = await submit(backend, jobs);
+      const collections = sent<Models.TaskAddCollectionParameter>("Task_AddCollection");
+      expect(collections.map(({ value }) => value.length)).toEqual([100, 2]);
+      services.simulator.faults.pageSize = 40;
+      services.simulator.faults.shuffle(5);
+      forget();
+      const answer = await backend.observe(handles, signal);
+      expect(answer.ok && [...answer.value.values()].map(({ type }) => type)).toEqual(
+        jobs.map(() => "queued"),
+      );
+      const asked = services.simulator.exchanges.slice(from).map(({ operation }) => operation);
+      expect(asked.filter((each) => each === "Task_List")).toHaveLength(3);
+      expect(asked).not.toContain("Task_Get");
+    });
+  });
+});
+
+describe("a node that is taken away", { timeout }, () => {
+  it("is a preemption, and no failure", async () => {
+    await use({ priority: "low" }, async ({ backend, fixture }) => {
+      const job = fixture.job([hold]);
+      const handles = await submit(backend, [job]);
+      const node = await busyNode();
+      await fixture.until(() => fixture.witness(job).length === 1, "the program");
+      expect(await look(backend, handles, job.key)).toMatchObject({ type: "running" });
+      services.simulator.preempt(node);
+      expect(await end(backend, handles, job.key)).toMatchObject({ cause: "preempted" });
+      fixture.release(job);
+    });
+  });
+
+  it("is noticed when the task runs again before anybody has looked, and it does not run twice", async () => {
+    await use({ priority: "low" }, async ({ backend, fixture }) => {
+      const job = fixture.job([hold]);
+      const handles = await submit(backend, [job]);
+      const node = await busyNode();
+      await fixture.until(() => fixture.witness(job).length === 1, "the program");
+      expect(await look(backend, handles, job.key)).toMatchObject({ type: "running" });
+      await new Promise((resolve) => setTimeout(resolve, 1100)); // Starts are told apart by the second.
+      services.simulator.preempt(node);
+      services.simulator.restore(node);
+      const seen = await end(backend, handles, job.key);
+      expect(seen.cause).toBe("preempted");
+      expect(fixture.witness(job)).toEqual(["hold"]);
+      fixture.release(job);
+    });
+  });
+});
+
+describe("what flow leaves to the service", { timeout }, () => {
+  it("ends by itself: the job after its time, its pool with it, the nodes by the formula", async () => {
+    await use({ scale: "auto", max_time: "2h" }, async ({ backend, fixture }) => {
+      forget();
+      const job = fixture.job([hold]);
+      const handles = await submit(backend, [job]);
+      const [body] = sent<Models.JobAddParameter>("Job_Add");
+      const auto = body?.poolInfo.autoPoolSpecification;
+      expect(auto).toMatchObject({ poolLifetimeOption: "job", keepAlive: false });
+      expect(body?.constraints?.maxWallClockTime).toBe("PT7200S");
+      const formula = auto?.pool?.autoScaleFormula ?? "";
+      expect(formula).toMatch(/time\(\) > time\("[^"]+"\) \? 0/);
+      expect(formula).toContain("min(3, ");
+      const [tasks] = sent<Models.TaskAddCollectionParameter>("Task_AddCollection");
+      expect(tasks?.value[0]?.constraints).toMatchObject({
+        maxTaskRetryCount: 0,
+        maxWallClockTime: "PT7200S",
+      });
+      await busyNode();
+      services.simulator.clock.skip(7_200_001);
+      await services.simulator.until("no pool", ({ pools }) => pools.length === 0);
+      expect(await end(backend, handles, job.key)).not.toMatchObject({ code: 0 });
+      fixture.release(job);
+    });
+  });
+
+  it("has links that allow one thing each and end soon", async () => {
+    await use({ max_time: "2h" }, async ({ backend, fixture }) => {
+      forget();
+      const job = fixture.job([success("once")]);
+      const handles = await submit(backend, [job]);
+      const [tasks] = sent<Models.TaskAddCollectionParameter>("Task_AddCollection");
+      const task = tasks?.value[0];
+      const read = (task?.resourceFiles ?? []).map(
+        ({ httpUrl = "" }) => new URL(httpUrl).searchParams,
+      );
+      const write = new URL(task?.outputFiles?.[0]?.destination.container?.containerUrl ?? "")
+        .searchParams;
+      expect(read.map((link) => [link.get("sp"), link.get("sr")])).toEqual(
+        read.map(() => ["r", "b"]),
+      );
+      expect([write.get("sp"), write.get("sr")]).toEqual(["cw", "c"]);
+      for (const link of [...read, write])
+        expect(Date.parse(link.get("se") ?? "") - Date.now()).toBeLessThan(4 * 3_600_000);
+      await end(backend, handles, job.key);
+    });
+  });
+
+  it("holds no secret", async () => {
+    const canary = "canary-0815";
+    process.env["CANARY"] = canary;
+    await use({}, async ({ backend, fixture }) => {
+      const job = fixture.job([{ name: "show", does: "show", variables: ["CANARY"] }], {
+        secrets: ["CANARY"],
+      });
+      const handles = await submit(backend, [job]);
+      expect(await end(backend, handles, job.key)).toMatchObject({ code: 0 });
+      expect(readFileSync(job.paths.stdout, "utf8")).toBe(`CANARY=${canary}\n`);
+      const secrets = [canary, ...Object.values(keysFor(services))];
+      const told = services.simulator.exchanges.filter((each) =>
+        secrets.some((secret) => JSON.stringify({ ...each, answer: "" }).includes(secret)),
+      );
+      expect(told).toEqual([]);
+    });
+    delete process.env["CANARY"];
+    const found = filesBelow(services.simulator.directory).filter(
+      (path) =>
+        !/\/stdout(\.txt)?$|tar/.test(path) && readFileSync(path, "latin1").includes(canary),
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+const filesBelow = (folder: string): readonly string[] =>
+  readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+describe("what is wrong", { timeout }, () => {
+  it("with the nodes is told while a task waits", async () => {
+    services.simulator.setAllocation({ dedicated: 0, code: "AllocationFailed" });
+    await use({}, async ({ backend, fixture }) => {
+      const job = fixture.job([success("once")]);
+      const handles = await submit(backend, [job]);
+      await services.simulator.until(
+        "steady",
+        ({ pools }) => pools[0]?.["allocationState"] === "steady",
+      );
+      let seen: Observation | undefined;
+      await fixture.until(async () => {
+        seen = await look(backend, handles, job.key);
+        return seen.type === "queued" && seen.why !== undefined;
+      }, "a reason");
+      expect(seen).toMatchObject({ why: expect.stringMatching(/^no nodes: /) });
+    });
+  });
+
+  it("with its time is told when the service had to end it", async () => {
+    await use({ max_time: "2h" }, async ({ backend, fixture }) => {
+      const job = fixture.job([hold], { timeoutMs: 1_000_000 });
+      const handles = await submit(backend, [job]);
+      await fixture.until(() => fixture.witness(job).length === 1, "the program");
+      expect(await look(backend, handles, job.key)).toMatchObject({ type: "running" });
+      services.simulator.clock.skip(2_000_000);
+      expect(await end(backend, handles, job.key)).toMatchObject({ cause: "time-limit" });
+      fixture.release(job);
+    });
+  });
+
+  it("with a program comes through, and it is not tried again by the service", async () => {
+    await use({}, async ({ backend, fixture }) => {
+      const job = fixture.job([{ name: "bad", does: "exit", code: 3 }]);
+      const handles = await submit(backend, [job]);
+      expect(await end(backend, handles, job.key)).toMatchObject({ code: 3 });
+      expect(fixture.witness(job)).toEqual(["bad"]);
+    });
+  });
+});
+
+describe("what is over", { timeout }, () => {
+  it("leaves nothing in the account nor of the attempts in storage", async () => {
+    const fixture = await shellFixture((root) => openBackend(services, root, {}, captureAll(root)));
+    const backend = await fixture.open();
+    const job = fixture.job([success("once")]);
+    const handles = await submit(backend, [job]);
+    await end(backend, handles, job.key);
+    await backend[Symbol.asyncDispose]();
+    await services.simulator.until(
+      "an empty account",
+      ({ jobs, pools }) => jobs.length + pools.length === 0,
+    );
+    const blobs = BlobServiceClient.fromConnectionString(services.azurite.connectionString);
+    const left: string[] = [];
+    for await (const { name } of blobs.listContainers())
+      for await (const blob of blobs
+        .getContainerClient(name)
+        .listBlobsFlat({ prefix: "attempts/" }))
+        if (blob.name.includes(job.key)) left.push(blob.name);
+    expect(left).toEqual([]);
+    await fixture[Symbol.asyncDispose]();
+  });
+
+  it("is left alone when it belongs to somebody else by now", async () => {
+    const client = clientFor(services.simulator);
+    await use({}, async ({ backend, fixture }) => {
+      const job = fixture.job([success("once")]);
+      const handles = await submit(backend, [job]);
+      await end(backend, handles, job.key);
+      const id = String(services.simulator.inspect().jobs[0]?.["id"]);
+      await client.job.patch(id, { metadata: [{ name: "flow.project", value: "another" }] });
+      await backend[Symbol.asyncDispose]();
+      expect(services.simulator.inspect().jobs.map((each) => [each["id"], each["state"]])).toEqual([
+        [id, "active"],
+      ]);
+    });
+  });
+});
