@@ -17,7 +17,6 @@ import {
   readOrder,
   recordId,
   sortRecords,
-  timeText,
 } from "@flow/core";
 import { EXIT } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
@@ -98,13 +97,7 @@ const limited = (
   usual: number,
 ): readonly RunRecord[] => records.slice(0, limit === undefined ? usual : Number(limit));
 
-/** With the names under which expressions know the rest, too. */
-const recordJson = (record: RunRecord): object => ({
-  id: recordId(record),
-  ...record,
-  began: timeText(record.began),
-  ended: record.ended === undefined ? undefined : timeText(record.ended),
-});
+const recordJson = (record: RunRecord): object => ({ id: recordId(record), ...record });
 
 function showTable(
   { chosen, columns: fields }: View,

@@ -107,7 +107,7 @@ const digested = ({ path, digest }: { readonly path: string; readonly digest: st
 function resultLines({ outcome }: RunRecord): readonly string[] {
   if (outcome === undefined) return ["no result yet"];
   const words = describeOutcome(outcome);
-  return "message" in outcome ? [words, outcome.message] : [words];
+  return "message" in outcome && outcome.message !== words ? [words, outcome.message] : [words];
 }
 
 function memory({ usage }: RunRecord): string {

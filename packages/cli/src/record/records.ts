@@ -51,13 +51,22 @@ export async function openRecords(
   const root = await recordRoot(invocation, io);
   if (!root.ok) return root;
   const places = layout(root.value);
-  const byTask = readRecords(places, nodeFileSystem, { wall: Date.now(), remember });
+  const { byTask, damaged } = readRecords(places, nodeFileSystem, { wall: Date.now(), remember });
+  for (const path of damaged.slice(0, MOST_DAMAGED)) {
+    io.stderr.write(`flow: ${path} is damaged; what it said is left out\n`);
+  }
+  if (damaged.length > MOST_DAMAGED) {
+    io.stderr.write(`flow: … and ${damaged.length - MOST_DAMAGED} more\n`);
+  }
   return ok({
     layout: places,
     attempts: byTask.flat(),
     records: byTask.flatMap(joinAttempts),
   });
 }
+
+/** Names of damaged files before the rest is only counted. */
+const MOST_DAMAGED = 5;
 
 /** The folder with `.flow/`: that of the flow file, or the nearest one above. */
 async function recordRoot(invocation: Invocation, io: Io): Promise<Result<string, ExitCode>> {

@@ -43,12 +43,19 @@ interface ReadOptions {
   readonly remember: boolean;
 }
 
-/** Every attempt on record, grouped by task and in order of serials. */
+interface Records {
+  /** Every attempt, grouped by task and in order of serials. */
+  readonly byTask: readonly (readonly RunRecord[])[];
+  /** Files that cannot be read as what they should be; what they would say is left out. */
+  readonly damaged: readonly string[];
+}
+
+/** Reads all that is on record. */
 export function readRecords(
   layout: Layout,
   files: FileSystem,
   { wall, remember }: ReadOptions,
-): readonly (readonly RunRecord[])[] {
+): Records {
   const path = `${layout.cache}/${INDEX}`;
   const reader = new RecordReader(
     layout,
@@ -56,9 +63,9 @@ export function readRecords(
     BigInt(wall) * 1_000_000n,
     readIndex(path, layout, files),
   );
-  const all = reader.readAll();
+  const byTask = reader.readAll();
   if (remember && reader.learned) save(path, layout, reader.found, files);
-  return all;
+  return { byTask, damaged: reader.damaged };
 }
 
 class RecordReader {
@@ -67,6 +74,7 @@ class RecordReader {
   readonly #now: bigint;
   readonly #known: Tasks;
   readonly found: Record<string, RememberedTask> = {};
+  readonly damaged: string[] = [];
   #reused = 0;
   #read = 0;
 
@@ -123,13 +131,32 @@ class RecordReader {
       this.#reused += 1;
       return remembered;
     }
-    const stored = readAttempt(this.#layout, key, serial, this.#files);
+    const stored = this.#whole(readAttempt(this.#layout, key, serial, this.#files));
     const told = toRunRecord(key, stored, readTags(directory, this.#files));
     const record = told === undefined ? null : { ...told, metrics: this.#metricsOf(stored) };
-    const isSettled = stored.result !== undefined && stat !== undefined;
+    const isSettled = record !== null && stored.result !== undefined && stat !== undefined;
     const isSure = isSettled && !this.#isYoung(stat.changedNs);
     if (isSure) this.#read += 1;
     return [serial, isSure ? stat.signature : "", record];
+  }
+
+  /** Without what does not have the form of a record or a result. */
+  #whole(stored: StoredAttempt): StoredAttempt {
+    const { directory, record, result } = stored;
+    const isRecord = typeof record?.task?.id === "string" && typeof record.wall === "number";
+    const isResult = typeof result?.outcome?.type === "string";
+    if (!isRecord) this.#note(`${directory}/${ATTEMPT_FILES.record}`);
+    if (!isResult) this.#note(`${directory}/${ATTEMPT_FILES.result}`);
+    return {
+      ...stored,
+      record: isRecord ? record : undefined,
+      result: isResult ? result : undefined,
+    };
+  }
+
+  /** A file that is there but says nothing is damaged. */
+  #note(path: string): void {
+    if (this.#files.lstat(path) !== undefined) this.damaged.push(path);
   }
 
   /** Of an attempt without a result: what it has told so far. */

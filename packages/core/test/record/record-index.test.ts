@@ -31,7 +31,10 @@ function attempt(serial: number, told: { record?: object; result?: object } = {}
 
 /** As read a good while after everything was written, so that the cache believes it. */
 const read = (): readonly RunRecord[] =>
-  readRecords(layout(root), nodeFileSystem, { wall: Date.now() + 60_000, remember: true }).flat();
+  readRecords(layout(root), nodeFileSystem, {
+    wall: Date.now() + 60_000,
+    remember: true,
+  }).byTask.flat();
 
 /** What is remembered, with every metric replaced by a lie that tells whether it was believed. */
 function plantLies(): void {
@@ -121,14 +124,24 @@ describe("the records of a project", () => {
     expect(read()).toHaveLength(1);
   });
 
-  it("leave out attempts that were removed, and survive torn ones", () => {
+  it("leave out attempts that were removed, and name torn ones", () => {
     attempt(1);
     fs.mkdirSync(directoryOf(2), { recursive: true });
     attempt(3);
     fs.writeFileSync(`${directoryOf(3)}/result.json`, '{"outcome":{"ty');
+    attempt(4);
+    fs.writeFileSync(`${directoryOf(4)}/attempt.json`, '{"task":null}');
+    attempt(5);
+    fs.writeFileSync(`${directoryOf(5)}/attempt.json`, "null");
     expect(read().map(({ serial, status }) => [serial, status])).toEqual([
       [1, "success"],
       [3, "running"],
+    ]);
+    const options = { wall: Date.now() + 60_000, remember: true };
+    expect(readRecords(layout(root), nodeFileSystem, options).damaged).toEqual([
+      `${directoryOf(3)}/result.json`,
+      `${directoryOf(4)}/attempt.json`,
+      `${directoryOf(5)}/attempt.json`,
     ]);
   });
 });
