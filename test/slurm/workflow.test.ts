@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { systemSuite } from "../rig/system.ts";
-import { startCluster } from "./cluster.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
 
 const main = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
 const workflows = fileURLToPath(new URL("../../workflows", import.meta.url));
@@ -48,6 +48,29 @@ function train(env: NodeJS.ProcessEnv, ...args: readonly string[]): Result {
   }
 }
 
+/** `flow sub` with the script of MLXP's quick start: what SLURM was asked for. */
+function submitQuickStart(cluster: Cluster): object {
+  const folder = mkdtempSync(join(tmpdir(), "flow-quickstart-"));
+  try {
+    cpSync(join(workflows, "mlxp-quickstart"), folder, { recursive: true });
+    const { status, stderr } = spawnSync(process.execPath, [main, "sub", "script.sh"], {
+      cwd: folder,
+      env: cluster.env,
+      encoding: "utf8",
+      timeout: 120_000,
+    });
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("8 done");
+    const listed = cluster.run("scontrol", "show", "job", "--oneliner").split("\n");
+    const jobs = listed.filter((line) => line.includes("ArrayTaskId="));
+    const arrays = new Set(jobs.map((line) => /ArrayJobId=(\d+)/.exec(line)?.[1]));
+    const minutes = /TimeLimit=00:(\S+)/.exec(jobs[0] ?? "")?.[1];
+    return { jobs: jobs.length, arrays: arrays.size, minutes };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 systemSuite("python", "cluster-mnist without a cluster", () => {
   it("trains in slices until it is done", () => {
     const { epochs, slices, accuracy } = train(process.env, "--backend", "local");
@@ -58,7 +81,7 @@ systemSuite("python", "cluster-mnist without a cluster", () => {
 });
 
 systemSuite(["python", "slurm"], "cluster-mnist on a cluster", () => {
-  it("trains in slices of one job that is requeued until it is done", async () => {
+  it("trains in slices of one requeued job, and makes one array of a script's jobs", async () => {
     const cluster = await startCluster();
     try {
       const { epochs, slices } = train(cluster.env);
@@ -66,6 +89,7 @@ systemSuite(["python", "slurm"], "cluster-mnist on a cluster", () => {
       expect(slices).toBeGreaterThan(1);
       const restarts = cluster.run("squeue", "-h", "-t", "all", "-O", "RestartCnt").trim();
       expect(Number(restarts)).toBe(slices - 1);
+      expect(submitQuickStart(cluster)).toEqual({ jobs: 8, arrays: 1, minutes: "10:00" });
     } finally {
       cluster.stop();
     }
