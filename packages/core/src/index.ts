@@ -59,6 +59,8 @@ export { compilePlan } from "./graph/plan.ts";
 export { guessDurations } from "./graph/rank.ts";
 export type { Selection } from "./graph/select.ts";
 export { select } from "./graph/select.ts";
+export type { SearchResult, SearchTrial } from "./flowfile/sweep/search-log.ts";
+export { readAnswer, readSearchLog, searchLog } from "./flowfile/sweep/search-log.ts";
 export { evaluateCondition } from "./host/conditions.ts";
 export type { ExecuteOptions, PreparedRun, ProjectState } from "./host/execute.ts";
 export { openInspector, openState, prepareRun } from "./host/execute.ts";
@@ -98,7 +100,7 @@ export type {
   Usage,
 } from "./model/outcome.ts";
 export { exitWith } from "./model/outcome.ts";
-export type { BackendDeclaration, Project } from "./model/project.ts";
+export type { BackendDeclaration, Project, Search } from "./model/project.ts";
 export type { Limits, ResourceRequest } from "./model/resources.ts";
 export type { Result } from "./model/result.ts";
 export { err, ok } from "./model/result.ts";

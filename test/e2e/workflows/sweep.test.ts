@@ -37,6 +37,16 @@ systemSuite("python", "workflows/sweep", () => {
     expect(second.tasks("task/started")).toEqual([]);
   });
 
+  flowTest("a search by another program is asked until it has its trials", async ({ project }) => {
+    project.copy("workflows");
+    const { code } = await project.run(
+      ...["run", "-f", "sweep.flow.yaml", "climb", "-n", "4", "-p", "epochs=1"],
+    );
+    expect(code).toBe(0);
+    const made = readdirSync(project.path("out/sweep"));
+    expect(made.filter((name) => name.startsWith("climb-"))).toHaveLength(8);
+  });
+
   flowTest("the quick start is eight jobs, none of them twice", async ({ project }) => {
     project.copy("workflows");
     const options = { cwd: "mlxp-quickstart" };

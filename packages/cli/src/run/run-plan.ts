@@ -1,12 +1,13 @@
 // `flow run` beyond the case that nothing is to do: reads what the options say, opens the plan, runs it.
 
-import { openPlan, type PlanRequest, parseDuration, requestText } from "@flow/core";
+import { openGraph, openPlan, type PlanRequest, parseDuration, requestText } from "@flow/core";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { printDiagnostics } from "../project.ts";
 import { NOTHING_FAILED } from "../report/nothing-to-do.ts";
 import { outputMode } from "../report/reporter.ts";
+import type { OpenedSearch } from "./conduct-search.ts";
 import { detach } from "./detach.ts";
 import { type ExecutionSettings, executePlan } from "./execute-plan.ts";
 import { failedTasks } from "./failed-tasks.ts";
@@ -29,7 +30,15 @@ export async function runPlan(
     io.stderr.write(`${NOTHING_FAILED}\n`);
     return EXIT.ok;
   }
-  const opened = await openPlan(asked, root);
+  let opened = await openPlan(asked, root);
+  const searches = invocation.has("dry-run") ? [] : await neededSearches(asked, opened);
+  if (searches.length > 0 && !invocation.has("detach")) {
+    const { conductSearches } = await import("./conduct-search.ts");
+    const settings = settingsOf(invocation, io, asked, numbers);
+    const code = await conductSearches(searches, asked, settings, io);
+    if (code !== EXIT.ok) return code;
+    opened = await openPlan(asked, root);
+  }
   if (!opened.ok) {
     printDiagnostics(opened.error, invocation, io);
     return EXIT.usage;
@@ -41,6 +50,32 @@ export async function runPlan(
   }
   if (invocation.has("detach")) return detach(opened.value.plan.project.root, io);
   return executePlan(opened.value, settingsOf(invocation, io, asked, numbers), io);
+}
+
+/** Searches by another program that what is asked for waits for; their trials may not be there yet. */
+async function neededSearches(
+  request: PlanRequest,
+  opened: Awaited<ReturnType<typeof openPlan>>,
+): Promise<readonly OpenedSearch[]> {
+  const graph = opened.ok ? undefined : await openGraph(request);
+  const project = opened.ok
+    ? opened.value.plan.project
+    : graph?.ok
+      ? graph.value.graph.project
+      : undefined;
+  const asked = request.selectors.length > 0 ? request.selectors : (project?.default ?? []);
+  const templates = new Set([
+    ...asked.map((selector) => selector.replace(/^\+|\+$|@.*$/g, "")),
+    ...(opened.ok ? opened.value.plan.tasks.map(({ template }) => template) : []),
+  ]);
+  return (project?.searches ?? [])
+    .filter(
+      ({ template, users, hidden }) =>
+        (asked.length === 0 && !hidden) ||
+        templates.has(template) ||
+        users.some((user) => templates.has(user)),
+    )
+    .map((search) => ({ search, root: project?.root ?? "" }));
 }
 
 export type Numbers = Pick<ExecutionSettings, "slots" | "retries" | "timeoutMs">;

@@ -136,7 +136,7 @@ class Loader {
     const templates = outlines.map((outline) => declareTask(outline, sweep, loading));
     const index = new TaskIndex(templates, this.#report);
     const tasks = templates.flatMap((template) => completeTasks(template, index, loading));
-    if (tasks.length === 0 && this.#report.errors === 0) {
+    if (tasks.length === 0 && loading.searches.length === 0 && this.#report.errors === 0) {
       this.#report.error("empty-file", undefined, `\`${file}\` has no tasks`, {
         fix: "Write `tasks:` with at least one task.",
       });
@@ -175,6 +175,8 @@ class Loader {
       pools,
       backends,
       optionBlocks: [...new Set([...BUILT_IN_BACKENDS, ...backends.keys()])],
+      readOptional: (path) => this.#reader.optional(path),
+      searches: [],
       checks: this.#request.checkBackend,
     };
   }
@@ -246,6 +248,7 @@ class Loader {
         return readBackends(map, filling, loading.checks);
       }),
       secrets: [...loading.secrets],
+      ...(loading.searches.length === 0 ? {} : { searches: loading.searches }),
       compat: child(top.map, "compat") === undefined ? DEFAULT_COMPAT : compat,
       ignore: all("ignore"),
       code: { include: code("include"), omit: code("omit") },

@@ -61,6 +61,15 @@ export class FileReader {
     return this.sources.push({ path, text }) - 1;
   }
 
+  /** A file of flow's own that may not be there; noted as read or looked for. */
+  optional(path: string): string | undefined {
+    const bytes = this.#fileSystem.read(path);
+    const digest =
+      bytes === undefined ? undefined : createHash("sha256").update(bytes).digest("hex");
+    this.inputs.push({ path, digest });
+    return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+  }
+
   /** The top file and, depth first, what it includes. */
   readProject(file: string): ReadProject | undefined {
     const map = this.#flowFile(file, undefined, "no-flow-file");

@@ -12,6 +12,29 @@ export interface BackendDeclaration {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** A search whose trials another program thinks up. */
+export interface Search {
+  readonly template: string;
+  /** Names its log, `.flow/searches/<key>.jsonl`. */
+  readonly key: string;
+  /** The program: a shell command, or its arguments. */
+  readonly command: string | readonly string[];
+  /** Where the program runs, relative to the root. */
+  readonly folder: string;
+  readonly trials: number;
+  /** How many are asked for, and run, at once. */
+  readonly batch: number;
+  readonly metric: string;
+  readonly direction: "max" | "min";
+  /** What the file says under `params` and `seed`, for the program. */
+  readonly params: unknown;
+  readonly seed: string | undefined;
+  /** Not run unless it is asked for or needed. */
+  readonly hidden: boolean;
+  /** Templates that take something of its trials. */
+  readonly users: readonly string[];
+}
+
 export interface Project {
   readonly name: string | undefined;
   readonly description: string | undefined;
@@ -37,6 +60,8 @@ export interface Project {
   /** Patterns left out of directory hashes, beside the built-in ones. */
   readonly ignore: readonly string[];
   readonly code: { readonly include: readonly string[]; readonly omit: readonly string[] };
+  /** Absent: none. */
+  readonly searches?: readonly Search[] | undefined;
   /** Final parameter values, raw text, dotted names. */
   readonly params: Readonly<Record<string, string>>;
 }

@@ -88,7 +88,9 @@ interface ResourcesMap {
 type MatrixMap = Readonly<Record<string, unknown>>;
 
 interface SweepMap {
-  readonly method?: "grid" | "random" | "list" | undefined;
+  readonly method?: "grid" | "random" | "list" | "external" | undefined;
+  readonly command?: string | readonly Scalar[] | undefined;
+  readonly batch?: Amount | undefined;
   readonly trials?: Amount | undefined;
   readonly seed?: Amount | undefined;
   readonly params?: unknown;

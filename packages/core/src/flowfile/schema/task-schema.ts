@@ -134,9 +134,18 @@ const resources = z.strictObject({
 
 const sweep = z.strictObject({
   method: z
-    .enum(["grid", "random", "list"])
+    .enum(["grid", "random", "list", "external"])
     .optional()
-    .describe("How trials are found: every combination (default), drawn, or listed."),
+    .describe(
+      "How trials are found: every combination (default), drawn, listed, or thought up by another program.",
+    ),
+  command: z
+    .union([z.string(), z.array(scalar)])
+    .optional()
+    .describe("For `external`: the program that is asked for trials and told what they came to."),
+  batch: amount
+    .optional()
+    .describe("For `external`: trials that are asked for and run at once; 1."),
   trials: amount.optional().describe("How many are drawn; raising it adds further ones."),
   seed: amount.optional().describe("What the draws depend on; 0 by default."),
   params: z

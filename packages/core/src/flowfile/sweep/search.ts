@@ -1,21 +1,35 @@
 // `sweep:` of a task: its trials as members of a matrix, and the rule that ends poor ones early.
 
+import { taskId } from "../../model/ids.ts";
 import type { Pruning } from "../../model/task.ts";
 import type { MapNode, Node } from "../document/node.ts";
-import { asList, child, describe, entriesOf, spanOf, textOf } from "../document/node.ts";
-import { IDENTIFIER } from "../names.ts";
+import { asList, child, describe, entriesOf, spanOf, textOf, toValue } from "../document/node.ts";
+import { IDENTIFIER, keyOf } from "../names.ts";
 import type { Combination, Matrix } from "../matrix.ts";
 import { expandMatrix } from "../matrix.ts";
 import { expandRange, MAX_MEMBERS } from "../range.ts";
 import { scalarValue } from "../scalar.ts";
 import type { Filling } from "../template/template.ts";
 import { fillText } from "../template/template.ts";
+import { readSearchLog, searchLog } from "./search-log.ts";
+import type { Loading } from "../tasks/scope.ts";
 import { choice, type Distribution, readDistribution, shareOf } from "./distributions.ts";
+
+/** The task that has the sweep. */
+export interface SweepPlace {
+  /** With namespace. */
+  readonly template: string;
+  /** Its flow file and that one's folder, relative to the root. */
+  readonly file: string;
+  readonly folder: string;
+  readonly hidden: boolean;
+  readonly loading: Pick<Loading, "root" | "readOptional" | "searches">;
+}
 
 const NO_TRIALS: Matrix = { axisNames: [], members: [] };
 
 /** The trials of a sweep; reports and leaves out what is wrong. */
-export function expandSweep(node: MapNode, filling: Filling): Matrix {
+export function expandSweep(node: MapNode, filling: Filling, place: SweepPlace): Matrix {
   const params = child(node, "params");
   const method = textOf(child(node, "method") ?? node) || "grid";
   const { report } = filling;
@@ -23,6 +37,7 @@ export function expandSweep(node: MapNode, filling: Filling): Matrix {
     report.error("bad-sweep", spanOf(at), message, { fix });
     return NO_TRIALS;
   };
+  if (method === "external") return external(node, filling, place);
   if (params === undefined)
     return refuse(node, "this sweep varies nothing", "Write `params:` with what it varies.");
   if (method === "list") {
@@ -40,6 +55,56 @@ export function expandSweep(node: MapNode, filling: Filling): Matrix {
     );
   }
   return method === "random" ? random(node, params, filling) : expandMatrix(params, filling);
+}
+
+/** Trials that were asked for so far; the search itself is noted for whoever runs the project. */
+function external(node: MapNode, filling: Filling, place: SweepPlace): Matrix {
+  const [command, objective] = [child(node, "command"), child(node, "objective")];
+  const missing = [
+    ...(command === undefined ? ["`command`, the program that thinks up trials"] : []),
+    ...(child(node, "trials") === undefined ? ["`trials`, their number"] : []),
+    ...(objective === undefined ? ["`objective`, such as `max metrics.val.acc`"] : []),
+  ];
+  if (command === undefined || objective === undefined || missing.length > 0) {
+    const message = `an external search needs ${missing.join(" and ")}`;
+    filling.report.error("bad-sweep", spanOf(node), message);
+    return NO_TRIALS;
+  }
+  const found = readObjective(objective, filling);
+  const trials = wholeNumber(node, "trials", filling);
+  const batch = child(node, "batch") === undefined ? 1 : wholeNumber(node, "batch", filling);
+  if (found === undefined || trials === undefined || batch === undefined) return NO_TRIALS;
+  const { template, file, folder, hidden, loading } = place;
+  const [params, seed] = [child(node, "params"), child(node, "seed")];
+  const key = keyOf(file, taskId(template));
+  const isArgv = command.kind === "list";
+  loading.searches.push({
+    ...found,
+    template,
+    key,
+    command: isArgv
+      ? command.items.map((item) => filledText(item, filling))
+      : filledText(command, filling),
+    folder,
+    trials,
+    batch,
+    params: params === undefined ? {} : toValue(params),
+    seed: seed === undefined ? undefined : filledText(seed, filling),
+    hidden,
+    users: [],
+  });
+  return trialsOf(loading.readOptional(`${loading.root}/${searchLog(key)}`) ?? "");
+}
+
+/** The trials of a log; what was asked for twice is one. */
+function trialsOf(log: string): Matrix {
+  const members = new Map<string, Combination>();
+  for (const { params } of readSearchLog(log).trials) {
+    const axes = new Map(Object.entries(params));
+    members.set([...axes].join("\0"), { axes, values: axes, params: new Map() });
+  }
+  const names = new Set([...members.values()].flatMap(({ axes }) => [...axes.keys()]));
+  return { axisNames: [...names], members: [...members.values()] };
 }
 
 /** A list of trials is a matrix without axes that includes them. */

@@ -10,7 +10,7 @@ import { asList, child, entriesOf, isEmpty, spanOf, textOf } from "../document/n
 import type { Combination, Matrix } from "../matrix.ts";
 import { expandMatrix, noMatrix } from "../matrix.ts";
 import { keyOf, memberId, slugOf, TASK_NAME } from "../names.ts";
-import { expandSweep } from "../sweep/search.ts";
+import { expandSweep, type SweepPlace } from "../sweep/search.ts";
 import type { Sweep } from "../sweep/sweep.ts";
 import type { Lookup } from "../template/template.ts";
 import type { Fields } from "./fields.ts";
@@ -163,7 +163,8 @@ class MatrixReader {
       const filling = { lookup: this.#lookup, report, sources };
       const isMap = node?.kind === "map";
       const matrix = isMap ? expandMatrix(node, filling) : noMatrix;
-      const trials = sweep?.kind === "map" ? expandSweep(sweep, filling) : noMatrix;
+      const trials =
+        sweep?.kind === "map" ? expandSweep(sweep, filling, this.#place(name, own)) : noMatrix;
       result = {
         matrix: combine(matrix, trials, sweep ?? node ?? entry.value, report),
         node: isMap ? node : undefined,
@@ -179,6 +180,13 @@ class MatrixReader {
     }
     this.#known.set(name, result);
     return result;
+  }
+
+  #place(name: string, own: Node): SweepPlace {
+    const { namespace, path, folder } = this.#source;
+    const flag = child(own, "hidden");
+    const hidden = flag?.kind === "scalar" && flag.value === true;
+    return { template: namespace + name, file: path, folder, hidden, loading: this.#loading };
   }
 
   #takeOver(

@@ -222,6 +222,9 @@ class DepReader {
     const text = this.#member.reader.text(task) ?? "";
     const all = this.#index.resolve(text, referrer, span);
     if (all === undefined) return false;
+    this.#loading.searches
+      .find(({ template }) => template === all.template.name)
+      ?.users.push(this.#template.name);
     const selected = selectMembers(all, child(node, "where"), this.#member, this.#loading);
     const best = readBest(node, all.template, this.#member.reader, spanOf(node));
     if (best === false) return false;

@@ -3,6 +3,7 @@
 import type { Report } from "../../diagnostics/report.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { TaskId } from "../../model/ids.ts";
+import type { Search } from "../../model/project.ts";
 import type { Shell } from "../../model/task.ts";
 import { EVERY_DEP } from "../../model/task.ts";
 import type { BackendChecks } from "../backends.ts";
@@ -27,6 +28,10 @@ export interface Loading {
   readonly pools: ReadonlyMap<string, number>;
   /** Names under `backends:` of all files, with their type. */
   readonly backends: ReadonlyMap<string, string>;
+  /** The text of a file of flow's own, which the plan then depends on. */
+  readonly readOptional: (path: string) => string | undefined;
+  /** Searches by another program, found on the way. */
+  readonly searches: (Search & { readonly users: string[] })[];
   readonly checks: BackendChecks | undefined;
   /** Task keys that are blocks of options for a backend. */
   readonly optionBlocks: readonly string[];
