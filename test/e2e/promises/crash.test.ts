@@ -179,6 +179,28 @@ describe("damaged state", () => {
 });
 
 describe("two runs at once on one project", () => {
+  flowTest("with other parameters take turns at files that both use", async ({ project }) => {
+    project.flowFile(`
+params: { p: 1 }
+tasks:
+  make: { targets: [made], actions: ["echo \${{ params.p }} > made"] }
+  read:
+    deps: [made]
+    targets: [read]
+    actions: ["until [ -e go ]; do sleep 0.05; done; cat made > read; cat made >> seen"]
+`);
+    const first = project.startRun("-p", "p=1");
+    await first.event("task/started", { task: "read" });
+    const second = project.startRun("-p", "p=2");
+    const held = await second.event("task/held", { task: "make" });
+    expect(held.at).toBe("read");
+    project.write("go", "");
+    expect((await first.ended).code).toBe(0);
+    expect((await second.ended).code).toBe(0);
+    expect(project.read("seen")).toBe("1\n2\n");
+    expect(second.tasks("task/done")).toEqual(["make", "read"]);
+  });
+
   flowTest(
     "promise 2, one live attempt: the second waits for what the first does and finds it fresh",
     async ({ project }) => {

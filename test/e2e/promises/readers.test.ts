@@ -1,6 +1,7 @@
 /** Promise 7, read commands never write: seen from the system calls they make. */
-import { expect } from "vitest";
+
 import { readFileSync } from "node:fs";
+import { expect } from "vitest";
 import { type FlowProject, flowTest } from "../../rig/flow-test.ts";
 import { systemSuite } from "../../rig/system.ts";
 

@@ -71,7 +71,10 @@ function words(event: RunEvent, view: RunView, context: LineContext): EventLine 
     case "task/unknown":
       return { kind: "unknown", text: `${event.task}  ${event.why}` };
     case "task/held":
-      return { kind: "held", text: `${event.task}  run ${event.by} is doing it; waiting for that` };
+      return {
+        kind: "held",
+        text: `${event.task}  run ${event.by} is ${event.at === undefined ? "doing it" : `at ${event.at}, which makes or reads the same files`}; waiting for that`,
+      };
     case "warning":
       return {
         kind: "warning",

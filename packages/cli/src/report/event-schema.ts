@@ -138,8 +138,10 @@ const SHAPES: Readonly<Record<RunEventBody["type"], EventShape>> = {
     members: { ...TASK, why: text },
   },
   "task/held": {
-    description: "Another run is doing it; this one waits for that.",
+    description:
+      "Another run is doing it, or is at a task that makes or reads the same files; this one waits for that.",
     members: { ...TASK, by: text },
+    optional: { at: described(text, "the other task; absent: the same") },
   },
   "task/again": {
     description: "Not over: it will be tried again.",

@@ -1,5 +1,5 @@
 import type { RunEvent, RunEventBody } from "@flow/core";
-import { runId } from "@flow/core";
+import { runId, type TaskId } from "@flow/core";
 import { describe, expect, it } from "vitest";
 import { eventSchema } from "../../src/report/event-schema.ts";
 import { jsonLine } from "../../src/report/json.ts";
@@ -28,7 +28,12 @@ const EXAMPLES: { readonly [T in RunEventBody["type"]]: Extract<RunEventBody, { 
   },
   "task/metrics": { type: "task/metrics", ...ref("a"), step: 1, values: { loss: 0.5 } },
   "task/unknown": { type: "task/unknown", ...ref("a"), why: "no answer" },
-  "task/held": { type: "task/held", ...ref("a"), by: runId("20261121-100000-k3f9") },
+  "task/held": {
+    type: "task/held",
+    ...ref("a"),
+    by: runId("20261121-100000-k3f9"),
+    at: "b" as TaskId,
+  },
   "task/again": {
     type: "task/again",
     ...ref("a"),

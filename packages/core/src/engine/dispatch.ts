@@ -51,6 +51,12 @@ export class Dispatch {
     const checked = checker.result(effect.task);
     if (checked === undefined) throw new Error(`${task.id} was started without being checked`);
     try {
+      const conflict = neighbours.conflictOf(task);
+      if (conflict !== undefined) {
+        post({ type: "task/held", task: effect.task });
+        neighbours.waitFor(effect.task, conflict);
+        return;
+      }
       this.#parts.open();
       const start = neighbours.admit(task, effect.resources, () =>
         this.#starter.start(effect, checked),
@@ -63,8 +69,9 @@ export class Dispatch {
         void this.#adopt(effect.task, start.attempt);
       } else {
         post({ type: "task/held", task: effect.task });
-        if (start.type === "held") neighbours.waitFor(effect.task, start.by);
-        else checker.refresh(effect.task);
+        if (start.type === "held") {
+          neighbours.waitFor(effect.task, { run: start.by, key: task.key, task: undefined });
+        } else checker.refresh(effect.task);
       }
     } catch (error) {
       this.#services.broken(`cannot start: ${troubleOf(error)}`, task);

@@ -1,7 +1,9 @@
-// Other runs that live in the same project: tasks they are at are waited for, and what they hold of
-// the shared cpus, memory and pools is not given out twice.
+// Other runs that live in the same project: tasks they are at are waited for, files they read or make
+// are not replaced meanwhile, and what they hold of the shared cpus, memory and pools is not given out
+// twice.
 
-import type { RunId } from "../model/ids.ts";
+import { compileGlob } from "../graph/glob.ts";
+import type { RunId, TaskId, TaskKey } from "../model/ids.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { lastAttempt } from "../record/attempt-record.ts";
@@ -22,10 +24,20 @@ interface Held {
 
 const NOTHING: Held = { cpusMilli: 0, memoryBytes: 0, pools: {} };
 
+/** What another run is at. */
+export interface Occupation {
+  readonly run: RunId;
+  readonly key: TaskKey;
+  /** Absent: it is the very task that waits for it. */
+  readonly task: TaskId | undefined;
+}
+
 export class Neighbours {
   readonly #services: Services;
-  /** Tasks that wait for another run, and which. */
-  readonly #waiting = new Map<number, RunId>();
+  /** Tasks that wait for another run, and for what of it. */
+  readonly #waiting = new Map<number, Occupation>();
+  /** The others that lived when they were last counted. */
+  #others: ReadonlySet<RunId> = new Set();
   #cancel: (() => void) | undefined;
   #countedAt = 0;
   /** As the machine was told. */
@@ -61,14 +73,30 @@ export class Neighbours {
     }
   }
 
-  waitFor(index: number, run: RunId): void {
+  /**
+   * An attempt of another run that makes or reads what this task makes, or makes what it reads. Runs
+   * with other parameters and other flow files can have such; one that has only just begun may be
+   * missed, and is found out when the files have changed under an attempt.
+   */
+  conflictOf(task: Task): Occupation | undefined {
+    const { claims, layout, files } = this.#services;
+    for (const { task: key, run } of this.#others.size === 0 ? [] : claims.all()) {
+      if (!this.#others.has(run) || key === task.key) continue;
+      const other = lastAttempt(layout, key, files)?.record?.task;
+      if (other !== undefined && collide(task, other)) return { run, key, task: other.id };
+    }
+    return undefined;
+  }
+
+  waitFor(index: number, occupation: Occupation): void {
     const task = this.#services.tasks[index] as Task;
-    this.#waiting.set(index, run);
+    this.#waiting.set(index, occupation);
     this.#services.recorder.emit({
       type: "task/held",
       task: task.id,
       template: task.template,
-      by: run,
+      by: occupation.run,
+      at: occupation.task,
     });
     this.#lookLater();
   }
@@ -91,25 +119,21 @@ export class Neighbours {
 
   #look(): void {
     const { tasks, claims, post, reload } = this.#services;
-    for (const [index, run] of this.#waiting) {
-      const { key } = tasks[index] as Task;
+    for (const [index, { run, key }] of this.#waiting) {
       const holder = claims.holder(key);
       if (holder === run && claims.isLive(run)) continue;
       this.#waiting.delete(index);
-      reload(key);
+      reload((tasks[index] as Task).key);
       post({ type: "task/released", task: index });
     }
   }
 
-  #others(): readonly RunId[] {
-    const { claims, request } = this.#services;
-    return claims.runs().filter((run) => run !== request.run && claims.isLive(run));
-  }
-
   #count(): void {
-    const { clock, post } = this.#services;
+    const { claims, clock, post, request } = this.#services;
     this.#countedAt = clock.now();
-    const held = this.#sum(new Set(this.#others()));
+    const runs = claims.runs().filter((run) => run !== request.run && claims.isLive(run));
+    this.#others = new Set(runs);
+    const held = this.#sum(this.#others);
     if (JSON.stringify(held) === JSON.stringify(this.#held)) return;
     this.#held = held;
     post({ type: "foreign/changed", ...held });
@@ -138,3 +162,23 @@ function leavesAsMuch(before: Held, now: Held, { pools }: Task, request: Resourc
   if (request.memoryBytes !== undefined && now.memoryBytes > before.memoryBytes) return false;
   return Object.keys(pools).every((pool) => (now.pools[pool] ?? 0) <= (before.pools[pool] ?? 0));
 }
+
+/** Whether two tasks cannot run at once because of the files of one that the other reads or makes. */
+const collide = (one: Task, other: Task): boolean =>
+  one.targets.some(({ path }) => other.targets.some((target) => overlap(path, target.path))) ||
+  reads(one, other) ||
+  reads(other, one);
+
+/** Whether `reader` depends on a path that `maker` makes. */
+const reads = (reader: Task, maker: Task): boolean =>
+  reader.deps.some((dep) => {
+    const matches =
+      dep.kind === "glob"
+        ? compileGlob(dep.pattern).matches
+        : (path: string): boolean => overlap(dep.path, path);
+    return maker.targets.some(({ path }) => matches(path));
+  });
+
+/** Whether two paths are the same, or one lies in the other. */
+const overlap = (one: string, other: string): boolean =>
+  one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`);

@@ -1,7 +1,7 @@
 // What a run tells whoever watches it: the terminal, a JSON log, a program using the library.
 // Every view is a fold over these. They are facts in order; listeners can never change a run.
 
-import type { RunId } from "../model/ids.ts";
+import type { RunId, TaskId } from "../model/ids.ts";
 import type { Outcome, RestartReason, StopReason, Usage } from "../model/outcome.ts";
 
 /** How many tasks ended, or are, in each state. */
@@ -79,8 +79,11 @@ export type RunEventBody =
       readonly values: Readonly<Record<string, number>>;
     } & TaskRef)
   | ({ readonly type: "task/unknown"; readonly why: string } & TaskRef)
-  /** Another live run is doing it; this run waits for that. */
-  | ({ readonly type: "task/held"; readonly by: RunId } & TaskRef)
+  /**
+   * Another live run is doing it, or is at a task with which it would collide over files (`at`); this
+   * run waits for that.
+   */
+  | ({ readonly type: "task/held"; readonly by: RunId; readonly at: TaskId | undefined } & TaskRef)
   | ({
       readonly type: "task/again";
       readonly reason: RestartReason;
