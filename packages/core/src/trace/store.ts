@@ -99,14 +99,15 @@ export class TraceStore {
   }
 
   /**
-   * Writes own changes over what the file holds now, so that another run's are kept. The caller
-   * holds the lock that keeps two savers apart.
+   * Writes own changes over what the file holds now, so that another run's are kept, also its later
+   * successes of the same tasks. The caller holds the lock that keeps two savers apart.
    */
   save(): void {
     if (this.#changes.size === 0) return;
     this.refresh();
     for (const [key, trace] of this.#changes) {
       if (trace === undefined) this.#lines.delete(key);
+      else if ((this.#fromFile(key)?.serial ?? 0) > trace.serial) this.#changes.delete(key);
       else this.#lines.set(key, JSON.stringify(trace));
     }
     let text = "";

@@ -104,6 +104,20 @@ describe("traces on disk", () => {
     expect(open().keys()).toEqual([key(1), key(3)]);
   });
 
+  test("a later success of another run is kept, whoever saves last", () => {
+    const { open } = project();
+    const [early, late] = [open(), open()];
+    early.put(key(1), trace(1));
+    late.put(key(1), trace(2));
+    late.save();
+    early.save();
+    expect(early.get(key(1))).toEqual(trace(2));
+    expect(open().get(key(1))).toEqual(trace(2));
+    early.remove(key(1));
+    early.save();
+    expect(open().get(key(1))).toBeUndefined();
+  });
+
   test("damage costs the damaged lines only, at every byte", () => {
     const { files, open } = project();
     const store = open();
