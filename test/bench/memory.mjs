@@ -71,7 +71,10 @@ process.stdout.write(`\n100 tasks printing 10 MB each (at most 150 MB): ${shown(
 const [small, large] = [10_000, 100_000].map((count) =>
   inFolder((folder) => {
     spawnSync(process.execPath, [generator, folder, String(count)], { cwd: folder });
-    measure(folder, ["run", "-n", "2", "-q"]);
+    // As if all had run: making the files and taking them as they are takes much less time.
+    for (let task = 0; task < count; task += 1)
+      writeFileSync(join(folder, "out", String(task)), "");
+    measure(folder, ["accept", "*"]);
     for (let settling = 0; settling < 2; settling += 1) measure(folder, ["run", "-q"]);
     const rounds = Array.from({ length: 5 }, () => measure(folder, ["run", "-q"]));
     return rounds.toSorted((one, other) => one.ms - other.ms)[2];

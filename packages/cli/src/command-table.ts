@@ -232,14 +232,14 @@ const LOOK_ROWS: readonly CommandRow[] = [
       {
         name: "format",
         value: "FORMAT",
-        choices: ["text", "dot", "mermaid", "json"],
-        help: "text (the default), dot, mermaid or json",
+        choices: ["text", "dot", "mermaid", "svg", "json"],
+        help: "text (the default), dot, mermaid, svg or json",
       },
       { name: "expand", help: "one node per member of a matrix" },
       { name: "status", help: "with the state of each task" },
       { name: "json", help: "the same as --format json" },
     ],
-    examples: ["flow graph", "flow graph --format dot | dot -Tsvg > graph.svg"],
+    examples: ["flow graph", "flow graph --status --format svg > graph.svg"],
   },
   {
     name: "logs",

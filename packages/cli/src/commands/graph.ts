@@ -3,6 +3,7 @@
 import { EXIT } from "../exit-codes.ts";
 import { graphDot, graphJson, graphMermaid, graphText, type NodeStatus } from "../graph/formats.ts";
 import { readNodeStatus } from "../graph/node-status.ts";
+import { graphSvg } from "../graph/svg.ts";
 import { graphView } from "../graph/view.ts";
 import type { Command } from "../invocation.ts";
 import { openProject } from "../project.ts";
@@ -24,6 +25,9 @@ export const command: Command = async (invocation, io) => {
       break;
     case "mermaid":
       io.stdout.write(graphMermaid(view, status));
+      break;
+    case "svg":
+      io.stdout.write(graphSvg(view, status));
       break;
     case "json":
       io.stdout.write(`${JSON.stringify(graphJson(view, status), null, 2)}\n`);

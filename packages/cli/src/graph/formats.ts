@@ -83,11 +83,12 @@ function chainText(
     : draw(paint);
 }
 
-const label = ({ name, tasks }: ViewNode): string =>
+/** A node's name, with the number of its tasks when there are several. */
+export const label = ({ name, tasks }: ViewNode): string =>
   tasks.length > 1 ? `${sanitizeLine(name)} ×${tasks.length}` : sanitizeLine(name);
 
 /** Fill and line of a node in a drawing. */
-const COLORS: Readonly<Record<Style, readonly [fill: string, line: string]>> = {
+export const COLORS: Readonly<Record<Style, readonly [fill: string, line: string]>> = {
   good: ["#dcf5e1", "#2a7d3f"],
   bad: ["#fbdcdc", "#b3261e"],
   warn: ["#fdf0cd", "#946200"],

@@ -48,3 +48,33 @@ report    ✖ failed  ◄ train, tidy (order)
     });
   });
 });
+
+describe("flow graph --format svg", () => {
+  it("draws nodes behind what they need, with their states, and no name can be markup", async () => {
+    const { flow } = projectFolder({
+      "flow.yaml": `version: 1
+tasks:
+  make: { targets: [a], actions: ["true"] }
+  use: { matrix: { x: ["<b>&"] }, deps: [a], actions: ["true"] }
+  last: { after: [use], actions: ["true"] }
+`,
+    });
+    const { code, stdout } = await flow("graph", "--expand", "--status", "--format", "svg");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="[\d.]+" height="82"/,
+    );
+    expect(stdout).not.toMatch(/<b>|NaN|undefined/);
+    const places = [...stdout.matchAll(/<rect x="([\d.]+)" y="([\d.]+)"/g)].map(([, x, y]) => [
+      Number(x),
+      Number(y),
+    ]);
+    expect(places.map(([, y]) => y)).toEqual([16, 16, 16]);
+    expect(places.map(([x]) => x)).toEqual(
+      places.map(([x]) => x).toSorted((a, b) => (a ?? 0) - (b ?? 0)),
+    );
+    expect(stdout.match(/<path d="M[^>]*marker-end/g)).toHaveLength(2);
+    expect(stdout.match(/stroke-dasharray/g)).toHaveLength(1);
+    expect(stdout).toContain(">· stale</text>");
+  });
+});
