@@ -47,6 +47,7 @@ function promisesWith(bug: PlantedBug | undefined): { status: number | null; out
     }
     const vitest = join(root, "node_modules/vitest/vitest.mjs");
     const args = [vitest, "run", "--config", join(root, "test/azure/planted.config.ts")];
+    if (bug !== undefined) args.push("-t", bug.breaks);
     const { status, stdout, stderr } = spawnSync(process.execPath, args, {
       cwd: root,
       env: { ...process.env, FLOW_PLANTED: copy, FLOW_TEST_FAULTS: "0", NO_COLOR: "1" },

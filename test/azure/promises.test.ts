@@ -285,6 +285,19 @@ const filesBelow = (folder: string): readonly string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
+describe("a newer version of the interface", { timeout }, () => {
+  it("takes what the client sends", async () => {
+    await use({ api_version: "2023-11-01.18.0" }, async ({ backend, fixture }) => {
+      forget();
+      const job = fixture.job([success("once")]);
+      const handles = await submit(backend, [job]);
+      expect(await end(backend, handles, job.key)).toMatchObject({ code: 0 });
+      const targets = services.simulator.exchanges.slice(from).map(({ target }) => target);
+      expect(targets.filter((each) => !each.includes("api-version=2023-11-01.18.0"))).toEqual([]);
+    });
+  });
+});
+
 describe("what is wrong", { timeout }, () => {
   it("with the nodes is told while a task waits", async () => {
     services.simulator.setAllocation({ dedicated: 0, code: "AllocationFailed" });

@@ -117,7 +117,8 @@ export async function startBatchSimulator(options: SimulatorOptions = {}): Promi
     for (const watcher of [...watchers]) watcher();
   });
   const faults = new Faults(() => account.clock.now());
-  const openApi = await openApiOf(options.openApi ?? process.env["FLOW_AZURE_OPENAPI"]);
+  const root = options.openApi ?? process.env["FLOW_AZURE_OPENAPI"] ?? "";
+  const openApi = (version: string): Promise<OpenApi | undefined> => openApiOf(root, version);
   const service = {
     account,
     faults,
@@ -178,12 +179,15 @@ export async function startBatchSimulator(options: SimulatorOptions = {}): Promi
   };
 }
 
-let loaded: Promise<OpenApi> | undefined;
+const loaded = new Map<string, Promise<OpenApi>>();
 
-async function openApiOf(root: string | undefined): Promise<OpenApi | undefined> {
-  if (root === undefined || root === "") return undefined;
-  loaded ??= loadOpenApi(specificationFolder(root, "2022-10-01.16.0"));
-  return await loaded;
+/** Loads each specification once. */
+async function openApiOf(root: string, version: string): Promise<OpenApi | undefined> {
+  if (root === "") return undefined;
+  const folder = specificationFolder(root, version);
+  const known = loaded.get(folder) ?? loadOpenApi(folder);
+  loaded.set(folder, known);
+  return await known;
 }
 
 /** Calls later, once for all calls of the same turn. */

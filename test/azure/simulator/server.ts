@@ -16,6 +16,7 @@ import { poolOperations } from "./pool-operations.ts";
 import type { Answer, Handler, Request } from "./request.ts";
 import { checkSignature } from "./signature.ts";
 
+/** Versions of the interface that are spoken. */
 const VERSIONS: readonly string[] = ["2022-10-01.16.0", "2023-11-01.18.0"];
 const JSON_TYPE = "application/json;odata=minimalmetadata";
 /** Answers that do not name the thing they are about. */
@@ -46,7 +47,8 @@ export interface Exchange {
 export interface Service {
   readonly account: Account;
   readonly faults: Faults;
-  readonly openApi: OpenApi | undefined;
+  /** The official specification of a version of the interface; `undefined` where it is not at hand. */
+  readonly openApi: (version: string) => Promise<OpenApi | undefined>;
   readonly exchanges: Exchange[];
   /** Requests and answers that broke the specification. */
   readonly problems: string[];
@@ -187,9 +189,10 @@ async function checkBody(service: Service, call: Call, operation: Operation): Pr
   if (operation.model !== undefined && body !== undefined)
     reasons.push(...checkModel(operation.model, body));
   if (operation.model === undefined && body !== undefined) reasons.push("there must be no body");
-  if (service.openApi !== undefined && call.url.searchParams.get("api-version") === VERSIONS[0])
+  const openApi = await openApiFor(service, call);
+  if (openApi !== undefined)
     reasons.push(
-      ...(await service.openApi.checkRequest({
+      ...(await openApi.checkRequest({
         method: call.method,
         url: call.url.href,
         requestBody: body ?? {},
@@ -224,16 +227,20 @@ function finish(account: Account, operation: Operation, answer: Answer, url: str
   };
 }
 
+const openApiFor = (service: Service, call: Call): Promise<OpenApi | undefined> =>
+  service.openApi(call.url.searchParams.get("api-version") ?? "");
+
 async function checkAnswer(
   service: Service,
   call: Call,
   requestBody: unknown,
   finished: Finished,
 ): Promise<void> {
-  if (service.openApi === undefined || call.method === "HEAD") return;
+  const openApi = await openApiFor(service, call);
+  if (openApi === undefined || call.method === "HEAD") return;
   const isJson = finished.headers["content-type"] === JSON_TYPE;
   if (finished.body !== undefined && !isJson) return; // A file.
-  const problems = await service.openApi.checkAnswer({
+  const problems = await openApi.checkAnswer({
     method: call.method,
     url: call.url.href,
     requestBody,
