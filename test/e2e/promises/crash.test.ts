@@ -179,6 +179,26 @@ describe("damaged state", () => {
 });
 
 describe("two runs at once on one project", () => {
+  flowTest("do not take what the other has made for an edit by hand", async ({ project }) => {
+    project.flowFile(`
+params: { p: 1 }
+tasks:
+  gate: { actions: ["until [ -e go ]; do sleep 0.05; done"] }
+  make: { after: [gate], targets: [made], actions: ["echo \${{ params.p }} > made"] }
+`);
+    project.write("go", "");
+    expect((await project.run("run", "-p", "p=1")).code).toBe(0);
+    project.remove("go");
+    const first = project.startRun("-p", "p=1");
+    await first.event("task/started", { task: "gate" });
+    expect((await project.run("run", "--only", "make", "-p", "p=2")).code).toBe(0);
+    expect(project.read("made")).toBe("2\n");
+    project.write("go", "");
+    expect((await first.ended).code).toBe(0);
+    expect(first.tasks("task/done")).toEqual(["gate", "make"]);
+    expect(project.read("made")).toBe("1\n");
+  });
+
   flowTest("with other parameters take turns at files that both use", async ({ project }) => {
     project.flowFile(`
 params: { p: 1 }

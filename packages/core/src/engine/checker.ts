@@ -67,11 +67,13 @@ export class Checker {
     let knownSerial = serial();
     let inspection = await request.inspector.inspect(task);
     const lacked = request.inspector.temporary.lackedBy(index);
-    if (lacked !== undefined && inspection.verdict === "stale") {
-      // Whoever used it up may have done this task too.
+    const isLacking = lacked !== undefined && inspection.verdict === "stale";
+    const isModified = inspection.verdict !== "impossible" && inspection.modifiedTargets.length > 0;
+    if (isLacking || isModified) {
+      // Whoever used it up or changed it may be another run, which has done this task too.
       reload(task.key);
+      if (isLacking || serial() > knownSerial) inspection = await request.inspector.inspect(task);
       knownSerial = serial();
-      inspection = await request.inspector.inspect(task);
     }
     if (inspection.verdict === "impossible") {
       const message = inspection.problems.map((problem) => problem.message).join("; ");

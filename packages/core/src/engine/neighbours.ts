@@ -39,6 +39,8 @@ export class Neighbours {
   /** The others that lived when they were last counted. */
   #others: ReadonlySet<RunId> = new Set();
   #cancel: (() => void) | undefined;
+  /** All that were there at the last count, and when it was. */
+  #counted: ReadonlySet<RunId> = new Set();
   #countedAt = 0;
   /** As the machine was told. */
   #held = NOTHING;
@@ -112,7 +114,7 @@ export class Neighbours {
       this.#cancel = undefined;
       this.#look();
       const isDue = clock.now() - this.#countedAt >= COUNT_MS;
-      if (isDue || this.#held !== NOTHING) this.#count();
+      if (isDue || this.#held !== NOTHING || this.#hasNewcomer()) this.#count();
       this.#lookLater();
     });
   }
@@ -128,11 +130,17 @@ export class Neighbours {
     }
   }
 
+  #hasNewcomer(): boolean {
+    const { claims, request } = this.#services;
+    return claims.runs().some((run) => run !== request.run && !this.#counted.has(run));
+  }
+
   #count(): void {
     const { claims, clock, post, request } = this.#services;
     this.#countedAt = clock.now();
-    const runs = claims.runs().filter((run) => run !== request.run && claims.isLive(run));
-    this.#others = new Set(runs);
+    const runs = claims.runs();
+    this.#counted = new Set(runs);
+    this.#others = new Set(runs.filter((run) => run !== request.run && claims.isLive(run)));
     const held = this.#sum(this.#others);
     if (JSON.stringify(held) === JSON.stringify(this.#held)) return;
     this.#held = held;
