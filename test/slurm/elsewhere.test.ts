@@ -97,6 +97,12 @@ echo done >model
       timeout: 120_000,
     });
 
+  /** Only the last task, with this program. */
+  const putTraining = (text: string) => {
+    const file = read("flow.yaml").replace(/ {2}words:[^]* {2}train:/, "  train:");
+    put("flow.yaml", file.replace("deps: [{task: count}]", "deps: [tools/train.sh]"));
+    put("tools/train.sh", text);
+  };
   const until = async (holds: () => boolean) => {
     const end = performance.now() + 60_000;
     while (!holds()) {
@@ -121,17 +127,23 @@ echo done >model
     expect(flow("plan", "--check").status).toBe(0);
 
     put("source.txt", "one two three\n");
-    const second = flow("run");
+    const second = flow("run", "count");
     expect(second.status, second.stdout + second.stderr).toBe(0);
     expect(read("counts/2.txt")).toBe("2 14\n");
     const added = readdirSync(join(folder(), "files")).length - contents.length;
     // The words, the three counts with their copies, which are equal to them, and the source itself.
     expect(added).toBeLessThanOrEqual(5);
+
+    expect(readdirSync(there())).toHaveLength(1);
+    const clean = flow("clean", "--yes");
+    expect(clean.status, clean.stderr).toBe(0);
+    expect(clean.stderr).toContain(`removed the folder login:${there()}/`);
+    expect(readdirSync(there())).toEqual([]);
+    expect(existsSync(join(root, "model"))).toBe(false);
   });
 
   it("what a killed flow had submitted comes home with the next one, started once", async () => {
-    put(
-      "tools/train.sh",
+    putTraining(
       `echo start >>"$FLOW_CHECKPOINT_DIR/starts"\nsleep 3\ncp "$FLOW_CHECKPOINT_DIR/starts" model; echo '{}' >found.json\n`,
     );
     const child = spawn(process.execPath, [main, "run"], {
@@ -149,8 +161,7 @@ echo done >model
   });
 
   it("a stop reaches the program, and its checkpoint is here afterwards", async () => {
-    put(
-      "tools/train.sh",
+    putTraining(
       `trap 'cat "$FLOW_STOP_FILE" >"$FLOW_CHECKPOINT_DIR/told"; exit 75' TERM
 [ ! -e "$FLOW_CHECKPOINT_DIR/told" ] || { echo again >model; echo '{}' >found.json; exit 0; }
 echo ready

@@ -98,6 +98,15 @@ exit 1`,
     }, "forty ends");
   });
 
+  it("a job is told which GPUs it was granted", async () => {
+    const { resources } = bench.job("true");
+    const script = `echo "$FLOW_GPUS $FLOW_GPU_COUNT $CUDA_VISIBLE_DEVICES $CUDA_DEVICE_ORDER"`;
+    const job = bench.job(script, { resources: { ...resources, gpusMilli: 2000 } });
+    await bench.submit(job);
+    expect((await bench.ended(job)).code).toBe(0);
+    expect(bench.output(job)).toMatch(/^(\d,\d) 2 \1 PCI_BUS_ID\n$/);
+  });
+
   it("a job that can never start says so at once", async () => {
     const job = bench.job("true", { options: { sbatch: ["--hold"] } });
     await bench.submit(job);

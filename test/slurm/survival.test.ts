@@ -60,8 +60,9 @@ systemSuite("slurm", "flow run killed while jobs run", () => {
   };
   const starts = (root: string): readonly string[] =>
     readFileSync(join(root, "starts"), "utf8").trimEnd().split("\n").sort();
-  const run = (root: string) =>
-    spawnSync(process.execPath, [main, "run"], {
+  const run = (root: string, ...args: readonly string[]) => flow(root, "run", ...args);
+  const flow = (root: string, ...args: readonly string[]) =>
+    spawnSync(process.execPath, [main, ...args], {
       cwd: root,
       env: cluster.env,
       encoding: "utf8",
@@ -100,6 +101,23 @@ systemSuite("slurm", "flow run killed while jobs run", () => {
     const { status, stdout, stderr } = run(root);
     expect(status, stdout + stderr).toBe(0);
     expect(starts(root)).toEqual(everything);
+  });
+
+  it("a run in the background is followed from elsewhere, and goes on when that ends", async () => {
+    const root = project("detached");
+    const begun = run(root, "--detach");
+    expect(begun.status, begun.stderr).toBe(0);
+    const name = begun.stdout.trim();
+    const watcher = spawn(process.execPath, [main, "attach", name], {
+      cwd: root,
+      env: cluster.env,
+    });
+    await new Promise((resolve) => watcher.stderr.once("data", resolve));
+    watcher.kill("SIGKILL");
+    const { status, stdout, stderr } = flow(root, "attach", name);
+    expect(status, stdout + stderr).toBe(0);
+    expect(starts(root)).toEqual(everything);
+    expect(readFileSync(join(root, "whole"), "utf8")).toBe("1\n2\n3\n4\n");
   });
 
   it("Ctrl-C stops the jobs, and the next run goes on", async () => {

@@ -1,8 +1,5 @@
 // The plug-in `slurm`: tasks as jobs of a SLURM cluster.
 
-import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname } from "node:path";
 import {
   type BackendContext,
   type BackendPlugin,
@@ -10,7 +7,6 @@ import {
   err,
   type Job,
   ok,
-  type Result,
 } from "@flow/core";
 import { openCluster } from "./backend.ts";
 import {
@@ -21,6 +17,7 @@ import {
 } from "./options.ts";
 import { refuseEverywhere } from "./refuse.ts";
 import { slurm } from "./schedulers/slurm/slurm.ts";
+import { hasPlace, makePlace, removePlace } from "./site/place.ts";
 import { execTransport } from "./transport/exec.ts";
 import { complaint, type Transport } from "./transport/transport.ts";
 
@@ -33,13 +30,22 @@ export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBack
   parseOptions,
   parseTaskOptions,
   refuse: refuseEverywhere,
+  async cleanUp(context, runs) {
+    if (!hasPlace(context) || runs.length > 0) return { removed: [], problems: [] };
+    const transport = await openTransport(context);
+    try {
+      return await removePlace(context, transport);
+    } finally {
+      await transport[Symbol.asyncDispose]();
+    }
+  },
   async open(context) {
     const scheduler = slurm(context.options);
     const transport = await openTransport(context);
     const probe = await transport.run(scheduler.probe, "");
     if (probe.code !== 0)
       return err(unusable(scheduler.probe, context.options.host, complaint(probe)));
-    const base = await placeThere(context, transport);
+    const base = await makePlace(context, transport);
     if (!base.ok) return base;
     const { poll, pilots: most, pilot_time: timeMs, pilot_idle: idleMs } = context.options;
     const pilotTime = (job: Job) => (wantsPilot(job, context.options) ? timeMs : undefined);
@@ -87,31 +93,6 @@ async function openTransport({
   }
   const { sshTransport } = await import("./transport/ssh.ts");
   return sshTransport(target, cwd, ports.env, ports.clock);
-}
-
-/**
- * The project's own folder below `folder:`, made; undefined without that option. Its name is drawn
- * once, so that equal projects of several machines do not meet there.
- */
-async function placeThere(
-  { options, root, stateDirectory, name }: BackendContext<SlurmOptions>,
-  transport: Transport,
-): Promise<Result<string | undefined, string>> {
-  const { folder } = options;
-  if (folder === undefined) return ok(undefined);
-  const note = `${stateDirectory}/backends/${name}/place`;
-  if (!existsSync(note)) {
-    mkdirSync(dirname(note), { recursive: true });
-    const label = basename(root).replaceAll(/[^\w.-]/g, "_");
-    writeFileSync(note, `${label}-${randomBytes(4).toString("hex")}\n`);
-  }
-  const place = `${folder.replace(/\/+$/, "")}/${readFileSync(note, "utf8").trim()}`;
-  const script = `case $1 in "~/"*) set -- "$HOME/\${1#??}" ;; esac
-mkdir -p -m 700 -- "$1" && cd -- "$1" && pwd -P`;
-  const made = await transport.run(["sh", "-c", script, "sh", place], "");
-  const path = made.stdout.trim();
-  if (made.code === 0 && path.startsWith("/")) return ok(path);
-  return err(`the folder ${place} cannot be made on the cluster: ${complaint(made)}.`);
 }
 
 function unusable(probe: readonly string[], host: string | undefined, why: string): string {
