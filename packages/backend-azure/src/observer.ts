@@ -30,7 +30,7 @@ import type { BatchPort, TaskRow } from "./service/batch-port.ts";
 import { explainError } from "./service/explain.ts";
 import type { Retry } from "./service/retry.ts";
 import { hasCode } from "./service/service-error.ts";
-import type { Waiting } from "./waiting.ts";
+import type { Reason, Waiting } from "./waiting.ts";
 
 /** Ends collected in answer to one question, and how many at once. */
 const MOST_ENDS = 64;
@@ -103,11 +103,11 @@ export class Observer {
     }
     const running: Watched[] = [];
     const ends: { readonly place: Watched; readonly end: () => Promise<Exit> }[] = [];
-    const why = this.#parts.waiting.why(job);
+    const queued = queuedFor(this.#parts.waiting.reason(job));
     for (const place of watched) {
       const answer = await this.#look(place, rows.value, signal);
       if ("end" in answer) ends.push({ place, end: answer.end });
-      else if (answer.type === "queued") found.set(place.key, { type: "queued", why });
+      else if (answer.type === "queued") found.set(place.key, queued);
       else found.set(place.key, answer);
       if (!("end" in answer) && answer.type === "running") running.push(place);
     }
@@ -199,6 +199,12 @@ export class Observer {
     }
   }
 }
+
+const queuedFor = (reason: Reason | undefined): Observation => ({
+  type: "queued",
+  why: reason?.why,
+  ...(reason?.stuck === true ? { stuck: true } : {}),
+});
 
 const RUNNING: Observation = { type: "running", since: undefined, node: undefined };
 
