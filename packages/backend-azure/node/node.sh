@@ -1,7 +1,8 @@
 #!/bin/sh
-# One attempt on a node of Azure Batch: sh support/node.sh, started in the task's working directory, where the service has put
-# the archives. It claims the attempt, so that a node the service restarts it on finds it taken; unpacks; runs the runner;
-# looks for stop requests and saves what must survive the node; and leaves one archive that the service uploads.
+# One attempt on a node of Azure Batch: sh support/node.sh [member], started in the task's working directory, where the service
+# has put the archives (in a shared one for a task on several nodes; `member` then makes each of them ready). It claims the
+# attempt, so that a node the service restarts it on finds it taken; unpacks; runs the runner; looks for stop requests and
+# saves what must survive the node; and leaves one archive that the service uploads.
 # Links to storage come in attempt/node.conf and go to their client through a pipe: arguments can be seen by others.
 # Names: n_* is set in node.conf or here.
 
@@ -152,6 +153,7 @@ n_attend() {
 
 # n_place NAME: makes the directory out or ckpt, on the mount where there is one.
 n_place() {
+  [ ! -L "$1" ] || return 0
   mkdir -p "$1"
   [ -n "$n_state_mount" ] || return 0
   n_dir=$AZ_BATCH_NODE_MOUNTS_DIR/$n_state_mount/$1
@@ -159,12 +161,18 @@ n_place() {
   mkdir -p "$n_dir" && rmdir "$1" && ln -s "$n_dir" "$1"
 }
 
+# n_extract ARCHIVE [TAR-OPTION…]: unpacks an archive that is here or among those of all nodes; nothing without one.
+n_extract() {
+  n_file=$1
+  shift
+  [ -e "$n_file" ] || n_file=${AZ_BATCH_TASK_SHARED_DIR:-.}/$n_file
+  [ ! -e "$n_file" ] || tar -xf "$n_file" "$@"
+}
+
 n_unpack() {
   mkdir -p project
-  [ ! -e code.tar ] || tar -xf code.tar -C project || return
-  [ ! -e inputs.tar.gz ] || tar -xzf inputs.tar.gz -C project || return
-  [ ! -e state.tar.gz ] || tar -xzf state.tar.gz || return
-  [ -z "$n_mounted" ] || ln -s "${AZ_BATCH_NODE_MOUNTS_DIR:?the pool has no mounts}" mounts || return
+  n_extract code.tar -C project && n_extract inputs.tar.gz -z -C project && n_extract state.tar.gz -z || return
+  [ -z "$n_mounted" ] || ln -sfn "${AZ_BATCH_NODE_MOUNTS_DIR:?the pool has no mounts}" mounts || return
   n_place out && n_place ckpt || return
   [ -z "$n_ckpt_link" ] || {
     mkdir -p "project/${n_ckpt_link%/*}" && rm -rf "project/$n_ckpt_link" && ln -s "$PWD/ckpt" "project/$n_ckpt_link"
@@ -172,6 +180,26 @@ n_unpack() {
   # A name that is known before the node is: every path of the attempt begins with it.
   rm -f "$n_link"
   ln -s "$PWD" "$n_link"
+}
+
+# Says who takes part, for a task on several nodes. Processes are dealt out evenly, the first nodes get what is left over.
+n_tell_hosts() {
+  printf '%s\n' "$AZ_BATCH_HOST_LIST" | tr ',' '\n' >attempt/hosts
+  FLOW_NODES=$(grep -c . attempt/hosts)
+  read -r MASTER_ADDR <attempt/hosts
+  # The service's own port is taken on the first node, so programs meet at the next.
+  n_port=${AZ_BATCH_MASTER_NODE##*:}
+  MASTER_PORT=$((${n_port:-6000} + 1))
+  FLOW_HOSTFILE=$n_link/attempt/hosts FLOW_NODE_RANK=0
+  export FLOW_NODES FLOW_NODE_RANK FLOW_HOSTFILE MASTER_ADDR MASTER_PORT
+  export AZ_BATCHAI_MPI_HOST_FILE="$FLOW_HOSTFILE" AZ_BATCHAI_WORKER_HOSTS="$AZ_BATCH_HOST_LIST"
+  [ -n "$n_processes" ] || return 0
+  n_each=$((n_processes / FLOW_NODES)) n_over=$((n_processes % FLOW_NODES))
+  while read -r n_host; do
+    printf '%s slots=%s\n' "$n_host" "$((n_each + (n_over > 0 ? 1 : 0)))"
+    n_over=$((n_over - 1))
+  done <attempt/hosts >attempt/hosts.mpi
+  export FLOW_WORLD_SIZE="$n_processes" AZ_BATCHAI_MPI_HOST_FILE="$n_link/attempt/hosts.mpi"
 }
 
 # Everything flow wants back, in one archive. Names of outputs may be patterns.
@@ -198,6 +226,10 @@ n_pack() {
 . ./attempt/node.conf || exit 97
 umask 077
 n_offline=''
+if [ "${1:-}" = member ]; then
+  n_unpack
+  exit
+fi
 n_take
 n_unpack || {
   n_say "an archive cannot be unpacked here; is the disk full?"
@@ -207,6 +239,7 @@ if [ -e secrets ]; then
   . ./secrets
   rm -f secrets
 fi
+[ -z "${AZ_BATCH_HOST_LIST:-}" ] || n_tell_hosts
 export FLOW_DEADLINE="$(($(date +%s) + n_limit_s))"
 export FLOW_JOB_ID="${AZ_BATCH_JOB_ID:-}/${AZ_BATCH_TASK_ID:-}"
 n_saved=$(n_listing)

@@ -6,7 +6,7 @@ import type { Task } from "@flow/core";
 export function refuse(task: Task): string | undefined {
   if (task.interactive)
     return "asks for the terminal (`interactive`), and tasks of Azure Batch have none";
-  if ((task.resources.nodes ?? 1) > 1 || task.resources.mpiProcesses !== undefined)
-    return "asks for several nodes, which this version cannot give on Azure Batch";
+  if (task.resources.mpiProcesses !== undefined && (task.resources.nodes ?? 1) < 2)
+    return "asks for MPI processes (`resources.mpi`) on one node; start them in the action, or ask for several `nodes`";
   return undefined;
 }

@@ -56,7 +56,8 @@ export function requests(
     const bodies = members.map((task) =>
       taskBody({
         job: partOf(task),
-        resources: LINKS,
+        shared: LINKS,
+        resources: {},
         resultUrl: "(a link to the container that only allows writing)",
         maxTimeMs: options.max_time,
       }),

@@ -169,13 +169,14 @@ export class Submitter {
     });
     if (!files.ok) return err({ type: "rejected", message: files.error });
     await retry.call(() => store.putNew(blobs.spec, packTar(files.value)), signal);
-    const resources: Record<string, string> = {
+    const resources: Record<string, string> = {};
+    const shared: Record<string, string> = {
       "support.tar": await link(await archives.support(), "r"),
       "code.tar": await link(await archives.code(), "r"),
       "attempt.tar": await link(blobs.spec, "r"),
     };
     const inputs = await archives.inputs([...job.inputs, ...stdinFiles(job)]);
-    if (inputs !== undefined) resources["inputs.tar.gz"] = await link(inputs, "r");
+    if (inputs !== undefined) shared["inputs.tar.gz"] = await link(inputs, "r");
     if (staged && (await this.#sendState(job)))
       resources["state.tar.gz"] = await link(blobs.start, "r");
     const secrets = this.#secrets(job);
@@ -185,7 +186,7 @@ export class Submitter {
     }
     const resultUrl = await retry.call(() => store.link(undefined, "cw", until), signal);
     const maxTimeMs = Math.min(options.max_time, limitMs + SLACK_MS);
-    return ok(taskBody({ job, resources, resultUrl, maxTimeMs }));
+    return ok(taskBody({ job, shared, resources, resultUrl, maxTimeMs }));
   }
 
   #stateFolder(job: Job): string {

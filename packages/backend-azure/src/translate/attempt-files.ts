@@ -164,6 +164,7 @@ function nodeConf(job: Job, settings: NodeSettings): string {
     state_mount: settings.stateMount ?? "",
     fresh: settings.fresh ? "1" : "",
     limit_s: String(Math.ceil(settings.limitMs / 1000)),
+    processes: String(job.resources.mpiProcesses ?? ""),
     mounted: Object.keys(settings.mounts).length === 0 ? "" : "1",
     stdouterr: settings.stdouterr === undefined ? "" : `mounts/${settings.stdouterr}/stdouterr`,
     ckpt_link: checkpointInProject(job.paths) ?? "",

@@ -9,7 +9,9 @@ export type TaskPart = Pick<Job, "key" | "task" | "container" | "resources">;
 
 export interface TaskRequest {
   readonly job: TaskPart;
-  /** Archives for the task's directory: name → link. */
+  /** Archives that every node needs: name → link. */
+  readonly shared: Readonly<Record<string, string>>;
+  /** Archives for the node the task runs on. */
   readonly resources: Readonly<Record<string, string>>;
   /** A link that lets the service write into the container. */
   readonly resultUrl: string;
@@ -20,15 +22,22 @@ export interface TaskRequest {
 /** How long the service keeps a task's directory while its node lives. */
 const RETENTION_MS = 86_400_000;
 
-const START = "tar -xf support.tar && tar -xf attempt.tar && exec sh support/node.sh";
+/** Begins an attempt, or its part on a further node, with the archives in a folder (`/` at its end). */
+const start = (folder: string, role: string): string =>
+  `/bin/sh -c 'tar -xf ${folder}support.tar && tar -xf ${folder}attempt.tar && exec sh support/node.sh${role}'`;
 
-export function taskBody({ job, resources, resultUrl, maxTimeMs }: TaskRequest): TaskBody {
+/** Where the service puts what all nodes of a task need. */
+const SHARED = '"$AZ_BATCH_TASK_SHARED_DIR"/';
+
+export function taskBody({ job, shared, resources, resultUrl, maxTimeMs }: TaskRequest): TaskBody {
+  const count = job.resources.nodes ?? 1;
+  const isAlone = count < 2;
   return {
     id: taskId(job.key),
     displayName: job.task.slice(0, 1024),
-    commandLine: `/bin/sh -c '${START}'`,
+    commandLine: isAlone ? start("", "") : start(SHARED, ""),
     ...(job.container === undefined ? {} : containerOf(job)),
-    resourceFiles: Object.entries(resources).map(resourceFile),
+    resourceFiles: files(isAlone ? { ...shared, ...resources } : resources),
     outputFiles: [
       {
         filePattern: "result.tar.gz",
@@ -44,9 +53,24 @@ export function taskBody({ job, resources, resultUrl, maxTimeMs }: TaskRequest):
       retentionTime: isoDuration(RETENTION_MS),
       maxTaskRetryCount: 0,
     },
-    userIdentity: { autoUser: { scope: "task", elevationLevel: "nonadmin" } },
+    userIdentity: {
+      // Programs on several nodes reach each other as the one user that all nodes have.
+      autoUser: { scope: isAlone ? "task" : "pool", elevationLevel: "nonadmin" },
+    },
+    ...(isAlone
+      ? {}
+      : {
+          multiInstanceSettings: {
+            numberOfInstances: count,
+            coordinationCommandLine: start(SHARED, " member"),
+            commonResourceFiles: files(shared),
+          },
+        }),
   };
 }
+
+const files = (links: Readonly<Record<string, string>>): readonly ResourceFileBody[] =>
+  Object.entries(links).map(resourceFile);
 
 const resourceFile = ([filePath, httpUrl]: readonly [string, string]): ResourceFileBody => ({
   httpUrl,
