@@ -1,7 +1,7 @@
 // argv → the verb's module → exit code. Modules are loaded when their verb is used, so that a short
 // command stays short.
 
-import { COMMAND_TABLE, GLOBAL_OPTIONS } from "./command-table.ts";
+import { ALIASES, COMMAND_TABLE, GLOBAL_OPTIONS } from "./command-table.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { type Command, parseInvocation } from "./invocation.ts";
 import type { Io } from "./io.ts";
@@ -40,15 +40,6 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   tag: () => import("./commands/tag.ts"),
   version: () => import("./commands/version.ts"),
   why: () => import("./commands/why.ts"),
-};
-
-/** What people type instead of a verb. */
-const ALIASES: Readonly<Record<string, string>> = {
-  "--help": "help",
-  "-h": "help",
-  "--version": "version",
-  "-V": "version",
-  query: "runs",
 };
 
 /** Programs of other names that are verbs with arguments. */

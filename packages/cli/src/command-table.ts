@@ -376,6 +376,15 @@ const FILE_ROWS: readonly CommandRow[] = [
   },
 ];
 
+/** What people type instead of a verb. */
+export const ALIASES: Readonly<Record<string, string>> = {
+  "--help": "help",
+  "-h": "help",
+  "--version": "version",
+  "-V": "version",
+  query: "runs",
+};
+
 /** In the order of the help. */
 export const COMMAND_TABLE: readonly CommandRow[] = [
   ...RUN_ROWS,

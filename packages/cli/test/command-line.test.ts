@@ -28,6 +28,12 @@ describe("the command line", () => {
     for (const { name } of COMMAND_TABLE) expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));
   });
 
+  it("knows commands by their other names", async () => {
+    const expected = await flow("help", "runs");
+    expect(await flow("help", "query")).toEqual(expected);
+    expect(await flow("query", "--help")).toEqual(expected);
+  });
+
   it("shows the help of a command in three ways", async () => {
     const expected = await flow("help", "init");
     expect(expected.stdout).toBe(
