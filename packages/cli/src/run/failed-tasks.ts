@@ -1,7 +1,16 @@
-// `--failed`: the selected tasks that did not finish: their last attempt did not succeed, or they never
-// ran, or they wait for one of those.
+// `--failed`: tasks that did not finish: their last attempt did not succeed, or they were selected and
+// never ran, or they wait for one of those. Without selectors that is every task of the project with a
+// bad end, whoever asked for it, and what of the default never ran.
 
-import { lastAttempt, nodeFileSystem, openPlan, openState, type PlanRequest } from "@flow/core";
+import {
+  lastAttempt,
+  nodeFileSystem,
+  openGraph,
+  openPlan,
+  openState,
+  type PlanRequest,
+  type Task,
+} from "@flow/core";
 
 /**
  * The request with its selectors replaced by those tasks; undefined when there are none. A request
@@ -12,12 +21,24 @@ export async function failedTasks(request: PlanRequest): Promise<PlanRequest | u
   if (!opened.ok) return request;
   const { tasks, project } = opened.value.plan;
   const { layout, traces } = openState(project.root);
-  const unfinished = tasks.filter(({ key, actions }) => {
+  const endOf = ({ key, actions, allowFailure }: Task): "bad" | "good" | "none" => {
     const attempt = lastAttempt(layout, key, nodeFileSystem);
-    if (attempt === undefined) return actions.length > 0 && traces.get(key) === undefined;
-    return attempt.result?.outcome.type !== "success";
-  });
-  if (unfinished.length === 0) return undefined;
+    if (attempt === undefined) {
+      return actions.length === 0 || traces.get(key) !== undefined ? "good" : "none";
+    }
+    const outcome = attempt.result?.outcome.type;
+    return outcome === "success" || (allowFailure && outcome === "failed") ? "good" : "bad";
+  };
+  const unfinished = new Set(tasks.filter((task) => endOf(task) !== "good").map(({ id }) => id));
+  for (const task of request.selectors.length === 0 ? await allTasks(request) : []) {
+    if (endOf(task) === "bad") unfinished.add(task.id);
+  }
+  if (unfinished.size === 0) return undefined;
   // What is downstream of them and was reached is found fresh; what was blocked runs.
-  return { ...request, selectors: unfinished.map(({ id }) => `${id}+`) };
+  return { ...request, selectors: [...unfinished].map((id) => `${id}+`) };
+}
+
+async function allTasks(request: PlanRequest): Promise<readonly Task[]> {
+  const graph = await openGraph(request);
+  return graph.ok ? graph.value.graph.tasks : [];
 }
