@@ -4,7 +4,7 @@
 /** Version of this protocol; a broker answers no other. */
 export const PROTOCOL = 1;
 /** Longest line the broker reads. */
-export const MAX_LINE = 4096;
+export const MAX_LINE = 16_384;
 
 export interface AcquireMessage {
   readonly m: "acquire";

@@ -9,6 +9,8 @@ import type { Processes } from "./processes.ts";
 
 /** How long the most that strangers held counts as theirs. */
 const HIGH_WATER_MS = 10 * 60_000;
+/** The same once none of them is left: one that is started again soon finds its memory kept. */
+const GONE_MS = 60_000;
 /** Change of foreign memory that is worth a new look at the queue. */
 const NEWS_BYTES: number = 256 * 2 ** 20;
 
@@ -132,7 +134,7 @@ export class Sampler {
     }
     for (const [id, bytes] of sums) tell(id, bytes, "process");
     if (strangers.length > 0) seen.who = this.#processes.describe(strangers[0] ?? 0);
-    remember(seen, foreign, at);
+    remember(seen, foreign, at, strangers.length > 0 ? HIGH_WATER_MS : GONE_MS);
   }
 
   /** By its mark, or as a process that asked for itself or a descendant of one. */
@@ -190,8 +192,8 @@ export class Sampler {
 const highest = ({ foreign }: Seen): number =>
   foreign.reduce((most, { bytes }) => Math.max(most, bytes), 0);
 
-function remember(seen: Seen, bytes: number, at: number): void {
-  seen.foreign = seen.foreign.filter((one) => at - one.at <= HIGH_WATER_MS && one.bytes > bytes);
+function remember(seen: Seen, bytes: number, at: number, longMs: number = HIGH_WATER_MS): void {
+  seen.foreign = seen.foreign.filter((one) => at - one.at <= longMs && one.bytes > bytes);
   if (bytes > 0) seen.foreign.push({ bytes, at });
 }
 

@@ -122,12 +122,12 @@ function attend(socket: Socket, broker: Broker, userOf: PeerUser): void {
     for (let end = rest.indexOf("\n"); end !== -1; end = rest.indexOf("\n")) {
       const line = rest.slice(0, end);
       rest = rest.slice(end + 1);
-      if (line.length > MAX_LINE) return refuse(socket, "The line is longer than 4 KiB.");
+      if (line.length > MAX_LINE) return refuse(socket, "The line is longer than 16 KiB.");
       const message = parseClientMessage(line);
       if (typeof message === "string") return refuse(socket, message);
       broker.receive(peer, message);
     }
-    if (rest.length > MAX_LINE) refuse(socket, "The line is longer than 4 KiB.");
+    if (rest.length > MAX_LINE) refuse(socket, "The line is longer than 16 KiB.");
   });
   socket.on("error", () => {});
   socket.once("close", () => broker.left(peer));

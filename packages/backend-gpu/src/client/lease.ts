@@ -99,7 +99,7 @@ export async function release(
   return answer?.m === "released" ? answer.verdict : undefined;
 }
 
-/** Longest sign of missing memory that is sent on; a message has at most 4 KiB. */
+/** Longest sign of missing memory that is sent on; the length of a message is limited. */
 const SIGN_LENGTH = 500;
 
 const messageOf = (found: OutOfMemory): OutOfMemoryMessage => ({

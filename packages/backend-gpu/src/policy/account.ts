@@ -1,11 +1,21 @@
 // What a card has left. Both what was promised and what is seen count: promises alone forget foreign
-// processes, sight alone forgets jobs that have not allocated yet.
+// processes, sight alone forgets jobs that have not allocated yet. Learned reservations have margins;
+// several jobs seldom need theirs at once, so margins add up like independent errors: as the root of
+// the sum of their squares. A job by itself keeps all of its own.
 
 import type { Card, Lease, Settings } from "./model.ts";
 
 type Entry = Pick<
   Lease,
-  "label" | "kind" | "reservedBytes" | "observedBytes" | "load" | "cold" | "settling" | "alone"
+  | "label"
+  | "kind"
+  | "reservedBytes"
+  | "likelyBytes"
+  | "observedBytes"
+  | "load"
+  | "cold"
+  | "settling"
+  | "alone"
 >;
 
 /** One card with everything on it added up; kept up to date while a decision is made. */
@@ -13,8 +23,10 @@ export interface Account {
   readonly card: Card;
   /** Bytes that can be promised to jobs at most. */
   readonly usableBytes: number;
-  /** Held by everything but cold leases. */
+  /** Held by everything but cold leases, without margins. */
   heldBytes: number;
+  /** Sum of the squares of the margins. */
+  marginSquares: number;
   load: number;
   count: number;
   cold: Entry[];
@@ -38,7 +50,7 @@ export const coldShare = (account: Account, cold: number): number =>
 /** Bytes left when at most `cold` unknown jobs share the card. */
 export function freeBytes(account: Account, cold: number): number {
   const share = coldShare(account, cold);
-  let held = account.heldBytes;
+  let held = account.heldBytes + Math.sqrt(account.marginSquares);
   for (const entry of account.cold)
     held += Math.max(share, entry.observedBytes, entry.reservedBytes);
   return account.usableBytes - held;
@@ -49,6 +61,7 @@ export function openAccount(card: Card, settings: Settings): Account {
     card,
     usableBytes: usableBytes(card, settings),
     heldBytes: card.foreignBytes,
+    marginSquares: 0,
     load: 0,
     count: 0,
     cold: [],
@@ -79,8 +92,24 @@ export function openAccounts(
 /** Puts a job on a card's account. */
 export function charge(account: Account, entry: Entry): void {
   if (entry.cold) account.cold.push(entry);
-  else account.heldBytes += Math.max(entry.reservedBytes, entry.observedBytes);
+  else {
+    const likely = Math.max(entry.likelyBytes ?? entry.reservedBytes, entry.observedBytes);
+    account.heldBytes += likely;
+    account.marginSquares += Math.max(0, entry.reservedBytes - likely) ** 2;
+  }
   account.load += entry.load;
   account.count++;
   if (entry.alone) account.alone = true;
+}
+
+/** Bytes left after one more job of so many bytes, of which it will take `likelyBytes`. */
+export function leftBytes(
+  account: Account,
+  cold: number,
+  bytes: number,
+  likelyBytes: number,
+): number {
+  const { marginSquares } = account;
+  const more = Math.sqrt(marginSquares + (bytes - likelyBytes) ** 2) - Math.sqrt(marginSquares);
+  return freeBytes(account, cold) - likelyBytes - more;
 }

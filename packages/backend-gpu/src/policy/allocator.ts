@@ -48,6 +48,10 @@ interface Entry {
   lease: Lease;
   /** When its memory last grew; absent before it took any. */
   grownAt: number | undefined;
+  /** What it held then. */
+  grownBytes: number;
+  /** What it held when it first was steady. */
+  steadyBytes: number | undefined;
   load: number | undefined;
   source: SampleSource;
 }
@@ -126,8 +130,11 @@ export class Allocator {
     if (entry === undefined) return false;
     const { lease, ask } = entry;
     entry.source = reading.source;
-    const grown = reading.bytes > lease.observedBytes + NOISE_BYTES;
-    if (grown) entry.grownAt = now;
+    const grown = reading.bytes > entry.grownBytes + NOISE_BYTES;
+    if (grown) {
+      entry.grownAt = now;
+      entry.grownBytes = reading.bytes;
+    }
     if (reading.load !== undefined && entry.grownAt !== undefined)
       entry.load =
         entry.load === undefined
@@ -139,12 +146,33 @@ export class Allocator {
     entry.lease = { ...lease, observedBytes, settling, load: entry.load ?? lease.load };
     if (grown && !lease.cold && observedBytes > lease.reservedBytes)
       this.book.foresee(ask.identity, observedBytes, entry.load);
-    if (!lease.cold || entry.grownAt === undefined || now - entry.grownAt < STEADY_MS)
+    if (entry.grownAt === undefined || now - entry.grownAt < STEADY_MS)
       return settling !== lease.settling;
+    entry.steadyBytes ??= observedBytes;
+    if (!lease.cold) return this.#revise(entry, entry.steadyBytes, now);
     this.book.foresee(ask.identity, observedBytes, entry.load);
     const reservedBytes = Math.round(earlyReservation(observedBytes));
-    entry.lease = { ...entry.lease, cold: false, settling: false, reservedBytes };
+    entry.lease = {
+      ...entry.lease,
+      cold: false,
+      settling: false,
+      reservedBytes,
+      likelyBytes: reservedBytes,
+    };
     return true;
+  }
+
+  /** A learned reservation follows what the job shows of itself. True when it became smaller. */
+  #revise(entry: Entry, steadyBytes: number, now: number): boolean {
+    const { ask, lease } = entry;
+    if (ask.declaredBytes !== undefined || ask.fraction !== undefined || ask.alone) return false;
+    const { observedBytes, startedAt } = lease;
+    const course = { observedBytes, steadyBytes, ageMs: now - startedAt };
+    const foretold = this.book.foretell(ask.identity, course);
+    if (foretold === undefined) return false;
+    const reservedBytes = Math.round(Math.min(foretold, this.#largestBytes));
+    entry.lease = { ...lease, reservedBytes, likelyBytes: reservedBytes };
+    return reservedBytes < lease.reservedBytes;
   }
 
   /** A lease has ended. What it used becomes knowledge, and its end is judged. */
@@ -160,7 +188,9 @@ export class Allocator {
       this.book.learn(ask.identity, {
         peakBytes,
         load: entry.load,
-        durationMs: now - lease.startedAt,
+        durationMs: Math.round(now - lease.startedAt),
+        steadyBytes: entry.steadyBytes,
+        peakAfterMs: entry.grownAt && Math.round(entry.grownAt - lease.startedAt),
         source: report.peakBytes === undefined ? entry.source : "in-process",
         params: ask.identity.params,
       });
@@ -191,6 +221,7 @@ export class Allocator {
         user: ask.user,
         cards: grant.cards,
         reservedBytes: grant.reservedBytes,
+        likelyBytes: grant.likelyBytes,
         observedBytes: 0,
         load: grant.load,
         cold: grant.cold,
@@ -221,6 +252,10 @@ export class Allocator {
     const bytes = Math.max(declaredBytes ?? 0, guess);
     return {
       bytes: bytes > 0 ? bytes : undefined,
+      likelyBytes: Math.min(
+        bytes,
+        Math.max(declaredBytes ?? 0, floorBytes, learned.likelyBytes ?? 0),
+      ),
       load: declaredLoad ?? learned.load,
       durationMs: learned.durationMs,
       source: (learned.bytes ?? 0) < (declaredBytes ?? 0) ? "declared" : learned.source,
@@ -234,6 +269,8 @@ const entryOf = (ask: Ask, lease: Lease): Entry => ({
   ask,
   lease,
   grownAt: undefined,
+  grownBytes: 0,
+  steadyBytes: undefined,
   load: undefined,
   source: "process",
 });

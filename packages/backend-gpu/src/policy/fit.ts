@@ -1,6 +1,6 @@
 // Whether one card takes one request, and if not, why.
 
-import { type Account, coldShare, freeBytes } from "./account.ts";
+import { type Account, coldShare, freeBytes, leftBytes } from "./account.ts";
 import type { Card, Obstacle, Settings, Waiting } from "./model.ts";
 
 /** What a judgement of one card depends on beside the card and the request. */
@@ -47,7 +47,8 @@ export function obstacle(
     return { type: "load", load: account.load, needs: load };
   const needsBytes = bytesOf(request, account, cold);
   const free = freeBytes(account, cold);
-  if (needsBytes <= free + 1) return undefined;
+  const left = leftBytes(account, cold, needsBytes, likelyOf(request, needsBytes));
+  if (left >= -1) return undefined;
   const { foreignBytes, foreignWho } = card;
   return { type: "memory", needsBytes, freeBytes: Math.max(0, free), foreignBytes, foreignWho };
 }
@@ -71,6 +72,10 @@ const endsBefore = ({ need }: Waiting, until: number, now: number): boolean =>
 /** Load a request is taken to put on a card. */
 export const loadOf = ({ need, fraction }: Waiting, settings: Settings): number =>
   need.load ?? Math.min(fraction ?? Infinity, settings.unknownLoad);
+
+/** What a request that would hold so many bytes will most likely take of them. */
+export const likelyOf = ({ need, fraction, alone }: Waiting, bytes: number): number =>
+  alone || fraction !== undefined ? bytes : Math.min(bytes, need.likelyBytes ?? bytes);
 
 /** Bytes a request would hold on a card. */
 export function bytesOf(request: Waiting, account: Account, cold: number): number {

@@ -70,6 +70,8 @@ export interface Card {
 export interface Need {
   /** Absent: unknown, the job starts cold. */
   readonly bytes: number | undefined;
+  /** What it will most likely take; the rest of `bytes` is a margin. Absent: all of it. */
+  readonly likelyBytes?: number | undefined;
   readonly load: number | undefined;
   /** Expected run time; absent: unknown. */
   readonly durationMs: number | undefined;
@@ -86,6 +88,8 @@ export interface Lease {
   readonly cards: readonly string[];
   /** Bytes held on each card from the grant on; of a cold lease only what it holds at least. */
   readonly reservedBytes: number;
+  /** What it will most likely take of that; absent: all of it. */
+  readonly likelyBytes?: number;
   /** Most bytes seen on one of its cards. */
   readonly observedBytes: number;
   readonly load: number;
@@ -140,6 +144,7 @@ export interface Grant {
   readonly id: string;
   readonly cards: readonly string[];
   readonly reservedBytes: number;
+  readonly likelyBytes: number;
   readonly load: number;
   readonly cold: boolean;
 }

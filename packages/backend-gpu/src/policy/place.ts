@@ -2,7 +2,7 @@
 // same situation gives the same decision.
 
 import { type Account, charge, freeBytes, openAccounts } from "./account.ts";
-import { bytesOf, isUnknown, loadOf, obstacle, type Rules } from "./fit.ts";
+import { bytesOf, isUnknown, likelyOf, loadOf, obstacle, type Rules } from "./fit.ts";
 import type { CardObstacle, Decision, Grant, Settings, Situation, Wait, Waiting } from "./model.ts";
 import { inOrder } from "./order.ts";
 import { keepCards } from "./shadow.ts";
@@ -64,8 +64,19 @@ function shapeOf(request: Waiting, cold: number): string {
   let shape = shapes.get(request);
   if (shape === undefined) {
     const { need, count, fraction, alone, model, linked, among } = request;
-    const { bytes, load, durationMs } = need;
-    shape = [bytes, load, durationMs, count, fraction, alone, model, linked, among].join();
+    const { bytes, likelyBytes, load, durationMs } = need;
+    shape = [
+      bytes,
+      likelyBytes,
+      load,
+      durationMs,
+      count,
+      fraction,
+      alone,
+      model,
+      linked,
+      among,
+    ].join();
     shapes.set(request, shape);
   }
   return cold === 1 ? shape : `${cold} ${shape}`;
@@ -122,11 +133,13 @@ function grantOf(
 ): Grant {
   const unknown = isUnknown(request);
   const bytes = unknown ? [0] : accounts.map((one) => bytesOf(request, one, cold));
+  // Cards of different sizes: alone, a job holds what there is on each.
+  const reservedBytes = Math.round(request.alone ? Math.min(...bytes) : Math.max(...bytes));
   return {
     id: request.id,
     cards: accounts.map(({ card }) => card.id),
-    // Cards of different sizes: alone, a job holds what there is on each.
-    reservedBytes: Math.round(request.alone ? Math.min(...bytes) : Math.max(...bytes)),
+    reservedBytes,
+    likelyBytes: Math.round(likelyOf(request, reservedBytes)),
     load: loadOf(request, settings),
     cold: unknown,
   };

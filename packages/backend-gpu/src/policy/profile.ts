@@ -13,9 +13,21 @@ export interface Sample {
   /** Absent where it could not be seen. */
   readonly load: number | undefined;
   readonly durationMs: number | undefined;
+  /** From its start until its memory grew for the last time; absent where it could not be seen. */
+  readonly peakAfterMs?: number | undefined;
+  /** What it held when its memory first was steady; absent where it never was. */
+  readonly steadyBytes?: number | undefined;
   readonly source: SampleSource;
   /** Numbers among its parameters that may explain its memory, such as the batch size. */
   readonly params: Readonly<Record<string, number>>;
+}
+
+/** How the memory of a running job went so far. */
+export interface Course {
+  readonly observedBytes: number;
+  /** What it held when its memory first was steady. */
+  readonly steadyBytes: number;
+  readonly ageMs: number;
 }
 
 /** What is known under one key. */
@@ -39,7 +51,18 @@ const KEPT = 32;
 const FEW = 3;
 const EXTRA_BYTES: number = 0.15 * GIB;
 const MARGIN = 1.04;
-const EARLY_MARGIN = 1.3;
+const FEW_MARGIN = 1.1;
+const FEW_OF_FAMILY_MARGIN = 1.3;
+/** Standard deviations above the mean that are reserved where enough samples tell them. */
+const DEVIATIONS = 2;
+/** Readings of one and the same job differ by this much. */
+const NOISE_BYTES: number = 0.05 * GIB;
+/** Runs of a kind after which the course of its memory is believed. */
+const COURSES = 2;
+const COURSE_MARGIN = 1.02;
+const EARLY_MARGIN = 1.2;
+/** A job that has run so much longer than any of its kind took to their peak has reached its own. */
+const PAST_PEAK = 1.25;
 const EARLY_EXTRA_BYTES: number = 0.3 * GIB;
 /** Distinct values of a parameter that a line through them needs. */
 const LINE_POINTS = 4;
@@ -111,7 +134,10 @@ export class ProfileBook {
     const early = rows.find((row) => row.early !== undefined)?.early;
     const floorBytes = rows[0]?.floorBytes ?? 0;
     const row = rows[level];
-    const known = row === undefined ? 0 : reservation(row.samples, level > 0, identity.params);
+    const known =
+      row === undefined
+        ? { bytes: 0, likelyBytes: 0 }
+        : reservation(row.samples, level > 0, identity.params);
     // Where jobs have ended, one that still runs only shows that more may be needed.
     const foreseen =
       early === undefined
@@ -119,13 +145,34 @@ export class ProfileBook {
         : row === undefined
           ? earlyReservation(early.peakBytes)
           : early.peakBytes * MARGIN;
-    const bytes = Math.max(known, foreseen, floorBytes);
+    const bytes = Math.max(known.bytes, foreseen, floorBytes);
     return {
       bytes: bytes > 0 ? bytes : undefined,
+      likelyBytes: Math.max(known.likelyBytes, foreseen, floorBytes),
       load: row === undefined ? early?.load : mean(row.samples, ({ load }) => load),
       durationMs: row === undefined ? undefined : mean(row.samples, ({ durationMs }) => durationMs),
       source: source(row, level, early !== undefined, floorBytes > 0),
     };
+  }
+
+  /**
+   * What a running job will hold at its end, from the course that the memory of its kind took: as
+   * many times what it held when first steady, and nothing more once it has run for longer than any
+   * of them took to their peak. Undefined while too few have shown a course.
+   */
+  foretell({ keys }: Identity, { observedBytes, steadyBytes, ageMs }: Course): number | undefined {
+    for (const key of keys) {
+      const samples = this.#rows.get(key)?.samples ?? [];
+      const times = samples.flatMap(({ peakAfterMs }) => peakAfterMs ?? []);
+      const growths = samples.flatMap((one) =>
+        one.steadyBytes ? [one.peakBytes / one.steadyBytes] : [],
+      );
+      const isPast = times.length >= COURSES && ageMs >= PAST_PEAK * Math.max(...times);
+      if (!isPast && growths.length < COURSES) continue;
+      const peak = isPast ? 0 : steadyBytes * Math.max(...growths);
+      return Math.max(observedBytes, peak) * COURSE_MARGIN + NOISE_BYTES;
+    }
+    return undefined;
   }
 
   #change(key: string, change: (row: Row) => Row): void {
@@ -143,25 +190,37 @@ function source(row: Row | undefined, level: number, early: boolean, floor: bool
   return floor ? "an attempt that ran out of memory" : "nothing yet";
 }
 
+interface Reservation {
+  readonly bytes: number;
+  readonly likelyBytes: number;
+}
+
 function reservation(
   samples: readonly Sample[],
   isFamily: boolean,
   params: Identity["params"],
-): number {
+): Reservation {
   const fitted = lineThrough(samples, params);
-  if (fitted !== undefined) return fitted;
+  if (fitted !== undefined) return { bytes: fitted, likelyBytes: fitted };
   const peaks = samples.map(({ peakBytes }) => peakBytes);
   const highest = Math.max(...peaks);
-  return highest * margin(peaks, isFamily) + EXTRA_BYTES;
+  if (peaks.length < FEW)
+    return {
+      bytes: highest * (isFamily ? FEW_OF_FAMILY_MARGIN : FEW_MARGIN) + EXTRA_BYTES,
+      likelyBytes: highest,
+    };
+  const average = peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length;
+  const deviation = deviationOf(peaks, average);
+  // Jobs of a family differ by what they are told to do, not by chance alone: its highest is no limit.
+  const bytes = isFamily
+    ? highest * MARGIN + Math.min(deviation, 0.5 * highest) + EXTRA_BYTES
+    : Math.max(highest, average + DEVIATIONS * deviation * (1 + 1 / peaks.length)) + NOISE_BYTES;
+  return { bytes, likelyBytes: average };
 }
 
-function margin(peaks: readonly number[], isFamily: boolean): number {
-  if (peaks.length < FEW) return isFamily ? 1.3 : 1.15;
-  const average = peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length;
-  const variance = peaks.reduce((sum, peak) => sum + (peak - average) ** 2, 0) / peaks.length;
-  const spread = average === 0 ? 0 : Math.sqrt(variance) / average;
-  // The highest peak of many covers most of the spread by itself.
-  return MARGIN + Math.min(0.5, isFamily ? spread : spread / Math.sqrt(peaks.length));
+function deviationOf(values: readonly number[], average: number): number {
+  const squares = values.reduce((sum, value) => sum + (value - average) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
 }
 
 /**

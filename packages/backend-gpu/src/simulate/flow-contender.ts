@@ -18,6 +18,8 @@ export interface FlowOptions {
 /** Attempts that end out of memory before the job gets a card of its own. */
 const TRIES = 2;
 const HIGH_WATER_S = 600;
+/** The same once no foreign process is left. */
+const GONE_S = 60;
 
 export class FlowContender implements Contender {
   readonly #allocator: Allocator;
@@ -127,8 +129,9 @@ export class FlowContender implements Contender {
   #highWater(card: number, world: World): number {
     const bytes = world.foreignBytes(card);
     if (bytes > 0) this.#foreign.push({ card, bytes, atS: world.nowS });
+    const longS = bytes > 0 ? HIGH_WATER_S : GONE_S;
     return this.#foreign
-      .filter((seen) => seen.card === card && world.nowS - seen.atS <= HIGH_WATER_S)
+      .filter((seen) => seen.card === card && world.nowS - seen.atS <= longS)
       .reduce((most, seen) => Math.max(most, seen.bytes), bytes);
   }
 }

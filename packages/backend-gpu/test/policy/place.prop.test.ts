@@ -40,17 +40,24 @@ const waiting = (index: number): fc.Arbitrary<Waiting> =>
       linked: fc.boolean(),
       kind: fc.constantFrom("k1", "k2", "k3"),
       bytes: fc.option(bytes, { nil: undefined }),
+      likely: fc.constantFrom(undefined, 0.5, 0.8, 1),
       load: fc.option(fc.double({ min: 0.05, max: 1, noNaN: true }), { nil: undefined }),
       durationMs: fc.option(fc.integer({ min: 1000, max: 5_000_000 }), { nil: undefined }),
     })
-    .map(({ bytes: needed, load, durationMs, ...fields }) => ({
+    .map(({ bytes: needed, likely, load, durationMs, ...fields }) => ({
       ...fields,
       fraction: fields.count === 1 ? fields.fraction : undefined,
       id: `r${index}`,
       label: `r${index}`,
       weightMs: undefined,
       among: undefined,
-      need: { bytes: needed, load, durationMs, source: "test" },
+      need: {
+        bytes: needed,
+        likelyBytes: needed === undefined || likely === undefined ? undefined : needed * likely,
+        load,
+        durationMs,
+        source: "test",
+      },
     }));
 
 const situation: fc.Arbitrary<Situation> = fc
@@ -103,18 +110,25 @@ describe("a decision", () => {
     expect(place(turned).grants).toEqual(place(one).grants);
   });
 
-  test.prop([situation])("never promises more memory than a card has", (one) => {
+  test.prop([situation])("never promises more memory than a card has, margins pooled", (one) => {
     const leases = leasesOf(one);
     for (const each of one.cards) {
       const there = leases.filter(({ cards }) => cards.includes(each.id));
       const usable = usableBytes(each, one.settings);
       const cold = there.filter((lease) => lease.cold).length;
       const share = usable / Math.max(cold, one.settings.careful ? 1 : 3);
+      const likely = (lease: Lease): number => lease.likelyBytes ?? lease.reservedBytes;
       const held = there.reduce(
-        (sum, lease) => sum + (lease.cold ? share : lease.reservedBytes),
+        (sum, lease) => sum + (lease.cold ? share : likely(lease)),
         each.foreignBytes,
       );
-      if (there.length > 0) expect(held).toBeLessThanOrEqual(usable + 16);
+      const margins = there.map((lease) => (lease.cold ? 0 : lease.reservedBytes - likely(lease)));
+      expect(Math.min(0, ...margins)).toBe(0);
+      if (there.length > 0) expect(held + Math.hypot(...margins)).toBeLessThanOrEqual(usable + 16);
+      // By itself, a job has all that may be needed.
+      const [only] = there;
+      if (there.length === 1 && only?.cold === false)
+        expect(each.foreignBytes + only.reservedBytes).toBeLessThanOrEqual(usable + 16);
     }
   });
 

@@ -45,7 +45,7 @@ function requestOf(what: string, operand: string | undefined, io: Io): readonly 
   }
 }
 
-/** One message per row, because a message has at most 4 KiB. */
+/** One message per row, because the length of a message is limited. */
 function rowsOf(path: string): readonly Request[] | string {
   try {
     const lines = readFileSync(path, "utf8")
