@@ -9,6 +9,8 @@ import { connect, type Connection } from "./connection.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The broker lives long and does little: it need not let garbage pile up. */
+const MODEST = ["--max-semi-space-size=2"];
 /** How long to wait for a broker that somebody else is starting. */
 const OTHER_MS = 10_000;
 
@@ -60,7 +62,8 @@ export function startBroker(
   const state = stateDirectory(env);
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const errors = openSync(`${state}/broker.log`, "a", 0o600);
-  const child = spawn(process.execPath, [program, "gpu", "start", "--foreground", ...extra], {
+  const command = [...MODEST, program, "gpu", "start", "--foreground", ...extra];
+  const child = spawn(process.execPath, command, {
     detached: true,
     env: withoutLease(env),
     cwd: "/",

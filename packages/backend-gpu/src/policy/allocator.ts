@@ -7,6 +7,7 @@ import {
   type Decision,
   type Grant,
   type Lease,
+  type Need,
   type Settings,
   type Waiting,
 } from "./model.ts";
@@ -84,8 +85,10 @@ export class Allocator {
 
   set cards(cards: readonly Card[]) {
     this.#cards = cards;
+    const largestBytes = Math.max(0, ...cards.map((card) => usableBytes(card, this.settings)));
+    if (largestBytes === this.#largestBytes) return;
+    this.#largestBytes = largestBytes;
     for (const queued of this.#queue.values()) queued.waiting = undefined;
-    this.#largestBytes = Math.max(0, ...cards.map((card) => usableBytes(card, this.settings)));
   }
 
   get leases(): readonly Lease[] {
@@ -239,7 +242,10 @@ export class Allocator {
     const { version } = this.book;
     return [...this.#queue.values()].map((queued) => {
       if (queued.waiting === undefined || queued.version !== version) {
-        queued.waiting = { ...queued.ask, kind: kindOf(queued.ask), need: this.#need(queued.ask) };
+        const need = this.#need(queued.ask);
+        // The same object as long as the same is needed: what is known of it stays known.
+        if (queued.waiting === undefined || !isSameNeed(need, queued.waiting.need))
+          queued.waiting = { ...queued.ask, kind: kindOf(queued.ask), need };
         queued.version = version;
       }
       return queued.waiting;
@@ -264,6 +270,13 @@ export class Allocator {
 }
 
 const kindOf = ({ identity }: Ask): string => identity.keys.at(-1) ?? "";
+
+const isSameNeed = (a: Need, b: Need): boolean =>
+  a.bytes === b.bytes &&
+  a.likelyBytes === b.likelyBytes &&
+  a.load === b.load &&
+  a.durationMs === b.durationMs &&
+  a.source === b.source;
 
 const entryOf = (ask: Ask, lease: Lease): Entry => ({
   ask,

@@ -76,11 +76,17 @@ export const earlyReservation = (peakBytes: number): number =>
 /** All that is known, by key. Mutable; whoever owns it saves it. */
 export class ProfileBook {
   readonly #rows: Map<string, Row>;
-  /** Grows with every change. */
-  version = 0;
+  /** What was worked out since the last change. */
+  readonly #estimates = new Map<string, Need>();
+  #version = 0;
 
   constructor(rows: Iterable<readonly [string, Row]> = []) {
     this.#rows = new Map(rows);
+  }
+
+  /** Grows with every change. */
+  get version(): number {
+    return this.#version;
   }
 
   rows(): ReadonlyMap<string, Row> {
@@ -118,17 +124,26 @@ export class ProfileBook {
 
   /** Sets what is known under a key, as when profiles are imported. */
   put(key: string, row: Row): void {
-    this.version++;
+    this.#changed();
     this.#rows.set(key, row);
   }
 
   forget(key: string): boolean {
-    this.version++;
+    this.#changed();
     return this.#rows.delete(key);
   }
 
   /** What a job like this is expected to need; bytes are absent when nothing is known. */
   estimate(identity: Identity): Need {
+    const name = nameOf(identity);
+    const known = this.#estimates.get(name);
+    if (known !== undefined) return known;
+    const estimate = this.#estimate(identity);
+    this.#estimates.set(name, estimate);
+    return estimate;
+  }
+
+  #estimate(identity: Identity): Need {
     const rows = identity.keys.map((key) => this.#rows.get(key) ?? EMPTY);
     const level = rows.findIndex(({ samples }) => samples.length > 0);
     const early = rows.find((row) => row.early !== undefined)?.early;
@@ -175,11 +190,28 @@ export class ProfileBook {
     return undefined;
   }
 
+  #changed(): void {
+    this.#version++;
+    this.#estimates.clear();
+  }
+
   #change(key: string, change: (row: Row) => Row): void {
-    this.version++;
+    this.#changed();
     this.#rows.set(key, change(this.#rows.get(key) ?? EMPTY));
   }
 }
+
+/** Jobs of one name are expected to need the same. */
+function nameOf(identity: Identity): string {
+  let name = names.get(identity);
+  if (name === undefined) {
+    name = JSON.stringify(identity);
+    names.set(identity, name);
+  }
+  return name;
+}
+
+const names = new WeakMap<Identity, string>();
 
 function source(row: Row | undefined, level: number, early: boolean, floor: boolean): string {
   if (row !== undefined) {

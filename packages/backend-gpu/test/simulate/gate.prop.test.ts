@@ -12,12 +12,13 @@ const SEEDS = 30;
 const GATES: readonly (readonly [WorkloadName, number, number])[] = [
   ["mnist", 1.15, 0],
   ["light", 1.5, 0.5],
-  ["mixed", 1.34, 2],
-  ["late", 1.34, 3],
-  ["sweep", 1.38, 2],
-  ["big", 1.56, 6],
-  ["external", 1.36, 4],
-  ["repeat", 1.33, 0],
+  ["mixed", 1.3, 3],
+  ["late", 1.3, 3],
+  ["sweep", 1.34, 2],
+  // One who knows everything beforehand reaches 1.35 here.
+  ["big", 1.5, 6],
+  ["external", 1.32, 4],
+  ["repeat", 1.28, 0],
 ];
 
 describe("the policy on simulated cards", () => {
