@@ -179,6 +179,26 @@ describe("damaged state", () => {
 });
 
 describe("two runs at once on one project", () => {
+  flowTest("do not miss an input that the other is making anew", async ({ project }) => {
+    project.flowFile(`
+params: { p: 1 }
+tasks:
+  make: { targets: [made], actions: ["until [ -e go ]; do sleep 0.05; done; echo \${{ params.p }} > made"] }
+  read: { deps: [made], targets: [read], actions: ["cat made > read"] }
+`);
+    project.write("go", "");
+    expect((await project.run("run", "-p", "p=1")).code).toBe(0);
+    project.remove("go");
+    const first = project.startRun("-p", "p=2", "make");
+    await first.event("task/started", { task: "make" });
+    const second = project.startRun("-p", "p=2", "--only", "read");
+    expect((await second.event("task/held", { task: "read" })).at).toBe("make");
+    project.write("go", "");
+    expect((await first.ended).code).toBe(0);
+    expect((await second.ended).code).toBe(0);
+    expect(project.read("read")).toBe("2\n");
+  });
+
   flowTest("do not take what the other has made for an edit by hand", async ({ project }) => {
     project.flowFile(`
 params: { p: 1 }

@@ -8,6 +8,7 @@ import { troubleOf } from "../ports/system-error.ts";
 import { attemptSerials, lastAttempt } from "../record/attempt-record.ts";
 import { describeReason } from "../trace/explain.ts";
 import type { Inspection } from "../trace/trace.ts";
+import type { Neighbours } from "./neighbours.ts";
 import type { Services } from "./services.ts";
 
 /** What a check found, kept until the task has started. */
@@ -21,14 +22,17 @@ export interface Checked {
 
 export class Checker {
   readonly #services: Services;
+  readonly #neighbours: Neighbours;
   readonly #queue: PQueue;
   readonly #results = new Map<number, Checked>();
 
-  constructor(services: Services, queue: PQueue) {
+  constructor(services: Services, neighbours: Neighbours, queue: PQueue) {
     this.#services = services;
+    this.#neighbours = neighbours;
     this.#queue = queue;
   }
 
+  /** Absent for a task that could not be judged because another run was at its files. */
   result(index: number): Checked | undefined {
     return this.#results.get(index);
   }
@@ -76,6 +80,11 @@ export class Checker {
       knownSerial = serial();
     }
     if (inspection.verdict === "impossible") {
+      if (this.#neighbours.conflictOf(task) !== undefined) {
+        this.#results.delete(index);
+        post({ type: "task/checked", task: index, verdict: "stale" });
+        return;
+      }
       const message = inspection.problems.map((problem) => problem.message).join("; ");
       this.#impossible(index, failed("input-missing", message));
       return;

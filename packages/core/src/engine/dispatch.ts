@@ -49,12 +49,16 @@ export class Dispatch {
     const { checker, neighbours } = this.#parts;
     const task = this.#task(effect.task);
     const checked = checker.result(effect.task);
-    if (checked === undefined) throw new Error(`${task.id} was started without being checked`);
     try {
       const conflict = neighbours.conflictOf(task);
       if (conflict !== undefined) {
         post({ type: "task/held", task: effect.task });
         neighbours.waitFor(effect.task, conflict);
+        return;
+      }
+      if (checked === undefined) {
+        post({ type: "task/held", task: effect.task });
+        checker.refresh(effect.task);
         return;
       }
       this.#parts.open();
@@ -75,7 +79,7 @@ export class Dispatch {
       }
     } catch (error) {
       this.#services.broken(`cannot start: ${troubleOf(error)}`, task);
-      const serial = checked.lastSerial + 1;
+      const serial = (checked?.lastSerial ?? 0) + 1;
       post({ type: "attempt/claimed", task: effect.task, serial });
       this.#tellRefused(effect.task, serial, {
         type: "rejected",

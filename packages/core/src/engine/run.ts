@@ -81,8 +81,9 @@ export class Run {
     this.#machine = new Machine(request.plan.machine);
     this.#services = this.#makeServices();
     this.#attendant = new Attendant(this.#services);
-    this.#checker = new Checker(this.#services, new PQueue({ concurrency: CHECKS }));
     this.#neighbours = new Neighbours(this.#services);
+    const checks = new PQueue({ concurrency: CHECKS });
+    this.#checker = new Checker(this.#services, this.#neighbours, checks);
     this.#dispatch = new Dispatch(this.#services, {
       attendant: this.#attendant,
       checker: this.#checker,
