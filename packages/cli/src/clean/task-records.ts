@@ -24,12 +24,13 @@ export function removeRecords(
   if (latest !== undefined) files.makeDirectory(`${layout.attempts(key)}/${latest}`);
 }
 
-/** Removes the records of runs of this flow file, and everything that is only cached. */
+/** Removes the records of runs of this flow file, folders of reruns, and all that is only cached. */
 export function removeRuns(file: string, layout: Layout, files: FileSystem): void {
   for (const { name } of files.list(layout.runs) ?? []) {
     const bytes = files.read(`${layout.runs}/${name}/run.json`);
     if (bytes !== undefined && fileOf(bytes) === file) files.removeTree(`${layout.runs}/${name}`);
   }
+  for (const path of [layout.reruns, layout.drills]) files.removeTree(path);
   for (const { name } of files.list(layout.cache) ?? [])
     files.removeTree(`${layout.cache}/${name}`);
 }

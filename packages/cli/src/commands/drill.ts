@@ -110,7 +110,8 @@ async function drill(
   io: Io,
 ): Promise<boolean | string> {
   const { root, code } = plan.project;
-  const folder = `${layout(root).state}/drill/${subject.task.key}`;
+  const { drills } = layout(root);
+  const folder = `${drills}/${subject.task.key}`;
   try {
     const { tree } = await captureTree({ root, code, products: productsOf(plan.tasks) });
     const gpus = invocation.value("gpus");
@@ -124,7 +125,7 @@ async function drill(
   } finally {
     if (!invocation.has("keep")) {
       removeSandbox(folder);
-      nodeFileSystem.removeDirectory(`${layout(root).state}/drill`);
+      nodeFileSystem.removeDirectory(drills);
     }
   }
 }

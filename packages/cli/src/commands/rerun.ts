@@ -69,7 +69,7 @@ async function rerun(
       "its code was not kept; `flow run --force` runs the task with the code as it is now",
     );
   }
-  const folder = `${layout.state}/reruns/${attemptKey(record.key, record.serial)}`;
+  const folder = `${layout.reruns}/${attemptKey(record.key, record.serial)}`;
   const made = makeSandbox(folder, code, then.record, layout);
   if (!made.ok) return refuse(made.error);
   const plan = await planRerun({

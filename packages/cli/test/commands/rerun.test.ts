@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type ProjectFolder, projectFolder } from "../project-folder.ts";
@@ -51,6 +51,20 @@ describe("flow rerun", () => {
     const [, folder] = /≠ not the same as then: out\.txt, now in (.*)\n/.exec(stderr) ?? [];
     expect(folder?.startsWith(join(path, ".flow/reruns/"))).toBe(true);
     expect(readFileSync(join(folder ?? "", "out.txt"), "utf8")).toBe("data\ncode 1 now 2\n");
+  });
+
+  it("is no task of the flow file: clean leaves what it made where it is, but for the folder", async () => {
+    const { flow, path } = await ran();
+    await flow("rerun", "-q", "train#1");
+    const again = await flow("rerun", "-q", "rerun/train", "-p", "word=again");
+    expect(again.stderr).toContain("≠ not the same as then: out.txt");
+    const ids = await flow("runs", "--cols", "task,serial", "rerun/train");
+    expect(ids.stdout.match(/rerun\/train +\d/g)).toEqual(["rerun/train  2", "rerun/train  1"]);
+    const stale = await flow("clean", "--stale", "--dry-run");
+    expect(stale.stderr).toBe("would remove 0 files (0 B) of 0 tasks\n");
+    expect(existsSync(join(path, ".flow/reruns"))).toBe(true);
+    await flow("clean", "--all", "-y");
+    expect(existsSync(join(path, ".flow/reruns"))).toBe(false);
   });
 
   it("gives it its secrets again", async () => {

@@ -18,6 +18,9 @@ export interface Layout {
   /** Contents of captured code by digest, and its trees. */
   readonly objects: string;
   readonly trees: string;
+  /** Folders in which recorded tasks are run again, and tasks are drilled. */
+  readonly reruns: string;
+  readonly drills: string;
   runLock(run: RunId): string;
   claim(task: TaskKey): string;
   run(run: RunId): string;
@@ -49,6 +52,8 @@ export function layout(root: string): Layout {
     tasks: `${state}/tasks`,
     objects: `${state}/objects`,
     trees: `${state}/trees`,
+    reruns: `${state}/reruns`,
+    drills: `${state}/drill`,
     runLock: (run) => `${locks}/${RUN_LOCK}${run}`,
     claim: (key) => `${locks}/${CLAIM}${key}`,
     run: (run) => `${state}/runs/${run}`,

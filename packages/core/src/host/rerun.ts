@@ -38,7 +38,7 @@ export async function planRerun(
   request: RerunRequest,
 ): Promise<Result<OpenedPlan, LoadFailure | string>> {
   const { record, folder, params } = request;
-  const file = join(folder, record.task.file);
+  const file = join(folder, originOf(record.task));
   const isThere = nodeFileSystem.stat(file) !== undefined;
   const loaded = isThere ? await load(request, file) : undefined;
   const project = loaded?.project;
@@ -47,7 +47,7 @@ export async function planRerun(
     return err(`\`${record.task.id}\` comes from no flow file, so it has no parameters to set`);
   }
   const defined =
-    params.length === 0 ? record.task : project?.tasks.find(({ id }) => id === record.task.id);
+    params.length === 0 ? record.task : project?.tasks.find(({ id }) => id === nameOf(request));
   if (defined === undefined) {
     return err(`with these parameters the flow file of then has no task \`${record.task.id}\``);
   }
@@ -100,9 +100,21 @@ function linkLookedFor(
   return missing.length > 0;
 }
 
+/** Stands before the flow file of a task that was set apart: what it made is not that file's. */
+const AGAIN = "rerun of ";
+
+/** What the flow file of then calls the task. */
+const nameOf = ({ prefix, record: { task } }: RerunRequest): string =>
+  task.file.startsWith(AGAIN) ? task.id.slice(prefix.length) : task.id;
+
+const originOf = ({ file }: Task): string =>
+  file.startsWith(AGAIN) ? file.slice(AGAIN.length) : file;
+
 /** Without ties to tasks that are not there; what those gave it was recorded. */
 function alone(task: Task, { prefix, record: { inputs } }: RerunRequest): Task {
-  const id = `${prefix}${task.id}`;
+  const isApart = prefix !== "" && !task.file.startsWith(AGAIN);
+  const id = isApart ? `${prefix}${task.id}` : task.id;
+  const file = isApart ? `${AGAIN}${task.file}` : task.file;
   const used = Object.entries(inputs.values).map(([name, value]) => [
     `FLOW_USES_${name
       .replaceAll(".", "__")
@@ -113,8 +125,9 @@ function alone(task: Task, { prefix, record: { inputs } }: RerunRequest): Task {
   return {
     ...task,
     id: taskId(id),
-    key: taskKey(createHash("sha256").update(`${task.file}\0${id}`).digest("hex").slice(0, 16)),
-    template: `${prefix}${task.template}`,
+    key: taskKey(createHash("sha256").update(`${file}\0${id}`).digest("hex").slice(0, 16)),
+    template: isApart ? `${prefix}${task.template}` : task.template,
+    file,
     slug: encodeURIComponent(id),
     aliases: [],
     deps: task.deps.map((dep) => ({ ...dep, from: undefined })),
