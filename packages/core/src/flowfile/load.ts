@@ -188,7 +188,7 @@ class Loader {
   ): readonly FlowSource[] {
     const shares = shareOut(overrides, read.files);
     return read.files.map((one, position) => {
-      const params = new ParamTable(child(one.map, "params"), shares[position] ?? [], this.#report);
+      const params = new ParamTable(one.map, shares[position] ?? [], this.#report);
       const { env, secretValues } = readFileEnv(one, params, this.#reader, loading);
       this.secretValues = { ...this.secretValues, ...secretValues };
       const shell = child(one.map, "shell");

@@ -4,7 +4,16 @@
 import type { Report } from "../diagnostics/report.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import type { MapNode, Node, ScalarNode } from "./document/node.ts";
-import { asList, child, describe, isEmpty, spanOf, textOf, toValue } from "./document/node.ts";
+import {
+  asList,
+  child,
+  entriesOf,
+  describe,
+  isEmpty,
+  spanOf,
+  textOf,
+  toValue,
+} from "./document/node.ts";
 import { IDENTIFIER } from "./names.ts";
 import type { ParamOverride } from "./overrides.ts";
 import { jsonLiteral } from "./scalar.ts";
@@ -27,8 +36,9 @@ export class ParamTable {
   /** Names of nested maps: not values themselves. */
   readonly #groups = new Set<string>();
 
-  /** Reads the definitions in `node`; `overrides` have the last word, later ones over earlier ones. */
-  constructor(node: Node | undefined, overrides: readonly ParamOverride[], report: Report) {
+  /** Reads the definitions of a file; `overrides` have the last word, later ones over earlier ones. */
+  constructor(file: MapNode, overrides: readonly ParamOverride[], report: Report) {
+    const node = child(file, "params");
     const final = new Map(overrides.map((override) => [override.name, override]));
     if (node?.kind === "map") this.#read(node, "", final, report);
     for (const { name, span } of final.values()) {
@@ -36,7 +46,9 @@ export class ParamTable {
       const message = isGroup
         ? `the parameter \`${name}\` holds others and has no value of its own`
         : `the flow file defines no parameter \`${name}\``;
-      const fix = isGroup ? undefined : didYouMean(name, this.#params.keys());
+      const fix = isGroup
+        ? undefined
+        : (asAxis(name, file) ?? didYouMean(name, this.#params.keys()));
       report.error("unknown-param", span, message, { fix });
     }
   }
@@ -116,6 +128,21 @@ export class ParamTable {
       if (param !== undefined) this.#params.set(name, param);
     }
   }
+}
+
+/** What to do for a name that is no parameter but the axis of a matrix. */
+function asAxis(name: string, file: MapNode): string | undefined {
+  for (const [task, { value }] of entriesOf(child(file, "tasks"))) {
+    const matrix = child(value, "matrix");
+    const blocks = [
+      matrix,
+      ...asList(child(matrix, "zip")),
+      child(child(value, "sweep"), "params"),
+    ];
+    if (!blocks.some((block) => child(block, name) !== undefined)) continue;
+    return `It is an axis of \`${task}\`, with its values in the file: select some with '${task}@${name}=…'.`;
+  }
+  return undefined;
 }
 
 function asDefinition(node: Node): MapNode | undefined {
