@@ -125,9 +125,14 @@ function products(
   if (invocation.has("stale")) return absent.filter((product) => !isCombination(product));
   if (invocation.has("all")) return [...current, ...absent];
   // Who names values means those; else what tasks made with other values is theirs as well.
-  return invocation.values("param").length > 0
-    ? current
-    : [...current, ...absent.filter(isOf(present))];
+  const namesValues =
+    invocation.values("param").length > 0 ||
+    invocation.positionals.some((selector) => selector.includes("@"));
+  if (namesValues) return current;
+  const open = present.filter(
+    ({ clean, protect }) => clean.kind === "targets" && (!protect || invocation.has("force")),
+  );
+  return [...current, ...absent.filter(isOf(open))];
 }
 
 /** The name of a task without the parameters that a sweep put into it. */

@@ -27,6 +27,7 @@ export function projectRequest(
     else if (equals < 1) return { problem: `-p takes NAME=VALUE or @FILE, not \`${text}\`` };
     else params.push({ name: text.slice(0, equals), raw: text.slice(equals + 1) });
   }
+  params.push(...invocation.positionals.flatMap(paramsOf));
   return {
     request: {
       directory,
@@ -37,6 +38,26 @@ export function projectRequest(
       loadChecks: async (uses, file) => (await import("../backends.ts")).loadChecks(uses, file),
     },
   };
+}
+
+/** What a selector `train@lr=0.1,seed=1` says, should `lr` and `seed` be parameters. */
+function paramsOf(selector: string): readonly GivenParam[] {
+  const match = /^[+!]*([^@]+)@(.+?)\+?$/.exec(selector);
+  if (match?.[1] === undefined || match[2] === undefined || /[*?]/.test(selector)) return [];
+  const [, template, axes] = match;
+  return axes.split(/(?<!\\),/).flatMap((pair) => {
+    const equals = pair.indexOf("=");
+    if (equals < 1) return [];
+    return [{ template, axis: pair.slice(0, equals), value: decodeAxis(pair.slice(equals + 1)) }];
+  });
+}
+
+function decodeAxis(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("\\,", ","));
+  } catch {
+    return text;
+  }
 }
 
 /** A project request with the tasks that are asked for. */

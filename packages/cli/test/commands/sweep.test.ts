@@ -68,11 +68,33 @@ describe("flow run with several values", () => {
 `);
   });
 
+  it("knows a combination by its name alone", async () => {
+    const { flow, path } = sweepProject();
+    await flow("run", "train", "lr=1,2", "seed=1..2");
+    expect(facts((await flow("run", "train@lr=2,seed=1")).stderr)).toBe(
+      "✔ nothing to do: 1 task fresh",
+    );
+    expect((await flow("show", "train@lr=2,seed=2")).stdout).toContain("out/2-2.txt");
+    const two = await flow("run", "train@lr=2", "train@lr=3");
+    expect(facts(two.stderr)).toBe("✔ 1 done, 1 fresh");
+    expect((await flow("clean", "--dry-run", "train@lr=2,seed=2")).stdout).toBe("out/2-2.txt\n");
+    expect((await flow("show", "train@rate=2")).stderr).toBe(
+      "error: No member of `train` is `train@rate=2`. [no-match]\n  fix: It has no axes.\n",
+    );
+    expect(readFileSync(join(path, "ran.txt"), "utf8").trim().split("\n")).toHaveLength(5);
+  });
+
   it("cleans what was made with other values, unless values are named", async () => {
-    const { flow } = sweepProject();
+    const { flow, write } = sweepProject();
     await flow("run", "train", "lr=1,2,3");
     expect((await flow("clean", "--dry-run", "--stale")).stdout).toBe("");
     expect((await flow("clean", "--dry-run", "train", "lr=2")).stdout).toBe("out/2-1.txt\n");
+    write(
+      "flow.yaml",
+      FILE.replace("    checkpoint: true", "    checkpoint: true\n    protect: true"),
+    );
+    expect((await flow("clean", "--dry-run", "train")).stdout).toBe("");
+    write("flow.yaml", FILE);
     const { stdout } = await flow("clean", "--dry-run", "train");
     expect(stdout.trimEnd().split("\n").toSorted()).toEqual([
       "out/1-1.txt",

@@ -129,7 +129,7 @@ class Loader {
     // What does not have the right shape cannot be read further without saying everything twice.
     if (this.#report.errors > 0) return undefined;
     const loading = this.#loading(read);
-    const overrides = paramOverrides(this.#request, this.#reader, this.#report);
+    const overrides = paramOverrides(this.#request, this.#reader, this.#report, read.files);
     const sources = this.#flowSources(read, overrides.params, loading);
     const outlines = sources.flatMap((source) => outlineTasks(source, loading));
     const sweep = planSweep(overrides, sources, outlines, loading);

@@ -4,9 +4,9 @@
 import type { Report } from "../diagnostics/report.ts";
 import type { Span } from "../model/task.ts";
 import type { MapNode, Node } from "./document/node.ts";
-import { describe, spanOf } from "./document/node.ts";
+import { asList, child, describe, spanOf, textOf } from "./document/node.ts";
 import { readDocument } from "./document/read.ts";
-import type { FileReader } from "./read-files.ts";
+import type { FileReader, ReadFile } from "./read-files.ts";
 import { readRows } from "./sweep/rows.ts";
 import { cut, readValues, scalarOf } from "./sweep/values.ts";
 
@@ -18,7 +18,9 @@ export type GivenParam =
       readonly raw: string;
     }
   /** A CSV, YAML or JSON file with one combination per row; absolute. */
-  | { readonly rows: string };
+  | { readonly rows: string }
+  /** Of a selector `train@lr=0.1`: counts if `lr` is a parameter and no axis of the task. */
+  | { readonly template: string; readonly axis: string; readonly value: string };
 
 /** A value given from outside the flow file, or several. */
 export interface ParamOverride {
@@ -29,6 +31,8 @@ export interface ParamOverride {
   readonly span: Span;
   /** On the command line. */
   readonly isGiven: boolean;
+  /** From a selector: no complaint if there is no such parameter. */
+  readonly isGuess?: boolean;
 }
 
 /** Parameters that are varied together: one row, one value each. */
@@ -49,11 +53,14 @@ export function paramOverrides(
   request: { readonly params: readonly GivenParam[]; readonly paramsFile: string | undefined },
   reader: FileReader,
   report: Report,
+  files: readonly Pick<ReadFile, "map" | "namespace">[],
 ): Overrides {
   const params = new Map<string, ParamOverride>();
   let dimensions: readonly RawDimension[] = [];
   if (request.paramsFile !== undefined) readParamsFile(request.paramsFile, params, reader, report);
+  dimensions = readSelectors(request.params, files, params, reader, report);
   for (const given of request.params) {
+    if ("axis" in given) continue;
     const dimension =
       "rows" in given ? readRows(given.rows, reader, report) : readGiven(given, reader, report);
     if (dimension === undefined) continue;
@@ -70,6 +77,66 @@ export function paramOverrides(
     }
   }
   return { params: [...params.values()], dimensions };
+}
+
+/** Parameters that selectors name. */
+function readSelectors(
+  given: readonly GivenParam[],
+  files: readonly Pick<ReadFile, "map" | "namespace">[],
+  params: Map<string, ParamOverride>,
+  reader: FileReader,
+  report: Report,
+): readonly RawDimension[] {
+  const dimensions = new Map<string, (readonly Node[])[]>();
+  for (const one of given) {
+    if (!("axis" in one) || hasAxis(one.template, one.axis, files)) continue;
+    const { template, axis, value: raw } = one;
+    const before = `${template}@${axis}=`;
+    const file = reader.addText("command line", before + raw);
+    const place = { file, start: before.length, end: before.length + raw.length };
+    const value = raw.startsWith("[")
+      ? readDocument(" ".repeat(before.length) + raw, file, report)
+      : scalarOf(raw, { text: raw, ...place });
+    if (value === undefined) continue;
+    const span = { file, start: template.length + 1, end: before.length - 1 };
+    const values = [
+      ...(params.get(axis)?.isGuess === true ? (params.get(axis)?.values ?? []) : []),
+      value,
+    ];
+    params.set(axis, { name: axis, values, span, isGiven: true, isGuess: true });
+    dimensions.set(
+      axis,
+      values.map((each) => [each]),
+    );
+  }
+  return [...dimensions].flatMap(([name, rows]) =>
+    rows.length > 1 ? [{ names: [name], rows }] : [],
+  );
+}
+
+/** Whether a task's own matrix, or the one it takes over, has the axis; also when there is no such task. */
+function hasAxis(
+  template: string,
+  axis: string,
+  files: readonly Pick<ReadFile, "map" | "namespace">[],
+): boolean {
+  const end = template.lastIndexOf("/") + 1;
+  const file = files.find(({ namespace }) => namespace === template.slice(0, end));
+  const tasks = child(file?.map, "tasks");
+  const seen = new Set<string>();
+  for (let name = template.slice(end); !seen.has(name); ) {
+    seen.add(name);
+    const task = child(tasks, name);
+    if (task === undefined) return true;
+    const matrix = child(task, "matrix") ?? child(child(file?.map, "defaults"), "matrix");
+    const sweep = child(task, "sweep");
+    const blocks = [matrix, ...asList(child(matrix, "zip")), ...asList(child(matrix, "include"))];
+    if (sweep !== undefined || blocks.some((block) => child(block, axis) !== undefined))
+      return true;
+    const each = child(task, "each");
+    if (each !== undefined) name = textOf(each);
+  }
+  return false;
 }
 
 /** A dimension whose parameter `name` has been given anew. */
@@ -122,7 +189,7 @@ export interface GivenRows {
 }
 
 function readGiven(
-  { name, raw }: Exclude<GivenParam, { readonly rows: string }>,
+  { name, raw }: Extract<GivenParam, { readonly raw: string }>,
   reader: FileReader,
   report: Report,
 ): GivenRows | undefined {

@@ -41,7 +41,8 @@ export class ParamTable {
     const node = child(file, "params");
     const final = new Map(overrides.map((override) => [override.name, override]));
     if (node?.kind === "map") this.#read(node, "", final, report);
-    for (const { name, span } of final.values()) {
+    for (const { name, span, isGuess } of final.values()) {
+      if (isGuess === true) continue;
       const isGroup = this.#groups.has(name);
       const message = isGroup
         ? `the parameter \`${name}\` holds others and has no value of its own`

@@ -148,6 +148,33 @@ describe("several values on the command line", () => {
   });
 });
 
+describe("a selector", () => {
+  const selected = (text: string, ...axes: readonly (readonly [string, string, string])[]) =>
+    load(text, { params: axes.map(([template, axis, value]) => ({ template, axis, value })) });
+
+  test("gives its values to parameters, and none to a task that has such an axis", () => {
+    const one = selected(FILE, ["train", "lr", "10."], ["train", "seed", "3"]).project?.tasks;
+    expect(one?.find(({ template }) => template === "train")?.id).toBe("train@lr=10.,seed=3");
+    const two = selected(FILE, ["train", "lr", "1"], ["train", "lr", "2"]).project?.tasks;
+    expect(two?.filter(({ template }) => template === "train")).toHaveLength(2);
+    const text = `params: {seed: 1}
+tasks:
+  m: {matrix: {zip: {seed: [5, 6], a: [1, 2]}}, actions: ["\${{ matrix.seed }}"]}
+  e: {each: m, actions: ["\${{ matrix.seed }}"]}
+  p: {actions: ["\${{ params.seed }}"]}
+`;
+    for (const template of ["m", "e", "nothing"]) {
+      const { project: found } = selected(text, [template, "seed", "5"]);
+      expect(found?.tasks.map(({ id }) => id).at(-1)).toBe("p");
+    }
+    expect(selected(text, ["p", "seed", "5"]).project?.tasks.at(-1)?.id).toBe("p@seed=5");
+  });
+
+  test("that names no parameter is no error of the file", () => {
+    expect(selected(FILE, ["train", "rate", "1"]).diagnostics).toEqual([]);
+  });
+});
+
 describe("a combination", () => {
   test("is the same task in a sweep, alone, by default and after the default has changed", () => {
     const [first, second] = keysOf(["lr=0.1,0.01", "seed=1..2"], "train");
