@@ -1,9 +1,8 @@
 /** The Azure Batch backend keeps what every backend promises, over a simulated account that runs its tasks for real. */
-import { captureTree } from "@flow/core";
 import { describeBackend, shellFixture } from "@flow/core/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Azurite, startAzurite } from "./azurite.ts";
-import { openBackend, processesOf } from "./open-backend.ts";
+import { captureAll, openBackend, processesOf } from "./open-backend.ts";
 import { type BatchSimulator, startBatchSimulator } from "./simulator/index.ts";
 
 let simulator: BatchSimulator;
@@ -17,15 +16,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await azurite.close();
   await simulator.close();
-});
-
-/** The jobs' witnesses are no code. */
-const captureAll = (root: string) => ({
-  captureCode: async () => {
-    const code = { include: [], omit: ["attempts", "out"] };
-    const { tree } = await captureTree({ root, code, products: [] });
-    return tree;
-  },
 });
 
 describeBackend({ describe, it, expect }, "azure-batch, simulated", {

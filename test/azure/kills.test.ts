@@ -94,7 +94,9 @@ describe("flow killed", () => {
   });
 });
 
-describe.runIf(isThorough)("flow killed at any request", { timeout: 300_000 }, () => {
+const reason = isThorough ? "" : " [FLOW_TEST_FAULTS is not 1]";
+
+describe.runIf(isThorough)(`flow killed at any request${reason}`, { timeout: 300_000 }, () => {
   for (const point of POINTS)
     flowTest(`after ${point} others is taken up by the next run`, async ({ project }) => {
       bring(project);

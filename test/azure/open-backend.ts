@@ -1,7 +1,14 @@
 /** The backend over a simulated account and a real blob server. */
 import { readdirSync, readFileSync } from "node:fs";
 import { backend } from "@flow/backend-azure";
-import { type Backend, type BackendContext, backendName, nodeClock, silentLog } from "@flow/core";
+import {
+  type Backend,
+  type BackendContext,
+  backendName,
+  captureTree,
+  nodeClock,
+  silentLog,
+} from "@flow/core";
 import type { Azurite } from "./azurite.ts";
 import type { BatchSimulator } from "./simulator/index.ts";
 
@@ -63,3 +70,12 @@ export const processesOf = (key: string): number =>
       return false;
     }
   }).length;
+
+/** The jobs' own files are no code. */
+export const captureAll = (root: string) => ({
+  captureCode: async () => {
+    const code = { include: [], omit: ["attempts", "out"] };
+    const { tree } = await captureTree({ root, code, products: [] });
+    return tree;
+  },
+});

@@ -59,6 +59,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "throw error;",
   },
   {
+    bug: "comes back sooner than the service asked for",
+    breaks: "is not called before the time it names",
+    file: "src/service/retry.ts",
+    find: "if (retryAfterMs === undefined) return window * this.#random();",
+    replace: "return window * this.#random();",
+  },
+  {
     bug: "leaves retries to the client, which waits for half a minute",
     breaks: "as 503 makes nothing twice",
     file: "src/service/batch-client.ts",
@@ -73,11 +80,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: `return { type: "queued" };`,
   },
   {
-    bug: "does not see that a task was started anew",
-    breaks: "runs again before anybody has looked",
+    bug: "believes a list that is old",
+    breaks: "does not take the node from a task that runs",
     file: "src/attempt/judge.ts",
-    find: "if (life === undefined || now === undefined || isSame(life, now))",
-    replace: "if (life !== now || true)",
+    find: `if (life === undefined) return { type: "queued" };
+      return sure ? { type: "displaced" } : { type: "ask" };`,
+    replace: `return { type: life === undefined ? "queued" : "displaced" };`,
   },
   {
     bug: "lets a node begin an attempt that another has begun",

@@ -6,24 +6,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BatchServiceModels as Models } from "@azure/batch";
 import { BlobServiceClient } from "@azure/storage-blob";
-import {
-  type AttemptKey,
-  type Backend,
-  captureTree,
-  type Exit,
-  type Handle,
-  type Job,
-  type Observation,
-} from "@flow/core";
+import type { Backend, Observation } from "@flow/core";
 import { shellFixture } from "@flow/core/testing";
 import { describe, expect, it } from "vitest";
 import { useServices } from "./account.ts";
 import { clientFor } from "./client.ts";
-import { keysFor, openBackend } from "./open-backend.ts";
+import { end, look, signal, submit } from "./drive.ts";
+import { captureAll, keysFor, openBackend } from "./open-backend.ts";
 import type { FaultRule } from "./simulator/faults.ts";
 
 const services = useServices({ keepDisks: true });
-const signal = new AbortController().signal;
 /** A test that a planted bug breaks must not take long about it. */
 const timeout = 25_000;
 
@@ -49,15 +41,6 @@ async function use(
   }
 }
 
-/** The jobs' own files are no code. */
-const captureAll = (root: string) => ({
-  captureCode: async () => {
-    const code = { include: [], omit: ["attempts", "out"] };
-    const { tree } = await captureTree({ root, code, products: [] });
-    return tree;
-  },
-});
-
 async function emptyAccount(): Promise<void> {
   const { simulator } = services;
   const client = clientFor(simulator);
@@ -66,40 +49,6 @@ async function emptyAccount(): Promise<void> {
   for (const { id } of simulator.inspect().pools)
     await client.pool.deleteMethod(String(id)).catch(() => undefined);
   await simulator.until("an empty account", ({ jobs, pools }) => jobs.length + pools.length === 0);
-}
-
-async function submit(backend: Backend, jobs: readonly Job[]): Promise<Map<AttemptKey, Handle>> {
-  const answers = await backend.submit(jobs, signal);
-  return new Map(
-    jobs.map(({ key }) => {
-      const answer = answers.get(key);
-      if (answer?.ok !== true) throw new Error(JSON.stringify(answer));
-      return [key, answer.value];
-    }),
-  );
-}
-
-async function look(
-  backend: Backend,
-  handles: ReadonlyMap<AttemptKey, Handle>,
-  key: AttemptKey,
-): Promise<Observation> {
-  const answer = await backend.observe(handles, signal);
-  if (!answer.ok) throw new Error(JSON.stringify(answer.error));
-  return answer.value.get(key) ?? { type: "unknown", why: "not observed" };
-}
-
-/** How an attempt ended, however long that takes. */
-async function end(
-  backend: Backend,
-  handles: ReadonlyMap<AttemptKey, Handle>,
-  key: AttemptKey,
-): Promise<Exit> {
-  for (;;) {
-    const seen = await look(backend, handles, key);
-    if (seen.type === "ended") return seen.exit;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
 }
 
 const success = (name: string) => ({ name, does: "exit", code: 0 }) as const;
@@ -148,6 +97,24 @@ describe("an answer that gets lost", { timeout }, () => {
       expect([jobs.length, pools.length, jobs[0]?.tasks.length]).toEqual([1, 1, 1]);
       expect(await end(backend, handles, job.key)).toMatchObject({ code: 0 });
       expect(fixture.witness(job)).toEqual(["once"]);
+    });
+  });
+});
+
+describe("a service that asks to be left alone", { timeout }, () => {
+  it("is not called before the time it names", async () => {
+    await use({}, async ({ backend, fixture }) => {
+      const job = fixture.job([success("once")]);
+      const handles = await submit(backend, [job]);
+      forget();
+      services.simulator.faults.inject({
+        operation: "Task_List",
+        fault: { kind: "refuse", status: 429, code: "TooManyRequests", retryAfter: 2 },
+      });
+      expect(await end(backend, handles, job.key)).toMatchObject({ code: 0 });
+      const [refused, next] = services.simulator.exchanges.slice(from);
+      expect(refused).toMatchObject({ operation: "Task_List", status: 429 });
+      expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(2000);
     });
   });
 });
@@ -203,6 +170,33 @@ describe("a node that is taken away", { timeout }, () => {
       expect(seen.cause).toBe("preempted");
       expect(fixture.witness(job)).toEqual(["hold"]);
       fixture.release(job);
+    });
+  });
+});
+
+describe("a list that is old", { timeout }, () => {
+  it("does not take the node from a task that runs", async () => {
+    await use({}, async ({ backend, fixture }) => {
+      const { simulator } = services;
+      simulator.setAllocation({ dedicated: 0 });
+      const job = fixture.job([hold]);
+      const handles = await submit(backend, [job]);
+      simulator.faults.staleMs = 3_600_000;
+      expect(await look(backend, handles, job.key)).toMatchObject({ type: "queued" });
+      simulator.faults.staleMs = 0;
+      simulator.setAllocation({});
+      const pool = await simulator.until("a steady pool", ({ pools }) =>
+        pools.find((each) => each["allocationState"] === "steady"),
+      );
+      await clientFor(simulator).pool.resize(String(pool["id"]), { targetDedicatedNodes: 1 });
+      await busyNode();
+      await fixture.until(() => fixture.witness(job).length === 1, "the program");
+      expect(await look(backend, handles, job.key)).toMatchObject({ type: "running" });
+      simulator.faults.staleMs = 3_600_000;
+      expect(await look(backend, handles, job.key)).toMatchObject({ type: "running" });
+      simulator.faults.staleMs = 0;
+      fixture.release(job);
+      expect(await end(backend, handles, job.key)).toMatchObject({ code: 0 });
     });
   });
 });

@@ -116,7 +116,9 @@ describe("files of blob storage", () => {
 /** A kernel that mounts for us is more than a Debian package. */
 const canMount = process.getuid?.() === 0 && existsSync("/dev/fuse");
 
-describe.runIf(canMount)("a true mount", () => {
+const reason = canMount ? "" : " [needs root and /dev/fuse]";
+
+describe.runIf(canMount)(`a true mount${reason}`, () => {
   systemSuite("fuse", "through the kernel", () => {
     it("keeps what was closed when its node is taken away, for the next node to see", async () => {
       const azurite = await startAzurite();
