@@ -99,7 +99,7 @@ echo done >model
 
   /** Only the last task, with this program. */
   const putTraining = (text: string) => {
-    const file = read("flow.yaml").replace(/ {2}words:[^]* {2}train:/, "  train:");
+    const file = read("flow.yaml").replace(/ {2}words:[\s\S]* {2}train:/, "  train:");
     put("flow.yaml", file.replace("deps: [{task: count}]", "deps: [tools/train.sh]"));
     put("tools/train.sh", text);
   };
