@@ -60,5 +60,6 @@ function rowsOf(path: string): readonly Request[] | string {
 function describe([key, row]: ProfileLine): string {
   const { samples = [] } = row as { samples?: readonly { peakBytes: number }[] };
   const peak = Math.max(0, ...samples.map(({ peakBytes }) => peakBytes));
-  return `${(peak / 2 ** 30).toFixed(1).padStart(6)} GiB  ${samples.length} runs  ${sanitizeLine(key)}`;
+  const runs = samples.length === 1 ? "1 run" : `${samples.length} runs`;
+  return `${(peak / 2 ** 30).toFixed(1).padStart(6)} GiB  ${runs.padStart(7)}  ${sanitizeLine(key)}`;
 }
