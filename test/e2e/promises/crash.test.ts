@@ -179,6 +179,30 @@ describe("damaged state", () => {
 });
 
 describe("two runs at once on one project", () => {
+  flowTest(
+    "do not take half of what the other is making for an edit by hand",
+    async ({ project }) => {
+      project.flowFile(`
+params: { p: 1 }
+tasks:
+  make: { targets: [made], actions: ["echo half > made; : > half-\${{ params.p }}; until [ -e go ]; do sleep 0.05; done; echo \${{ params.p }} > made"] }
+`);
+      project.write("go", "");
+      expect((await project.run("run", "-p", "p=1")).code).toBe(0);
+      project.remove("go");
+      const first = project.startRun("-p", "p=2");
+      await first.event("task/started", { task: "make" });
+      await expect.poll(() => project.has("half-2"), { timeout: 20_000 }).toBe(true);
+      const second = project.startRun("-p", "p=1");
+      await second.event("task/held", { task: "make" });
+      project.write("go", "");
+      expect((await first.ended).code).toBe(0);
+      expect((await second.ended).code).toBe(0);
+      expect(second.tasks("task/done")).toEqual(["make"]);
+      expect(project.read("made")).toBe("1\n");
+    },
+  );
+
   flowTest("do not miss an input that the other is making anew", async ({ project }) => {
     project.flowFile(`
 params: { p: 1 }

@@ -79,12 +79,12 @@ export class Checker {
       if (isLacking || serial() > knownSerial) inspection = await request.inspector.inspect(task);
       knownSerial = serial();
     }
+    if (this.#isUnsure(task, inspection)) {
+      this.#results.delete(index);
+      post({ type: "task/checked", task: index, verdict: "stale" });
+      return;
+    }
     if (inspection.verdict === "impossible") {
-      if (this.#neighbours.conflictOf(task) !== undefined) {
-        this.#results.delete(index);
-        post({ type: "task/checked", task: index, verdict: "stale" });
-        return;
-      }
       const message = inspection.problems.map((problem) => problem.message).join("; ");
       this.#impossible(index, failed("input-missing", message));
       return;
@@ -105,6 +105,15 @@ export class Checker {
       this.#tell({ type: "task/stale", reasons, ...nameOf(task) });
       post({ type: "task/checked", task: index, verdict: "stale" });
     }
+  }
+
+  /** Whether it is so only because another run is at these files. */
+  #isUnsure(task: Task, inspection: Inspection): boolean {
+    if (inspection.verdict === "impossible") {
+      return this.#neighbours.conflictOf(task) !== undefined;
+    }
+    const isModified = inspection.modifiedTargets.length > 0;
+    return isModified && this.#neighbours.holderOf(task) !== undefined;
   }
 
   /** Its last attempt, with the same recipe and inputs, was ended early; trying again would end so too. */

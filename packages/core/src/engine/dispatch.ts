@@ -50,7 +50,9 @@ export class Dispatch {
     const task = this.#task(effect.task);
     const checked = checker.result(effect.task);
     try {
-      const conflict = neighbours.conflictOf(task);
+      const conflict =
+        neighbours.conflictOf(task) ??
+        (checked === undefined ? neighbours.holderOf(task) : undefined);
       if (conflict !== undefined) {
         post({ type: "task/held", task: effect.task });
         neighbours.waitFor(effect.task, conflict);

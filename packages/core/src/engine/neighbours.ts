@@ -90,6 +90,12 @@ export class Neighbours {
     return undefined;
   }
 
+  /** The run that is at this very task. */
+  holderOf({ key }: Task): Occupation | undefined {
+    const run = this.#others.size === 0 ? undefined : this.#services.claims.holder(key);
+    return run === undefined || !this.#others.has(run) ? undefined : { run, key, task: undefined };
+  }
+
   waitFor(index: number, occupation: Occupation): void {
     const task = this.#services.tasks[index] as Task;
     this.#waiting.set(index, occupation);
