@@ -181,3 +181,26 @@ describe("jobs that are gone", () => {
     });
   });
 });
+
+describe("why a program was stopped", () => {
+  const stopped = (word: string, more: Partial<Evidence> = {}) => {
+    const verdict = judge(
+      evidence({
+        row: row("PREEMPTED"),
+        incarnation: { ...started, exit: exit(75, { stopped: word }) },
+        ...more,
+      }),
+    );
+    return verdict.type === "ended" ? verdict.exit.stopped : verdict;
+  };
+
+  it.each(["deadline", "user", "shutdown", "preempt"])(
+    "a job that SLURM preempted was preempted, though its node took it for `%s`",
+    (word) => expect(stopped(word)).toBe("preempt"),
+  );
+
+  it("what flow asked for itself stays the reason", () => {
+    expect(stopped("pruned", { stop: "pruned" })).toBe("pruned");
+    expect(stopped("user", { row: row("CANCELLED") })).toBe("user");
+  });
+});

@@ -133,7 +133,11 @@ function explain(row: Row, { started }: Incarnation): string {
 
 function ended(evidence: Evidence, record: ExitRecord, row: Row | undefined): Verdict {
   const { incarnation } = evidence;
-  const stopped = stopReason(record.stopped);
+  const told = stopReason(record.stopped);
+  // The node asks while the scheduler is still at it; the state in the end is sure.
+  const isPreempted =
+    told !== undefined && evidence.stop === undefined && row?.cause === "preempted";
+  const stopped = isPreempted ? "preempt" : told;
   const memory = row?.cause === "out-of-memory" && record.code !== 0;
   return {
     type: "ended",
