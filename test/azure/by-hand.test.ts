@@ -1,5 +1,6 @@
 /** `flow azure` and what `flow plan` shows of Azure Batch. */
 import { writeFileSync } from "node:fs";
+import { ContainerClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { describe, expect } from "vitest";
 import { type FlowProject, flowTest } from "../rig/flow-test.ts";
 import { useServices } from "./account.ts";
@@ -20,7 +21,18 @@ function write(project: FlowProject, tasks: object, options: object = {}): void 
 describe("pools by hand", () => {
   flowTest("are made, listed, resized, used and deleted", async ({ project }) => {
     const work = { backend: "azure", actions: ["echo made > ${{ target }}"], targets: ["a.txt"] };
-    write(project, { work });
+    // A container that is not flow's alone: its other blobs stay.
+    const { azurite } = services;
+    const credential = new StorageSharedKeyCredential(azurite.accountName, azurite.accountKey);
+    const shared = new ContainerClient(`${azurite.blobEndpoint}/shared`, credential);
+    await shared.create();
+    await shared.getBlockBlobClient("attempts/mine").upload("mine", 4);
+    const storage = {
+      account: azurite.accountName,
+      endpoint: azurite.blobEndpoint,
+      container: "shared",
+    };
+    write(project, { work }, { storage });
     const flow = (...args: readonly string[]) => project.run("azure", ...args);
     const made = await flow(
       "pool",
@@ -52,7 +64,7 @@ describe("pools by hand", () => {
       slots: _slots,
       ...rest
     } = optionsFor(services) as Record<string, unknown>;
-    const azure = { type: "azure-batch", ...rest, pool: { id: "mine" } };
+    const azure = { type: "azure-batch", ...rest, storage, pool: { id: "mine" } };
     writeFileSync(
       project.path("flow.yaml"),
       JSON.stringify({ version: 1, backends: { azure }, tasks: { work } }),
@@ -60,6 +72,9 @@ describe("pools by hand", () => {
     expect((await project.runEvents()).code).toBe(0);
     expect(project.read("a.txt")).toBe("made\n");
     expect((await flow("gc")).code).toBe(0);
+    const names: string[] = [];
+    for await (const { name } of shared.listBlobsFlat()) names.push(name);
+    expect(names).toEqual(["attempts/mine"]);
     // A pool that flow did not make for the run stays until it is deleted by hand.
     expect((await flow("pool", "delete", "mine", "-y")).stderr).toBe("deleted the pool mine\n");
     await services.simulator.until("no pool", ({ pools }) => pools.length === 0);

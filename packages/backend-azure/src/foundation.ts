@@ -13,6 +13,7 @@ import { batchClient } from "./service/batch-client.ts";
 import { azureCliTokens, type Credentials } from "./service/credentials.ts";
 import { Retry } from "./service/retry.ts";
 import { type BlobClientOptions, blobClient } from "./storage/blob-client.ts";
+import { folderOf } from "./storage/folder-store.ts";
 import { uploadToMounts } from "./storage/uploads.ts";
 
 /** Fails with a sentence about what is missing. */
@@ -47,7 +48,8 @@ export function foundation(context: BackendContext<AzureOptions>): Result<Founda
     credentials: storageCredentials.value,
     wall,
   };
-  const store = blobClient(blobs);
+  const whole = blobClient(blobs);
+  const store = storage.container === undefined ? whole : folderOf(whole, containerName(project));
   const folder = `${context.stateDirectory}/backends/${context.name}`;
   const ledger = new Ledger(`${folder}/ledger.jsonl`);
   const openContainer = (container: string) => blobClient({ ...blobs, container });
@@ -66,7 +68,7 @@ export function foundation(context: BackendContext<AzureOptions>): Result<Founda
   });
   const cleanUp = new CleanUp({ batch, store, retry, ledger, project });
   const { captureCode = nothingToCapture } = context;
-  const mountedCheckpoint = mountedCheckpoints(options, retry, openContainer);
+  const mountedCheckpoint = mountedCheckpoints(options, project, retry, openContainer);
   return ok({
     batch,
     store,

@@ -104,9 +104,8 @@ export class Jobs {
   }
 
   async #makeContainer(signal: AbortSignal): Promise<void> {
-    const { store, retry, ledger, options } = this.#parts;
-    // One that the user named is the user's.
-    if (options.storage.container === undefined) ledger.announce("container", store.container);
+    const { store, retry, ledger } = this.#parts;
+    ledger.announce("container", store.container);
     await retry.call(() => store.create(), signal);
   }
 

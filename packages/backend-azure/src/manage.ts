@@ -1,5 +1,5 @@
 /** What `flow azure` does by hand: pools and their nodes, and the files of attempts. */
-import { type BackendContext, err, nodeClock, ok, type Result } from "@flow/core";
+import { type AttemptKey, type BackendContext, err, nodeClock, ok, type Result } from "@flow/core";
 import { readExit, readMembership } from "./attempt/files.ts";
 import { mountedFolder } from "./attempt/mounted-checkpoint.ts";
 import type { Foundation } from "./backend.ts";
@@ -44,9 +44,9 @@ export interface Account {
   /** What the start command printed on a node; undefined when it left nothing. */
   startOutput(pool: string, node: string): Promise<Result<string | undefined, string>>;
   /** Files of an attempt, given by its directory: on its node while it runs, on the state mount in any case. */
-  files(key: string, attempt: string): Promise<Result<readonly FoundFile[], string>>;
+  files(key: AttemptKey, attempt: string): Promise<Result<readonly FoundFile[], string>>;
   /** One of the files on its node. */
-  readFile(key: string, attempt: string, path: string): Promise<Result<Uint8Array, string>>;
+  readFile(key: AttemptKey, attempt: string, path: string): Promise<Result<Uint8Array, string>>;
   /** Whether a pool was made by flow for this project. */
   isOurs(pool: PoolRow): boolean;
 }
@@ -71,7 +71,8 @@ export function openAccount(context: BackendContext<AzureOptions>): Result<Accou
         const text = parts.map((part) => Buffer.from(part ?? []).toString("utf8")).join("");
         return text === "" ? undefined : text;
       }),
-    files: (key, attempt) => attempted(() => files(key, attempt, context.options, made.value)),
+    files: (key, attempt) =>
+      attempted(() => files(key, attempt, project, context.options, made.value)),
     readFile: (key, attempt, path) => attempted(() => readFile(key, attempt, path, made.value)),
     isOurs: ({ id }) => id.startsWith(idPrefix(project)),
   });
@@ -120,23 +121,25 @@ async function resize(
 }
 
 async function files(
-  key: string,
+  key: AttemptKey,
   attempt: string,
+  project: string,
   options: AzureOptions,
   made: Foundation,
 ): Promise<readonly FoundFile[]> {
   const membership = readMembership(attempt);
   if (membership === undefined) throw new Error("it has not been sent to Azure Batch");
-  const mounted = await mountedFiles(key, options, made);
+  const mounted = await mountedFiles(key, project, options, made);
   if (readExit(attempt) !== undefined) return mounted;
   const { batch, retry } = made;
-  const here = await retry.call(() => batch.files(membership.job, taskId(key as never)));
+  const here = await retry.call(() => batch.files(membership.job, taskId(key)));
   return [...mounted, ...here.map(({ name, bytes }) => ({ path: name, bytes, url: undefined }))];
 }
 
 /** Files of the task on the state mount, with links, where the mount is a container of the account. */
 async function mountedFiles(
-  key: string,
+  key: AttemptKey,
+  project: string,
   { state, mounts, storage }: AzureOptions,
   { openContainer, retry }: Foundation,
 ): Promise<readonly FoundFile[]> {
@@ -144,7 +147,7 @@ async function mountedFiles(
   if (mount === undefined || !("blob" in mount)) return [];
   if ((mount.account ?? storage.account) !== storage.account) return [];
   const store = openContainer(mount.blob);
-  const folder = `${mountedFolder(key)}/`;
+  const folder = `${mountedFolder(project, key)}/`;
   const blobs = await retry.call(() => store.list(folder));
   const until = nodeClock.wall() + LINK_MS;
   return Promise.all(
@@ -157,14 +160,14 @@ async function mountedFiles(
 }
 
 async function readFile(
-  key: string,
+  key: AttemptKey,
   attempt: string,
   path: string,
   { batch, retry }: Foundation,
 ): Promise<Uint8Array> {
   const membership = readMembership(attempt);
   if (membership === undefined) throw new Error("it has not been sent to Azure Batch");
-  const id = taskId(key as never);
+  const id = taskId(key);
   const size = await retry.call(() => batch.fileSize(membership.job, id, path));
   if (size === undefined) throw new Error(`there is no file ${path} on its node`);
   const chunks: Uint8Array[] = [];

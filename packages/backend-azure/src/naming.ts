@@ -4,7 +4,7 @@
 
 import { createHash } from "node:crypto";
 import { hostname, userInfo } from "node:os";
-import type { AttemptKey } from "@flow/core";
+import type { AttemptKey, Job } from "@flow/core";
 
 /** Longest id the service takes. */
 const MOST_ID = 64;
@@ -53,5 +53,9 @@ export const attemptBlobs = (
 
 export const attemptPrefix = (key: AttemptKey): string => `attempts/${key}/`;
 
-/** Where everything of an attempt lies on its node, whatever directory the service gives the task. */
-export const nodeDirectory = (key: AttemptKey): string => `/tmp/flow-${key}`;
+/**
+ * Where everything of an attempt lies on its node, whatever directory the service gives the task. Two
+ * copies of a project may have tasks of the same key, and share a node.
+ */
+export const nodeDirectory = ({ key, paths }: Pick<Job, "key" | "paths">): string =>
+  `/tmp/${idPrefix(projectName(paths.root))}-${key}`;

@@ -2,7 +2,7 @@
 // links, keys and what the service chooses are named instead of shown. Pure.
 
 import { attemptKey, type BackendContext, type Job, type Json, type Task } from "@flow/core";
-import { jobId, projectName, sharedPoolId } from "./naming.ts";
+import { attemptBlobs, jobId, projectName, sharedPoolId } from "./naming.ts";
 import type { AzureOptions } from "./options.ts";
 import {
   jobBody,
@@ -58,7 +58,10 @@ export function requests(
         job: partOf(task),
         shared: LINKS,
         resources: {},
-        resultUrl: "(a link to the container that only allows writing)",
+        result: {
+          url: "(a link to the container that only allows writing)",
+          path: attemptBlobs(attemptKey(task.key, 1)).result,
+        },
         maxTimeMs: options.max_time,
       }),
     );

@@ -26,7 +26,7 @@ import {
 import type { Jobs } from "./jobs.ts";
 import { mountedFolder } from "./attempt/mounted-checkpoint.ts";
 import { each } from "./each.ts";
-import { attemptBlobs } from "./naming.ts";
+import { attemptBlobs, projectName } from "./naming.ts";
 import type { AzureOptions, AzureTaskOptions } from "./options.ts";
 import type { Added, BatchPort, TaskBody } from "./service/batch-port.ts";
 import { explain, failureOf } from "./service/explain.ts";
@@ -184,15 +184,16 @@ export class Submitter {
       await retry.call(() => store.putNew(blobs.secrets, Buffer.from(secrets)), signal);
       resources["secrets"] = await link(blobs.secrets, "r");
     }
-    const resultUrl = await retry.call(() => store.link(undefined, "cw", until), signal);
+    const url = await retry.call(() => store.link(undefined, "cw", until), signal);
+    const result = { url, path: store.path(blobs.result) };
     const maxTimeMs = Math.min(options.max_time, limitMs + SLACK_MS);
-    return ok(taskBody({ job, shared, resources, resultUrl, maxTimeMs }));
+    return ok(taskBody({ job, shared, resources, result, maxTimeMs }));
   }
 
   #stateFolder(job: Job): string {
     const { options } = this.#parts;
     const { state = "" } = options;
-    return `${mountFolders(options)[state] ?? state}/${mountedFolder(job.key)}`;
+    return `${mountFolders(options)[state] ?? state}/${mountedFolder(projectName(job.paths.root), job.key)}`;
   }
 
   /** A folder of its own for each attempt, on the mount that is asked for. */

@@ -38,6 +38,7 @@ export function blobClient(options: BlobClientOptions): BlobStore {
   return {
     account: options.account,
     container: options.container,
+    path: (name) => name,
     create: async () => (await called(container.createIfNotExists())).succeeded,
     exists: (name) => called(container.getBlobClient(name).exists()),
     putNew: (name, content) =>

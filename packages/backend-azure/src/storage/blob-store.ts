@@ -13,7 +13,10 @@ interface BlobRow {
 /** Calls reject with a ServiceError when the service does not do them; nothing is retried here. */
 export interface BlobStore {
   readonly account: string;
+  /** With the folder in it, where that is all there is of it. */
   readonly container: string;
+  /** A blob's name in the whole container. */
+  path(name: string): string;
   /** Makes the container; false when there was one. */
   create(): Promise<boolean>;
   exists(name: string): Promise<boolean>;
@@ -33,6 +36,7 @@ export interface BlobStore {
   download(name: string, path: string): Promise<boolean>;
   list(prefix: string): Promise<readonly BlobRow[]>;
   remove(names: readonly string[]): Promise<void>;
+  /** Removes everything that the store can see. */
   removeContainer(): Promise<void>;
   /** A link to one blob, or to the container where no name is given, good until then (Unix milliseconds). */
   link(name: string | undefined, permissions: Permissions, until: number): Promise<string>;

@@ -74,7 +74,7 @@ function runnerSpec(job: Job, settings: NodeSettings): Result<string, string> {
   if (!SIGNALS.has(signal))
     return err(`\`stop.signal: ${job.stop.signal}\` cannot be sent on a node; use SIGTERM.`);
   const place = toNode(job);
-  const base = nodeDirectory(job.key);
+  const base = nodeDirectory(job);
   const env = Object.entries(job.env).filter(([name]) => !NODE_VARIABLES.has(name));
   const spec: RunnerSpec = {
     version: 1,
@@ -113,10 +113,11 @@ const suffix = (name: string): string => name.replaceAll(/[^A-Za-z0-9_]/g, "_").
 
 /** Where mounts and output are, for those who know the contract and for programs made for Batch AI. */
 function mountVariables(
-  { key, env }: Job,
+  job: Job,
   { mounts, stdouterr }: NodeSettings,
 ): Readonly<Record<string, string>> {
-  const root = `${nodeDirectory(key)}/mounts`;
+  const { env } = job;
+  const root = `${nodeDirectory(job)}/mounts`;
   const variables = Object.entries(mounts).map(([name, path]) => [
     `FLOW_MOUNT_${suffix(name)}`,
     `${root}/${path}`,
@@ -155,7 +156,7 @@ function nodeConf(job: Job, settings: NodeSettings): string {
   const every = Math.max(1, Math.round(settings.saveMs / settings.stopPollMs));
   const values = {
     key: job.key,
-    link: nodeDirectory(job.key),
+    link: nodeDirectory(job),
     claim_url: settings.claimUrl,
     stop_url: settings.stopUrl,
     state_url: settings.stateUrl ?? "",

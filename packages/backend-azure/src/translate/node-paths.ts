@@ -6,8 +6,9 @@ import { nodeDirectory } from "../naming.ts";
 /** Translates absolute paths of this machine; a path that is nowhere in the project stays what it is. */
 export type ToNode = (path: string) => string;
 
-export function toNode({ key, paths }: Pick<Job, "key" | "paths">): ToNode {
-  const base = nodeDirectory(key);
+export function toNode(job: Pick<Job, "key" | "paths">): ToNode {
+  const base = nodeDirectory(job);
+  const { paths } = job;
   const places: readonly (readonly [string, string])[] = [
     [`${paths.attempt}/tmp`, `${base}/tmp`],
     [paths.attempt, `${base}/attempt`],

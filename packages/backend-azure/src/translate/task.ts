@@ -1,7 +1,7 @@
 // A job of flow as a task of Azure Batch. Pure.
 
 import type { Job } from "@flow/core";
-import { attemptBlobs, taskId } from "../naming.ts";
+import { taskId } from "../naming.ts";
 import type { ResourceFileBody, TaskBody } from "../service/batch-port.ts";
 
 /** As much of a job as its body is made from. */
@@ -13,8 +13,8 @@ export interface TaskRequest {
   readonly shared: Readonly<Record<string, string>>;
   /** Archives for the node the task runs on. */
   readonly resources: Readonly<Record<string, string>>;
-  /** A link that lets the service write into the container. */
-  readonly resultUrl: string;
+  /** A link that lets the service write into the container, and the blob it is to write. */
+  readonly result: { readonly url: string; readonly path: string };
   /** The service stops it after this long. */
   readonly maxTimeMs: number;
 }
@@ -29,7 +29,7 @@ const start = (folder: string, role: string): string =>
 /** Where the service puts what all nodes of a task need. */
 const SHARED = '"$AZ_BATCH_TASK_SHARED_DIR"/';
 
-export function taskBody({ job, shared, resources, resultUrl, maxTimeMs }: TaskRequest): TaskBody {
+export function taskBody({ job, shared, resources, result, maxTimeMs }: TaskRequest): TaskBody {
   const count = job.resources.nodes ?? 1;
   const isAlone = count < 2;
   return {
@@ -42,7 +42,7 @@ export function taskBody({ job, shared, resources, resultUrl, maxTimeMs }: TaskR
       {
         filePattern: "result.tar.gz",
         destination: {
-          container: { containerUrl: resultUrl, path: attemptBlobs(job.key).result },
+          container: { containerUrl: result.url, path: result.path },
         },
         uploadOptions: { uploadCondition: "taskcompletion" },
       },
