@@ -151,6 +151,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "const [trouble] = [] as typeof row.errors;",
   },
   {
+    bug: "waits for ever in a job that has ended",
+    breaks: "with the job is told to a task that never began",
+    file: "src/waiting.ts",
+    find: "if (found === undefined || OVER.has(found.state)) this.#over.add(job);",
+    replace: "",
+  },
+  {
     bug: "leaves jobs that are over",
     breaks: "leaves nothing in the account",
     file: "src/clean-up.ts",

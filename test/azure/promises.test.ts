@@ -163,9 +163,11 @@ describe("a node that is taken away", { timeout }, () => {
       const node = await busyNode();
       await fixture.until(() => fixture.witness(job).length === 1, "the program");
       expect(await look(backend, handles, job.key)).toMatchObject({ type: "running" });
-      await new Promise((resolve) => setTimeout(resolve, 1100)); // Starts are told apart by the second.
       services.simulator.preempt(node);
       services.simulator.restore(node);
+      const refused = ({ jobs }: { jobs: readonly { readonly tasks: readonly object[] }[] }) =>
+        jobs[0]?.tasks.some((task) => "state" in task && task.state === "completed");
+      await services.simulator.until("the refusal of the second try", refused);
       const seen = await end(backend, handles, job.key);
       expect(seen.cause).toBe("preempted");
       expect(fixture.witness(job)).toEqual(["hold"]);
@@ -320,6 +322,21 @@ describe("what is wrong", { timeout }, () => {
       services.simulator.clock.skip(2_000_000);
       expect(await end(backend, handles, job.key)).toMatchObject({ cause: "time-limit" });
       fixture.release(job);
+    });
+  });
+
+  it("with the job is told to a task that never began", async () => {
+    await use({ max_time: "2h" }, async ({ backend, fixture }) => {
+      services.simulator.setAllocation({ dedicated: 0 });
+      const job = fixture.job([success("never")]);
+      const handles = await submit(backend, [job]);
+      services.simulator.clock.skip(7_200_001);
+      await services.simulator.until("its end", ({ jobs }) => jobs[0]?.["state"] === "completed");
+      expect(await end(backend, handles, job.key)).toMatchObject({
+        cause: "time-limit",
+        detail: "its job in Azure Batch ended before it could begin; raise `max_time`",
+      });
+      expect(fixture.witness(job)).toEqual([]);
     });
   });
 

@@ -106,7 +106,10 @@ export class Observer {
     const queued = queuedFor(this.#parts.waiting.reason(job));
     for (const place of watched) {
       const answer = await this.#look(place, rows.value, signal);
-      if ("end" in answer) ends.push({ place, end: answer.end });
+      if (!("end" in answer) && answer.type === "queued" && this.#parts.waiting.isOver(job)) {
+        const row = rows.value.get(taskId(place.key));
+        ends.push({ place, end: () => this.#parts.collector.completed(place, row) });
+      } else if ("end" in answer) ends.push({ place, end: answer.end });
       else if (answer.type === "queued") found.set(place.key, queued);
       else found.set(place.key, answer);
       if (!("end" in answer) && answer.type === "running") running.push(place);

@@ -8,6 +8,9 @@ import type { Retry } from "./service/retry.ts";
 /** Shortest pause between two questions about one job's pool. */
 const PAUSE_MS = 30_000;
 
+/** States of a job that starts no task any more. */
+const OVER: ReadonlySet<string> = new Set(["terminating", "completed", "deleting"]);
+
 /** States of a node that will not take a task by itself. */
 const BAD: ReadonlySet<string> = new Set(["starttaskfailed", "unusable", "unknown"]);
 
@@ -22,6 +25,7 @@ export class Waiting {
   readonly #batch: BatchPort;
   readonly #retry: Retry;
   readonly #clock: Clock;
+  readonly #over = new Set<string>();
   readonly #known = new Map<string, { readonly at: number; reason: Reason | undefined }>();
 
   constructor(batch: BatchPort, retry: Retry, clock: Clock) {
@@ -33,6 +37,11 @@ export class Waiting {
   /** What is known, for people. */
   reason(job: string): Reason | undefined {
     return this.#known.get(job)?.reason;
+  }
+
+  /** Whether the job has ended, so that what waits in it will never begin. */
+  isOver(job: string): boolean {
+    return this.#over.has(job);
   }
 
   /** Asks again when it is time; the answer is there for the next `reason`. */
@@ -58,7 +67,9 @@ export class Waiting {
     pool: string | undefined,
     signal: AbortSignal,
   ): Promise<Reason | undefined> {
-    const id = pool ?? (await this.#retry.call(() => this.#batch.job(job), signal))?.pool;
+    const found = await this.#retry.call(() => this.#batch.job(job), signal);
+    if (found === undefined || OVER.has(found.state)) this.#over.add(job);
+    const id = pool ?? found?.pool;
     if (id === undefined) return passing("waits for a pool to be made");
     const row = await this.#retry.call(() => this.#batch.pool(id), signal);
     if (row === undefined) return passing("waits for a pool to be made");

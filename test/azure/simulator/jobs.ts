@@ -80,7 +80,7 @@ export function terminateJob(account: Account, job: Job, reason: string): void {
   job.cancelDeadline?.();
   job.terminateReason = reason;
   account.enter(job, "terminating");
-  for (const task of job.tasks.values()) if (task.state !== "active") endTask(account, task);
+  for (const task of job.tasks.values()) if (hasBegun(task)) endTask(account, task);
   void release(account, job).then(() => {
     account.clock.after(account.delays.endJob, () => {
       if (job.state !== "terminating") return;
@@ -92,6 +92,9 @@ export function terminateJob(account: Account, job: Job, reason: string): void {
   });
   account.changed();
 }
+
+/** It has a node, if it does not run there yet. */
+const hasBegun = (task: Task): boolean => task.state !== "active" || task.placement !== undefined;
 
 /** A pool made for a job's lifetime goes with the job. */
 function endLifetime(account: Account, job: Job): void {
@@ -143,7 +146,7 @@ export function deleteJob(account: Account, job: Job): void {
   if (job.state === "deleting") throw beingDeleted();
   job.cancelDeadline?.();
   account.enter(job, "deleting");
-  for (const task of job.tasks.values()) if (task.state !== "active") endTask(account, task);
+  for (const task of job.tasks.values()) if (hasBegun(task)) endTask(account, task);
   void release(account, job).then(() => {
     account.clock.after(account.delays.endJob, () => {
       account.jobs.delete(job.id.toLowerCase());

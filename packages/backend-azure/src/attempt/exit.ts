@@ -111,6 +111,12 @@ export function exitWithoutRecord({ row, life, stop, priority, lastLine }: Facts
       detail: "its task is gone from Azure Batch and left no result",
     };
   const { failure, exitCode } = row;
+  if (row.state === "active")
+    return {
+      ...base,
+      cause: "time-limit",
+      detail: "its job in Azure Batch ended before it could begin; raise `max_time`",
+    };
   if (failure !== undefined && isOverTime(failure))
     return {
       ...base,
