@@ -51,12 +51,12 @@ function layOut({ nodes, edges }: GraphView, status: NodeStatus): readonly Box[]
     return { lines, width, height: lines.length * LINE + 2 * PADDING - 4, colors };
   });
   const count = Math.max(-1, ...layers) + 1;
-  const widths = new Array<number>(count).fill(0);
+  const widths = Array.from({ length: count }, () => 0);
   for (const [index, { width }] of sizes.entries()) {
     const layer = layers[index] ?? 0;
     widths[layer] = Math.max(widths[layer] ?? 0, width);
   }
-  const bottoms = new Array<number>(count).fill(MARGIN);
+  const bottoms = Array.from({ length: count }, () => MARGIN);
   return sizes.map((size, index): Box => {
     const layer = layers[index] ?? 0;
     const x = widths.slice(0, layer).reduce((sum, width) => sum + width + GAP_X, MARGIN);
@@ -68,7 +68,7 @@ function layOut({ nodes, edges }: GraphView, status: NodeStatus): readonly Box[]
 
 /** Each node's distance from the start; edges lead to later nodes, but for what collapsing has bent back. */
 function layersOf(size: number, edges: GraphView["edges"]): readonly number[] {
-  const layers = new Array<number>(size).fill(0);
+  const layers = Array.from({ length: size }, () => 0);
   for (const { from, to } of edges) {
     if (from < to) layers[to] = Math.max(layers[to] ?? 0, (layers[from] ?? 0) + 1);
   }
