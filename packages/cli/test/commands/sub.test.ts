@@ -24,8 +24,8 @@ const QUICKSTART = `#!/bin/bash
 
 #OAR -l core=1, walltime=6:00:00
 
-python main.py  optimizer.lr=10.,1. seed=1,2
-python main.py  model.num_units=100,200 seed=1,2
+python3 main.py  optimizer.lr=10.,1. seed=1,2
+python3 main.py  model.num_units=100,200 seed=1,2
 `;
 
 const jobsIn = (stdout: string): readonly string[] =>
@@ -54,16 +54,16 @@ systemSuite("python", "flow sub", () => {
     expect(readFileSync(join(path, "logs/4/script.sh"), "utf8")).toBe(`#!/bin/sh
 # main@optimizer.lr=1.,seed=2
 cd ${path}
-python main.py optimizer.lr=1. seed=2
+python3 main.py optimizer.lr=1. seed=2
 `);
     expect(existsSync(join(path, "logs/4/log.stdout"))).toBe(true);
     expect((await flow("sub", "--backend", "local", "script.sh")).stderr).toContain(
       "nothing to do: 8 tasks fresh",
     );
-    write("more.sh", "for lr in 1. 0.1; do python main.py optimizer.lr=$lr seed=2; done\n");
+    write("more.sh", "for lr in 1. 0.1; do python3 main.py optimizer.lr=$lr seed=2; done\n");
     const { stdout } = await flow("sub", "--dry-run", "more.sh");
-    expect(stdout).toBe(`= fresh  main    python main.py optimizer.lr=1. seed=2
-· run    main-2  python main.py optimizer.lr=0.1 seed=2
+    expect(stdout).toBe(`= fresh  main    python3 main.py optimizer.lr=1. seed=2
+· run    main-2  python3 main.py optimizer.lr=0.1 seed=2
 1 of 2 jobs of 2 commands would run on \`local\`
 `);
   });
@@ -103,7 +103,7 @@ if python train.py --check; then echo checked; fi
   it("runs each command in its folder with its variables", { timeout: 30_000 }, async () => {
     const { flow, path } = projectFolder({
       "a/train.py": PLAIN,
-      "script.sh": "export MODE=fast\ncd a\npython train.py --lr=0.1,0.2\n",
+      "script.sh": "export MODE=fast\ncd a\npython3 train.py --lr=0.1,0.2\n",
     });
     expect((await flow("sub", "-q", "script.sh")).code).toBe(0);
     const said = ["1", "2"].map((id) =>
