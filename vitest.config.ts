@@ -2,6 +2,7 @@
  * The six test projects. Packages are read from their sources through the `@flow/source` condition,
  * so no test needs a build except the end-to-end ones, which run the built command line.
  */
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const conditions = ["@flow/source", "module", "node", "development|production"];
@@ -40,6 +41,8 @@ export default defineConfig({
   test: {
     environment: "node",
     passWithNoTests: true,
+    // Most tests wait for other processes: one file at a time would leave a small machine idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     sequence: { shuffle: { tests: true, files: false } },
     coverage: { provider: "v8", include: ["packages/*/src/**"] },
     projects: [
