@@ -89,9 +89,10 @@ function sources() {
     ...walk(join(root, "scripts")),
     ...packages.map((path) => join(path, "package.json")).filter((path) => existsSync(path)),
     ...packages
-      .map((path) => join(path, "src"))
+      .flatMap((path) => ["src", "node", "python"].map((name) => join(path, name)))
       .filter((path) => existsSync(path))
       .flatMap(walk),
+    ...packages.map((path) => join(path, "flow-runner.sh")).filter((path) => existsSync(path)),
   ];
 }
 

@@ -86,4 +86,37 @@ describe("a preempted node", () => {
       });
     },
   );
+
+  flowTest(
+    "that the service gives the task again while no flow is there does not begin it twice",
+    async ({ project }) => {
+      const { simulator } = services;
+      Object.assign(project.env, keysFor(services));
+      const azure = { type: "azure-batch", ...optionsFor(services, { priority: "low" }) };
+      const log = project.path("begun");
+      const action = `echo begun >> '${log}'; until [ -e '${project.path("let-go")}' ]; do sleep 0.1; done`;
+      const work = { backend: "azure", actions: [action], requeue: "always" };
+      const file = { version: 1, backends: { azure }, tasks: { work } };
+      writeFileSync(project.path("flow.yaml"), JSON.stringify(file));
+      const flow = project.startRun();
+      await until("the program", () => existsSync(log));
+      await flow.event("task/started");
+      await flow.kill();
+      const id = await simulator.until(
+        "a busy node",
+        ({ pools }) =>
+          pools.flatMap(({ nodes }) => nodes).find(({ state }) => state === "running")?.["id"],
+      );
+      simulator.preempt(String(id));
+      simulator.restore(String(id));
+      await simulator.until("the end of the task's second life", ({ jobs }) =>
+        jobs.flatMap(({ tasks }) => tasks).some(({ state }) => state === "completed"),
+      );
+      expect(readFileSync(log, "utf8")).toBe("begun\n");
+      writeFileSync(project.path("let-go"), "");
+      const next = await project.runEvents();
+      expect(next.code).toBe(0);
+      expect(readFileSync(log, "utf8")).toBe("begun\nbegun\n");
+    },
+  );
 });
