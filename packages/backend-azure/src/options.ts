@@ -106,12 +106,17 @@ const variable: z.ZodString = z
   .string()
   .regex(/^[A-Za-z_]\w*$/, "Expected the name of an environment variable, not its value.");
 
+const ADDRESS =
+  "Expected an https:// address, such as `https://myaccount.westeurope.batch.azure.com`.";
+
+const STORAGE = "Expected the storage account, as in `{ account: mystorage }`.";
+
 /** Keys travel in requests, so plain HTTP is only for a server on this machine. */
-const endpoint: z.ZodType<string> = z.string().refine((value) => {
+const endpoint: z.ZodType<string> = z.string(ADDRESS).refine((value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   const isLoopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(url?.hostname ?? "");
   return url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback);
-}, "Expected an https:// address, such as `https://myaccount.westeurope.batch.azure.com`.");
+}, ADDRESS);
 
 const relative: z.ZodType<string> = z
   .string()
@@ -159,15 +164,18 @@ const optionsSchema: z.ZodType<AzureOptions> = z
     auth: z.enum(["key", "entra"]).default("key"),
     key_variable: variable.default("AZURE_BATCH_ACCESS_KEY"),
     api_version: text.optional(),
-    storage: z.strictObject({
-      account: text,
-      endpoint: endpoint.optional(),
-      container: z
-        .string()
-        .regex(/^[a-z0-9](-?[a-z0-9]){2,62}$/, "Expected the name of a container.")
-        .optional(),
-      key_variable: variable.default("AZURE_STORAGE_KEY"),
-    }),
+    storage: z.strictObject(
+      {
+        account: text,
+        endpoint: endpoint.optional(),
+        container: z
+          .string()
+          .regex(/^[a-z0-9](-?[a-z0-9]){2,62}$/, "Expected the name of a container.")
+          .optional(),
+        key_variable: variable.default("AZURE_STORAGE_KEY"),
+      },
+      { error: ({ input }) => (input === undefined ? STORAGE : undefined) },
+    ),
     pool: z
       .union([z.enum(["ephemeral", "shared"]), z.strictObject({ id: poolId() })], {
         error: "Expected `ephemeral`, `shared` or `{id: POOL}`.",

@@ -155,7 +155,7 @@ async function importPackage(name: string, folder: string): Promise<Result<unkno
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "MODULE_NOT_FOUND") {
       return err(
-        `there is no package \`${name}\` to be found from ${folder}; run npm install there.`,
+        `it is none of ${Object.keys(BUILT_IN).join(", ")}, and there is no package \`${name}\` to be found from ${folder}; run npm install there.`,
       );
     }
     if (code === "ERR_PACKAGE_PATH_NOT_EXPORTED") {

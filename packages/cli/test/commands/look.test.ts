@@ -285,7 +285,10 @@ tasks:
   });
 
   it.each([
-    [{}, "there is no package `toy` to be found from ROOT; run npm install there."],
+    [
+      {},
+      "it is none of local, gpu, slurm, azure-batch, and there is no package `toy` to be found from ROOT; run npm install there.",
+    ],
     [
       toy(7),
       "the package `toy` speaks version 7 of the backend interface, this flow speaks version 1; update flow.",
