@@ -97,7 +97,7 @@ function isKnownDeparture({ code, message, pathsInPayload = [] }: Issue): boolea
     case "INVALID_TYPE":
       return path.endsWith("/contentLength");
     case "OBJECT_MISSING_REQUIRED_PROPERTY":
-      return /password|publicFQDN|displayName|startTime/.test(message);
+      return /password|accountKey|publicFQDN|displayName|startTime/.test(message);
     case "INVALID_CONTENT_TYPE":
       return true; // Files are sent as text/plain.
     default:
