@@ -14,8 +14,11 @@ export function useServices(options: SimulatorOptions = {}): Services {
     simulator = await startBatchSimulator({ ...options, blobEndpoints });
   });
   afterAll(async () => {
-    await simulator?.close();
-    await azurite?.close();
+    try {
+      await simulator?.close();
+    } finally {
+      await azurite?.close();
+    }
   });
   return {
     get azurite() {
