@@ -1,9 +1,9 @@
 // Takes away what flow made in Azure, in the order in which nothing starts anew: the job's tasks, the
 // job, its pool, what lay in storage. What is there that the ledger does not know is not touched.
 
+import type { AttemptKey, CleanedUp } from "@flow/core";
 import type { Ledger, Thing } from "./ledger.ts";
 import { attemptPrefix } from "./naming.ts";
-import type { AttemptKey, CleanedUp } from "@flow/core";
 import type { BatchPort } from "./service/batch-port.ts";
 import { explainError } from "./service/explain.ts";
 import type { Retry } from "./service/retry.ts";

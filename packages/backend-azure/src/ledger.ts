@@ -2,7 +2,7 @@
 // removal, so that a later flow can finish what a crash left. Lines of a crash may be torn; they are
 // skipped, because the creation they announce never began.
 
-import { appendFileSync, fsyncSync, mkdirSync, openSync, closeSync, readFileSync } from "node:fs";
+import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 export type Thing = "job" | "pool" | "container";

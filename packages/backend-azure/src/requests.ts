@@ -9,8 +9,8 @@ import {
   type Nodes,
   nodesFor,
   nodesName,
-  poolSpec,
   type PoolRequest,
+  poolSpec,
 } from "./translate/pool.ts";
 import { type TaskPart, taskBody } from "./translate/task.ts";
 

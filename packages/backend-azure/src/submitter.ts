@@ -23,9 +23,9 @@ import {
   readExit,
   readMembership,
 } from "./attempt/files.ts";
-import type { Jobs } from "./jobs.ts";
 import { mountedFolder } from "./attempt/mounted-checkpoint.ts";
 import { each } from "./each.ts";
+import type { Jobs } from "./jobs.ts";
 import { attemptBlobs, projectName } from "./naming.ts";
 import type { AzureOptions, AzureTaskOptions } from "./options.ts";
 import type { Added, BatchPort, TaskBody } from "./service/batch-port.ts";

@@ -11,6 +11,9 @@ import { hasCode, parseRetryAfter, ServiceError } from "./service-error.ts";
 const TASK_COLUMNS = "id,state,executionInfo,nodeInfo";
 const PAGE = 1000;
 
+/** The service answers in seconds: who says nothing for this long is gone, though no connection is closed. */
+const ANSWER_MS = 100_000;
+
 export interface BatchClientOptions {
   /** `https://account.region.batch.azure.com`. */
   readonly endpoint: string;
@@ -120,7 +123,7 @@ function fileCalls(client: BatchServiceClient) {
         client.file.getFromTask(job, task, path, { fileGetFromTaskOptions }),
         ...NO_FILE,
       );
-      return found && bytesOf(found.readableStreamBody, to - from);
+      return found && called(bytesOf(found.readableStreamBody, to - from));
     },
   } satisfies Partial<BatchPort>;
 }
@@ -168,7 +171,7 @@ function nodeCalls(client: BatchServiceClient) {
     },
     async nodeFile(pool, node, path) {
       const found = await orAbsent(client.file.getFromComputeNode(pool, node, path), ...NO_FILE);
-      return found && bytesOf(found.readableStreamBody, undefined);
+      return found && called(bytesOf(found.readableStreamBody, undefined));
     },
   } satisfies Partial<BatchPort>;
 }
@@ -189,9 +192,23 @@ const mutable = (body: unknown) => structuredClone(body) as never;
 
 async function called<T>(call: Promise<T>): Promise<T> {
   try {
-    return await call;
+    return await answered(call);
   } catch (error) {
     throw serviceError(error);
+  }
+}
+
+/** The client waits for ever for the rest of an answer that never comes. */
+async function answered<T>(call: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    const text = `there was no answer for ${ANSWER_MS / 1000} s`;
+    timer = setTimeout(() => reject(new ServiceError("Unreachable", text)), ANSWER_MS);
+  });
+  try {
+    return await Promise.race([call, silence]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
