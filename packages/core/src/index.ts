@@ -50,6 +50,8 @@ export { findFlowFile } from "./flowfile/find.ts";
 export { memberId, slugOf } from "./flowfile/names.ts";
 export type { GivenParam } from "./flowfile/overrides.ts";
 export { jsonSchema } from "./flowfile/schema/file-schema.ts";
+export type { SearchResult, SearchTrial } from "./flowfile/sweep/search-log.ts";
+export { readAnswer, readSearchLog, searchLog } from "./flowfile/sweep/search-log.ts";
 export type { Adjacency } from "./graph/adjacency.ts";
 export { neighbours } from "./graph/adjacency.ts";
 export type { TaskGraph } from "./graph/build.ts";
@@ -59,8 +61,6 @@ export { compilePlan } from "./graph/plan.ts";
 export { guessDurations } from "./graph/rank.ts";
 export type { Selection } from "./graph/select.ts";
 export { select } from "./graph/select.ts";
-export type { SearchResult, SearchTrial } from "./flowfile/sweep/search-log.ts";
-export { readAnswer, readSearchLog, searchLog } from "./flowfile/sweep/search-log.ts";
 export { evaluateCondition } from "./host/conditions.ts";
 export type { ExecuteOptions, PreparedRun, ProjectState } from "./host/execute.ts";
 export { openInspector, openState, prepareRun } from "./host/execute.ts";
@@ -122,7 +122,12 @@ export type {
   EndedCode,
   StoredAttempt,
 } from "./record/attempt-record.ts";
-export { attemptSerials, lastAttempt, readAttempt } from "./record/attempt-record.ts";
+export {
+  attemptSerials,
+  lastAttempt,
+  readAttempt,
+  withCodeOfRun,
+} from "./record/attempt-record.ts";
 export type { FoundFile, MadeFile, MadeFiles } from "./record/made-files.ts";
 export { listFiles, ownDirectories, readMade, recordMade } from "./record/made-files.ts";
 // For hosts that ask records.

@@ -13,6 +13,7 @@ import {
   readAttempt,
   recordId,
   type StoredAttempt,
+  withCodeOfRun,
 } from "@flow/core";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
@@ -57,7 +58,8 @@ async function rerun(
   invocation: Invocation,
   io: Io,
 ): Promise<ExitCode> {
-  const then = readAttempt(layout, record.key, record.serial, nodeFileSystem);
+  const stored = readAttempt(layout, record.key, record.serial, nodeFileSystem);
+  const then = withCodeOfRun(stored, layout, nodeFileSystem);
   const code = codeOf(then);
   const refuse = (why: string): ExitCode => {
     io.stderr.write(`flow: ${recordId(record)} cannot be run again: ${why}\n`);

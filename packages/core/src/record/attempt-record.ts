@@ -178,3 +178,18 @@ export function lastAttempt(
   const serial = attemptSerials(layout, task, fileSystem).at(-1);
   return serial === undefined ? undefined : readAttempt(layout, task, serial, fileSystem);
 }
+
+/**
+ * The attempt with the code that its run began with, where it had ended before that was known: a
+ * short attempt does not wait for the first look at the code.
+ */
+export function withCodeOfRun(
+  stored: StoredAttempt,
+  layout: Layout,
+  fileSystem: FileSystem,
+): StoredAttempt {
+  const { record, result } = stored;
+  if (record === undefined || (record.code ?? result?.code) !== undefined) return stored;
+  const code = parse<CodeState>(fileSystem.read(layout.code(record.run)));
+  return code === undefined ? stored : { ...stored, record: { ...record, code } };
+}

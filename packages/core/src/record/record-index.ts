@@ -5,7 +5,12 @@
 import { ATTEMPT_FILES, type Layout } from "../engine/layout.ts";
 import { attemptKey, type TaskKey, taskKey } from "../model/ids.ts";
 import type { FileSystem } from "../ports/file-system.ts";
-import { type MetricSummary, readAttempt, type StoredAttempt } from "./attempt-record.ts";
+import {
+  type MetricSummary,
+  readAttempt,
+  type StoredAttempt,
+  withCodeOfRun,
+} from "./attempt-record.ts";
 import { summarise } from "./metrics.ts";
 import { type RunRecord, toRunRecord } from "./run-record.ts";
 import { readSeries } from "./series.ts";
@@ -131,7 +136,8 @@ class RecordReader {
       this.#reused += 1;
       return remembered;
     }
-    const stored = this.#whole(readAttempt(this.#layout, key, serial, this.#files));
+    const read = this.#whole(readAttempt(this.#layout, key, serial, this.#files));
+    const stored = withCodeOfRun(read, this.#layout, this.#files);
     const told = toRunRecord(key, stored, readTags(directory, this.#files));
     const record = told === undefined ? null : { ...told, metrics: this.#metricsOf(stored) };
     const isSettled = record !== null && stored.result !== undefined && stat !== undefined;

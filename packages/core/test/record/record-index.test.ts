@@ -61,6 +61,14 @@ describe("the records of a project", () => {
     expect(read()[0]?.tags).toEqual({ note: "good" });
   });
 
+  it("name the code of their run where they ended before it was known", () => {
+    attempt(1);
+    attempt(2, { record: { code: { tree: "own", kept: true } } });
+    fs.mkdirSync(join(root, ".flow/runs/r"), { recursive: true });
+    fs.writeFileSync(join(root, ".flow/runs/r/code.json"), '{"tree":"begun","kept":true}');
+    expect(read().map(({ code }) => code?.tree)).toEqual(["begun", "own"]);
+  });
+
   it("are remembered only by those who may write", () => {
     attempt(1);
     readRecords(layout(root), nodeFileSystem, { wall: Date.now() + 60_000, remember: false });
