@@ -31,7 +31,7 @@ describe.skipIf(!has)("workflows/glb", () => {
       );
       for (const gpu of gpus) expect(gpu).toMatch(/^GPU-0000000[01]-/);
       const learned = await project.start(["gpu", "profile"], { env }).ended;
-      expect(learned.stdout).toContain("1.4 GiB  9 runs  task train");
+      expect(learned.stdout).toMatch(/1\.4 GiB +9 runs +task train\n/);
     }),
   );
 
