@@ -106,7 +106,8 @@ export class FakeMachine {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    // A broker that is just ending may still write.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 

@@ -5,6 +5,9 @@ import { basename } from "node:path";
 import { argumentsOf, commandLine } from "./command-line.ts";
 import { processIo } from "./process-io.ts";
 
+// What a library calls is nothing that a person at a terminal can change.
+process.noDeprecation = true;
+
 process.exitCode = await commandLine(
   argumentsOf(basename(process.argv[1] ?? ""), process.argv.slice(2)),
   processIo(),
