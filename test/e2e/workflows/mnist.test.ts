@@ -5,7 +5,7 @@ import { describe, expect } from "vitest";
 import type { FlowProcess } from "../../rig/flow-process.ts";
 import { flowTest } from "../../rig/flow-test.ts";
 
-const RUN = ["-f", "mnist.flow.yaml", "-n", "9", "-p", "source=made", "-p", "train_size=2000"];
+const RUN = ["-f", "mnist.flow.yaml", "-n", "9", "-p", "source=made", "-p", "train_size=5000"];
 
 const TRAINED = ["softmax", "mlp", "cnn"].flatMap((model) =>
   [0, 1, 2].map((seed) => `train@model=${model},seed=${seed}`),
