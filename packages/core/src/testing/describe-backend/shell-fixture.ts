@@ -53,8 +53,11 @@ export async function shellFixture(
     async [Symbol.asyncDispose]() {
       try {
         await until(() => processesWith(root).length === 0, "the jobs' processes to be gone");
-      } finally {
+      } catch (error) {
+        // Only then: what follows a job's end may be the cluster's own. A node whose epilog is killed takes no more jobs.
         for (const pid of processesWith(root)) killIfThere(pid);
+        throw error;
+      } finally {
         rmSync(join(root, ".."), { recursive: true, force: true });
       }
     },
