@@ -1,6 +1,7 @@
 // Azure Batch as a backend: attempts are tasks of a job, their files travel through blob storage, and
 // what flow knows of them lies on this machine, so that a later flow can go on.
 
+import { existsSync, readdirSync } from "node:fs";
 import {
   type AttemptKey,
   type Backend,
@@ -8,6 +9,8 @@ import {
   type Capabilities,
   err,
   type Handle,
+  layout,
+  nodeLocks,
   ok,
   type ReattachRequest,
   type StopReason,
@@ -181,10 +184,12 @@ class AzureBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     const { cleanUp } = this.#foundation;
     const { log } = this.#context.ports;
+    const isAlone = !hasLivingRun(this.#context.root);
     for (const job of new Set([...this.#attempts.keys(), ...cleanUp.jobs()])) {
       const attempts = this.#attempts.get(job);
+      const isLeftBehind = isAlone && OF_A_RUN.test(job);
       try {
-        await cleanUp.leave(job, attempts !== undefined);
+        await cleanUp.leave(job, attempts !== undefined || isLeftBehind);
         const over = [...(attempts ?? [])].filter(([, attempt]) => readExit(attempt) !== undefined);
         await cleanUp.attempts(over.map(([key]) => key));
       } catch (error) {
@@ -297,6 +302,16 @@ class AzureBackend implements Backend {
       throw error;
     }
   }
+}
+
+/** Jobs of runs carry their names; those of others may be in use by somebody who holds no lock. */
+const OF_A_RUN = /-\d{8}-\d{6}-[a-z0-9]+-/;
+
+/** Whether a run of this project goes on: then jobs of dead ones may be its by now. */
+function hasLivingRun(root: string): boolean {
+  const { locks } = layout(root);
+  const names = existsSync(locks) ? readdirSync(locks) : [];
+  return names.some((name) => name.startsWith("run-") && nodeLocks.isHeld(`${locks}/${name}`));
 }
 
 const CALLED_OFF = Buffer.from("called off\n");
