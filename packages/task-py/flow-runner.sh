@@ -3,6 +3,8 @@
 # README.md beside this file defines the files and promises; flow_task.py exec keeps the same ones, and both pass one list of
 # tests. Written for dash, busybox and bash --posix. On the way of a short program it starts nothing but the program: every
 # fork here is one that thousands of tasks would pay. Names: flow_* comes from the specification, r_* is the runner's own.
+# Backquotes throughout: a trap that comes while bash 5.2 reads a $(…) breaks its parser.
+# shellcheck disable=SC2006
 
 r_usage() {
   printf 'flow-runner.sh: %s\nusage: sh flow-runner.sh SPEC.sh [DIR]\n' "$1" >&2
@@ -18,7 +20,7 @@ r_clock() {
     r_cs=${r_cs#"${r_cs%%[1-9]*}"}
     r_cs=${r_cs:-0}
   else
-    r_up=- r_cs=$(date +%s)00
+    r_up=- r_cs=`date +%s`00
   fi 2>/dev/null
 }
 
@@ -89,8 +91,12 @@ r_write_exit() {
   r_written=1
 }
 
-# The shell itself gives up (it cannot fork, the specification does not parse): what runs is ended and the result says so.
+# The shell itself gives up (it cannot fork, the specification does not parse): what runs is ended and the result says so. A
+# child of bash that is killed before it becomes a program comes here too.
 r_give_up() {
+  r_line=
+  { read -r r_line </proc/self/stat; } 2>/dev/null
+  case $r_line in '' | "$$ "*) ;; *) return 0 ;; esac
   [ -z "$r_written" ] || return 0
   [ -z "$r_pid" ] || r_kill_tree
   r_stop_ticking
@@ -103,22 +109,29 @@ r_give_up() {
 
 # Prints the processes that carry this attempt's key, without the runner. Zombies have no environment and are not among them.
 r_marked() {
-  for r_file in $(grep -lszFx -- "FLOW_ATTEMPT_KEY=$flow_key" /proc/[0-9]*/environ 2>/dev/null); do
+  for r_file in `grep -lszFx -- "FLOW_ATTEMPT_KEY=$flow_key" /proc/[0-9]*/environ 2>/dev/null`; do
     r_file=${r_file#/proc/}
     [ "${r_file%/environ}" = "$$" ] || printf '%s\n' "${r_file%/environ}"
   done
 }
 
-# Kills everything of this attempt. Again until nothing is found, because a process may fork while it is looked for.
+# Kills everything of this attempt. Again until nothing is found, because a process may fork while it is looked for; once more
+# after that, because one that is about to become another program has no environment for a moment.
 r_kill_tree() {
-  [ -z "$r_grouped" ] || kill -KILL "-$r_pid" 2>/dev/null
-  r_pass=0
-  while [ "$r_pass" -lt 50 ]; do
-    r_pids=$(r_marked)
-    [ -n "$r_pids" ] || return 0
-    # shellcheck disable=SC2086 # a list of numbers
-    kill -s KILL $r_pids 2>/dev/null
+  r_pass=0 r_sure=1
+  [ -z "$r_grouped" ] || ! kill -KILL "-$r_pid" 2>/dev/null || r_sure=
+  while [ "$r_pass" -lt 100 ]; do
+    r_pids=`r_marked`
+    if [ -n "$r_pids" ]; then
+      # shellcheck disable=SC2086 # a list of numbers
+      kill -s KILL $r_pids 2>/dev/null
+      r_sure=
+    else
+      [ -z "$r_sure" ] || return 0
+      r_sure=1
+    fi
     r_pass=$((r_pass + 1))
+    sleep 0.02 2>/dev/null
   done
 }
 
@@ -127,14 +140,14 @@ r_sweep() {
   r_clock
   if [ -z "$r_grouped" ] || [ -n "$r_stopped" ] || [ $((r_cs - r_action_begin)) -ge 100 ] ||
     kill -0 "-$r_pid" 2>/dev/null; then
-    for r_rest in $(r_marked); do r_leaky=$((r_leaky + 1)); done
+    for r_rest in `r_marked`; do r_leaky=$((r_leaky + 1)); done
     r_kill_tree
   fi
 }
 
 r_sample() {
   r_sum=0
-  for r_rest in $(r_marked); do
+  for r_rest in `r_marked`; do
     while read -r r_word r_kib r_unit; do
       [ "$r_word" != VmRSS: ] || r_sum=$((r_sum + r_kib))
     done <"/proc/$r_rest/status"
@@ -191,7 +204,7 @@ r_read_stop_file() {
 
 # Creates the stop file whole; one that appeared meanwhile stays and names the reason.
 r_create_stop_file() {
-  r_unix=$(date +%s)
+  r_unix=`date +%s`
   printf '{"reason":"%s","at":%s,"kill_at":%s}\n' "$r_stopped" "$r_unix" "$((r_unix + (r_kill_at - r_cs) / 100))" \
     >"$r_stop_file.$$" || return 0
   if ! ln "$r_stop_file.$$" "$r_stop_file" 2>/dev/null; then
@@ -215,10 +228,10 @@ r_stop() {
         if [ -n "$flow_has_cause" ]; then
           # A scheduler signals every process of a job; the question must survive that.
           # shellcheck disable=SC2046 # two words are wanted
-          set -- $(
+          set -- `
             trap '' TERM INT HUP USR1 USR2
             flow_cause 2>/dev/null
-          )
+          `
           r_stopped=${1:-$r_stopped}
           [ -z "${2:-}" ] || r_limit_kill "$2"
         fi
@@ -232,18 +245,20 @@ r_stop() {
 # Brings the kill forward to unix second $1.
 r_limit_kill() {
   r_clock
-  r_limit=$((r_cs + ($1 - $(date +%s)) * 100))
+  r_unix=`date +%s`
+  r_limit=$((r_cs + ($1 - r_unix) * 100))
   [ "$r_limit" -ge "$r_kill_at" ] || r_kill_at=$r_limit
 }
 
 # --- waiting -----------------------------------------------------------------------------------------------------------------
 
 # What every trap does. The work is done here and not after the wait, because a signal that comes just before a wait does not
-# end it. r_busy keeps signals that come during the work, and while a program is being started, for the end of that. A trap is
-# never '' because ignored signals are inherited.
+# end it. Not so in bash, which loses the end of a child that comes together with a trapped signal: there nothing but a stop is
+# ever a signal, and the work is done between two waits. r_busy keeps signals that come during the work, and while a program is
+# being started, for the end of that. A trap is never '' because ignored signals are inherited.
 r_note() {
   r_noted="$r_noted $1" r_woken=1
-  r_catch_up
+  [ -n "$r_bash" ] || r_catch_up
 }
 
 r_catch_up() {
@@ -255,15 +270,17 @@ r_catch_up() {
   done
 }
 
-# Wakes the runner after $1 centiseconds, and every second from then on until the runner ends it: bash now and then misses a
-# signal that arrives together with the end of a child. A fresh shell, so that its $! can only be its own sleep. It is ended by
-# VTALRM, which has no trap here: one that is trapped would be lost on a child that was forked a moment ago.
+# Wakes the runner after $1 centiseconds; in dash and its like every second from then on until the runner ends it, in bash, which
+# waits for the ticker as for the program, once. A fresh shell, so that its $! can only be its own sleep, which it takes along.
+# It is ended by VTALRM, which has no trap here: one that is trapped would be lost on a child that was forked a moment ago.
 r_tick_after() {
+  r_hundredths "$1"
   (
     unset FLOW_ATTEMPT_KEY
-    exec sh -c 'trap "kill \$! 2>/dev/null; exit 0" VTALRM
+    [ -z "$r_bash" ] || exec sleep "$r_decimal"
+    exec sh -c 'trap "kill \$! 2>/dev/null; wait; exit 0" VTALRM
       sleep "$1" 2>/dev/null & wait "$!" || { sleep 1 & wait "$!"; }
-      while kill -s ALRM "$2" 2>/dev/null; do sleep 1 & wait "$!"; done' sh "$(($1 / 100)).$(($1 / 10 % 10))$(($1 % 10))" "$$"
+      while kill -s ALRM "$2" 2>/dev/null; do sleep 1 & wait "$!"; done' sh "$r_decimal" "$$"
   ) </dev/null >/dev/null 2>&1 &
   r_ticker=$!
 }
@@ -280,10 +297,12 @@ r_sooner() {
   [ -z "$1" ] || { [ -n "$r_next" ] && [ "$r_next" -le "$1" ]; } || r_next=$1
 }
 
-# Starts a tick for whatever comes next: a look at the stop file, a timer, the end of the grace.
+# Starts a tick for whatever comes next: a look at the stop file, a timer, the end of the grace; in bash also because a stop may
+# come just before a wait.
 r_arm() {
   [ -z "$r_ticker" ] || return 0
   r_next=
+  [ -z "$r_bash" ] || r_sooner "$((r_cs + 500))"
   if [ -n "$r_stopped" ]; then
     r_sooner "$r_kill_at"
   else
@@ -348,6 +367,23 @@ r_wait_program() {
   done
 }
 
+# The same in bash. What was lost all the same, with a stop in the very moment of the end, counts as ended by that stop.
+r_bash_wait_program() {
+  while kill -0 "$r_pid" 2>/dev/null; do
+    # Older ones cannot wait for whichever ends first.
+    case $BASH_VERSION in [123].* | 4.[012].*) sleep 1 ;; *) wait -n 2>/dev/null ;; esac
+    [ -z "$r_ticker" ] || kill -0 "$r_ticker" 2>/dev/null || r_noted="$r_noted ALRM"
+    r_catch_up
+  done
+  case " `jobs -rp` " in
+    *[!0-9]"$r_pid"[!0-9]*) r_rc=143 ;;
+    *)
+      wait "$r_pid"
+      r_rc=$?
+      ;;
+  esac
+}
+
 # --- one action --------------------------------------------------------------------------------------------------------------
 
 # Becomes the program of action $1, in the child: environment, directory, then exec.
@@ -396,14 +432,14 @@ r_run_action() {
   r_action_begin=$r_cs r_action_timeout_at=
   [ -z "$r_action_ms" ] || r_action_timeout_at=$((r_cs + (r_action_ms + 9) / 10))
   r_busy=1
-  [ -z "${BASH_VERSION:-}" ] || set -m
+  [ -z "$r_bash" ] || set -m
   (r_become "$1") <"$r_stdin" >>stdout 2>>stderr &
   r_pid=$!
-  [ -z "${BASH_VERSION:-}" ] || set +m
+  [ -z "$r_bash" ] || set +m
   r_arm
   r_busy=
   r_catch_up
-  r_wait_program
+  "r_${r_bash}wait_program"
   r_sweep
   r_pid=
   r_signal=0
@@ -420,12 +456,12 @@ r_run_action() {
 # with it a wait ends when the program is merely stopped.
 r_choose_prefix() {
   r_prefix='' r_grouped=''
-  if [ -n "${BASH_VERSION:-}" ]; then
+  if [ -n "$r_bash" ]; then
     r_grouped=1
   elif command -v setsid >/dev/null 2>&1; then
     r_prefix=setsid r_grouped=1
   fi
-  case ${flow_stop_signal}${BASH_VERSION:+ bash} in
+  case ${flow_stop_signal}${r_bash:+ bash} in
     INT | QUIT)
       if env --default-signal=INT,QUIT true 2>/dev/null; then
         r_prefix="env --default-signal=INT,QUIT $r_prefix"
@@ -465,7 +501,8 @@ r_prepare() {
   r_deadline=${flow_deadline:-${FLOW_DEADLINE:-}}
   if [ -n "$r_deadline" ]; then
     r_clock
-    r_deadline_at=$((r_cs + (${r_deadline%.*} - $(date +%s)) * 100 - (flow_grace_ms + 9) / 10))
+    r_unix=`date +%s`
+    r_deadline_at=$((r_cs + (${r_deadline%.*} - r_unix) * 100 - (flow_grace_ms + 9) / 10))
   fi
   [ "$flow_poll_ms" -eq 0 ] && [ -z "$flow_timeout_ms$r_deadline" ] || r_peak_wanted=1
   r_error=dirs
@@ -477,6 +514,7 @@ r_prepare() {
 r_run_all() {
   r_number=0
   while [ "$r_number" -lt "$flow_actions" ]; do
+    r_catch_up
     [ -z "$r_stopped" ] || {
       # Stopped between two actions: nobody was killed, but the attempt did not do its work.
       r_code=143 r_signal=15
@@ -494,7 +532,7 @@ r_run_all() {
   done
   # shellcheck disable=SC2086 # words without blanks
   set -- $r_result
-  r_code=$1 r_signal=$2 r_action=$3 r_error=${4:-}
+  r_code=$1 r_signal=$2 r_action=$3 r_error=${4:-} r_complete=1
 }
 
 # Speaks the scheduler's own protocol for "run me again" and leaves with the right status.
@@ -517,7 +555,8 @@ case $r_dir in /*) ;; *) r_dir=$PWD/$r_dir ;; esac
 [ -d "$r_dir" ] || mkdir -p -- "$r_dir" || r_usage "cannot make the directory $r_dir"
 cd -- "$r_dir" || r_usage "cannot enter the directory $r_dir"
 
-r_noted='' r_busy=1 r_woken='' r_written='' r_pid='' r_ticker='' r_stopped='' r_cause='' r_error='' r_peak='' r_grouped=''
+r_bash=${BASH_VERSION:+bash_} r_noted='' r_busy=1 r_woken='' r_written='' r_pid='' r_ticker='' r_peak='' r_grouped=''
+r_stopped='' r_cause='' r_error=''
 r_timeout_at='' r_action_timeout_at='' r_deadline_at='' r_code=0 r_signal=0 r_action=0 r_leaky=0
 for r_name in TERM INT HUP USR1 USR2 CONT ALRM; do
   # shellcheck disable=SC2064 # the name is wanted now
@@ -529,8 +568,11 @@ r_read_spec
 r_prepare
 r_busy=
 r_catch_up
+r_complete=
 r_run_all
 r_busy=1
+# A shell that has lost its place must not leave a success behind.
+[ -n "$r_complete" ] || r_give_up
 r_stop_ticking
 [ -z "$flow_tmp_dir" ] || rm -rf -- "$flow_tmp_dir"
 r_write_exit

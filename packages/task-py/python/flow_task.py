@@ -1954,15 +1954,22 @@ class _Processes:
         return self._mark in _read(f"/proc/{pid}/environ").split(b"\0")
 
     def kill(self, program: int) -> None:
-        """Kills the whole tree; again until nothing is found, because a process may fork meanwhile."""
-        import signal
+        """Kills the whole tree, again and again until nothing is found, because a process may fork meanwhile.
 
-        for _ in range(50):
+        Nothing must be found twice: a process that is about to become another program has no environment for a moment.
+        """
+        import signal
+        import time
+
+        is_sure = True
+        for _ in range(100):
             pids = self.tree(program)
             for pid in pids:
                 _send(pid, signal.SIGKILL)
-            if not pids:
+            if not pids and is_sure:
                 return
+            is_sure = not pids
+            time.sleep(0.02)
 
     def deliver(self, pid: int, number: int) -> None:
         """Sends a signal to the program: a shell around it would die of it and take the code along."""

@@ -211,10 +211,26 @@ for (const runner of runners) {
         stop: { poll_s: 100 },
       });
       await attempt.end(child);
-      await until(
-        () => sessionOf(child.pid ?? 0).length === 0,
-        "the runner's own processes to end",
-      );
+      expect(sessionOf(child.pid ?? 0)).toEqual([]);
+    });
+
+    it("loses neither the end nor the stop when both come at once", async () => {
+      const rounds = Array.from({ length: 12 }, async (_, round) => {
+        using attempt = new Attempt(runner);
+        const child = attempt.start({
+          actions: [sh("echo ready; sleep 0.05"), sh("true"), sh("true")],
+          stop: { poll_s: 0.02 },
+        });
+        await attempt.said("ready");
+        await new Promise((resolve) => setTimeout(resolve, 30 + 5 * round));
+        child.kill("SIGTERM");
+        const { code, signal, action } = await attempt.end(child);
+        expect([0, 15, 9]).toContain(signal);
+        // No success without all actions.
+        expect(code === 0).toBe(signal === 0);
+        if (code === 0) expect(action).toBe(3);
+      });
+      await Promise.all(rounds);
     });
   });
 }

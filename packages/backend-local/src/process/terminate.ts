@@ -109,7 +109,8 @@ function members(tree: Tree, table: ProcessTable): readonly ProcessInfo[] {
 
 /**
  * Kills an attempt's processes except its leader, again and again until none is found, because a
- * process may fork while it is looked for. Resolves to how many were killed.
+ * process may fork while it is looked for; once more after that, because one that is about to become
+ * another program has no environment for a moment. Resolves to how many were killed.
  */
 export async function killMembers(
   tree: Tree,
@@ -117,9 +118,11 @@ export async function killMembers(
   clock: Pick<Clock, "sleep">,
 ): Promise<number> {
   const killed = new Set<string>();
+  let isSure = true;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const found = members(tree, table);
-    if (found.length === 0) break;
+    if (found.length === 0 && isSure) break;
+    isSure = found.length === 0;
     for (const info of found) {
       killed.add(`${info.pid} ${info.start}`);
       send(info.pid, "SIGKILL");

@@ -58,7 +58,8 @@ export async function shellFixture(
         for (const pid of processesWith(root)) killIfThere(pid);
         throw error;
       } finally {
-        rmSync(join(root, ".."), { recursive: true, force: true });
+        // A cluster's own processes may still be writing there.
+        rmSync(join(root, ".."), { recursive: true, force: true, maxRetries: 20 });
       }
     },
   };
