@@ -1,6 +1,6 @@
 // The plug-in `gpu`: tasks as processes of this machine that share its GPUs by measured need.
 
-import { type BackendPlugin, defineBackend, ok, type Task } from "@flow/core";
+import { type BackendPlugin, defineBackend, err, ok, type Task } from "@flow/core";
 import { openGpu } from "./backend.ts";
 import {
   type GpuOptions,
@@ -21,7 +21,9 @@ export const backend: BackendPlugin<GpuOptions, GpuTaskOptions> = defineBackend(
   async open(context) {
     const { env } = context.ports;
     const asked = parseGpus(env["FLOW_USE_GPUS"]);
-    const gpus = asked === undefined || asked.length === 0 ? context.options.gpus : asked;
+    if (asked === undefined)
+      return err("FLOW_USE_GPUS takes `none`, a GPU, or a list such as `0,1`.");
+    const gpus = asked.length === 0 ? context.options.gpus : asked;
     const options: GpuOptions = { ...context.options, gpus };
     return ok(openGpu({ ...context, options }, await absence(gpus, context.ports)));
   },

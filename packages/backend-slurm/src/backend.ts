@@ -11,6 +11,7 @@ import {
   type Job,
   ok,
   type StopReason,
+  type Task,
 } from "@flow/core";
 import {
   askToKill,
@@ -27,7 +28,7 @@ import { Pilots } from "./pilots.ts";
 import { Queue } from "./queue.ts";
 import type { Scheduler } from "./schedulers/scheduler.ts";
 import { putScripts } from "./scripts.ts";
-import { refuseHere } from "./refuse.ts";
+import { refuseApart, refuseHere } from "./refuse.ts";
 import { RemoteSite } from "./site/remote-site.ts";
 import { sharedSite } from "./site/site.ts";
 import { Submitter } from "./submitter.ts";
@@ -73,13 +74,16 @@ export function openCluster(
   const { type, scheduler, transport, pollMs } = options;
   const { clock } = context.ports;
   const { site, queue, pilots, submitter, observer } = assemble(context, options);
+  const optionsOf = ({ backendOptions }: Task) => ({
+    ...(backendOptions[type] as object | undefined),
+    ...(backendOptions[context.name] as object | undefined),
+  });
+  const refusedThere = refuseHere(scheduler, transport, optionsOf);
   return {
     name: context.name,
     capabilities: capabilitiesOf(pollMs, site.isShared),
-    refuse: refuseHere(scheduler, transport, ({ backendOptions }) => ({
-      ...(backendOptions[type] as object | undefined),
-      ...(backendOptions[context.name] as object | undefined),
-    })),
+    refuse: async (task) =>
+      (site.isShared ? undefined : refuseApart(task, optionsOf(task))) ?? refusedThere(task),
     limits: () => NO_LIMITS,
     submit: (jobs, signal) => submitter.submit(jobs, signal),
     observe: async (handles) => ok(await observer.observe(handles)),

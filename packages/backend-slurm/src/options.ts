@@ -70,27 +70,36 @@ const taskOptionsSchema: z.ZodType<SlurmTaskOptions> = z.strictObject({
   mode: mode.optional(),
 });
 
-const optionsSchema: z.ZodType<SlurmOptions> = z.strictObject({
-  partition: text.optional(),
-  account: text.optional(),
-  qos: text.optional(),
-  sbatch: words,
-  mode: mode.optional(),
-  poll: duration.default(2000),
-  pilots: z.int().min(1).default(8),
-  pilot_time: duration.default(3_600_000),
-  pilot_idle: duration.default(30_000),
-  host: text.optional(),
-  user: text.optional(),
-  port: z.int().min(1).max(65_535).optional(),
-  identity: text.optional(),
-  ssh_config: text.optional(),
-  transport: z.enum(["ssh2", "openssh"]).default("ssh2"),
-  folder: z
-    .string()
-    .regex(/^(~\/|\/)[^\n]+$/, "Expected an absolute path or one that begins with `~/`.")
-    .optional(),
-});
+/** Pilots take their tasks from a folder that flow sees too. */
+const PILOT_APART =
+  "Pilots need a project folder that the nodes see; leave out `folder` or choose another `mode`.";
+
+const optionsSchema: z.ZodType<SlurmOptions> = z
+  .strictObject({
+    partition: text.optional(),
+    account: text.optional(),
+    qos: text.optional(),
+    sbatch: words,
+    mode: mode.optional(),
+    poll: duration.default(2000),
+    pilots: z.int().min(1).default(8),
+    pilot_time: duration.default(3_600_000),
+    pilot_idle: duration.default(30_000),
+    host: text.optional(),
+    user: text.optional(),
+    port: z.int().min(1).max(65_535).optional(),
+    identity: text.optional(),
+    ssh_config: text.optional(),
+    transport: z.enum(["ssh2", "openssh"]).default("ssh2"),
+    folder: z
+      .string()
+      .regex(/^(~\/|\/)[^\n]+$/, "Expected an absolute path or one that begins with `~/`.")
+      .optional(),
+  })
+  .refine(({ folder, mode }) => folder === undefined || mode !== "pilot", {
+    path: ["mode"],
+    message: PILOT_APART,
+  });
 
 export const parseOptions = (input: unknown): Result<SlurmOptions, readonly OptionIssue[]> =>
   check(optionsSchema, input);

@@ -1,6 +1,7 @@
 // What can never run here: said before a run starts instead of by a job that waits for ever.
 
-import type { Refuse, Task } from "@flow/core";
+import { type Refuse, type Task, unreturnedMetrics } from "@flow/core";
+import type { SlurmTaskOptions } from "./options.ts";
 import type { Demands, Scheduler } from "./schedulers/scheduler.ts";
 import type { Transport } from "./transport/transport.ts";
 
@@ -13,6 +14,19 @@ export const refuseEverywhere: Refuse = ({ container, interactive, resources }) 
     return "asks for a part of a GPU, and SLURM grants whole ones; make `gpus` a whole number";
   return undefined;
 };
+
+/** What cannot be done for a project that the nodes do not see. */
+export function refuseApart(
+  task: Task,
+  { mode }: Pick<SlurmTaskOptions, "mode">,
+): string | undefined {
+  if (mode === "pilot")
+    return "asks for pilots (`mode: pilot`), and they need a project folder that the nodes see; leave out `folder` of the backend, or choose another `mode`";
+  const glob = unreturnedMetrics(task);
+  return glob === undefined
+    ? undefined
+    : `has metrics in \`${glob}\`, which would stay on the cluster; make their folder a target or one of \`outputs\`, or name the file`;
+}
 
 /** Asks the scheduler once for each kind of request. Nothing is refused while it does not answer. */
 export function refuseHere(

@@ -77,12 +77,25 @@ export async function openBackends(
       : plugin;
     if (!backend.ok) {
       await closeBackends(opened);
-      return err(`the backend \`${name}\` cannot be used: ${backend.error}`);
+      return err(unusable(name, backend.error));
     }
     opened.set(name, backend.value);
   }
   return ok(opened);
 }
+
+/** Why there is no such backend in the project; undefined when there is one. */
+export async function missingBackend(
+  name: string,
+  { file, backends }: Pick<PlanProject, "file" | "backends">,
+): Promise<string | undefined> {
+  const declared = backends.find((each) => each.name === name);
+  const plugin = await loadBackend(declared?.use ?? name, dirname(file));
+  return plugin.ok ? undefined : unusable(name, plugin.error);
+}
+
+const unusable = (name: string, why: string): string =>
+  `the backend \`${name}\` cannot be used:${why.startsWith("\n") ? "" : " "}${why}`;
 
 export async function closeBackends(backends: ReadonlyMap<string, Backend>): Promise<void> {
   for (const backend of backends.values()) await backend[Symbol.asyncDispose]();
@@ -95,7 +108,7 @@ async function openBackend(
   place: Omit<BackendContext<unknown>, "name" | "options">,
 ): Promise<Result<Backend, string>> {
   const options = plugin.parseOptions(input);
-  if (!options.ok) return err(options.error.map(issueText).join("; "));
+  if (!options.ok) return err(issuesText(options.error));
   return plugin.open({ name: backendName(name), options: options.value, ...place });
 }
 
@@ -109,7 +122,7 @@ export function placeOf(
   io: Pick<Io, "stderr">,
 ): Result<BackendContext<unknown>, string> {
   const options = plugin.parseOptions(input);
-  if (!options.ok) return err(options.error.map(issueText).join("; "));
+  if (!options.ok) return err(unusable(name, issuesText(options.error)));
   const log = { ...silentLog, warn: (text: string) => void io.stderr.write(`flow: ${text}\n`) };
   return ok({
     name: backendName(name),
@@ -199,3 +212,9 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const issueText = ({ path, message }: OptionIssue): string =>
   path.length === 0 ? message : `${path.join(".")}: ${message}`;
+
+/** One issue as a sentence, several as lines of their own. */
+const issuesText = (issues: readonly OptionIssue[]): string =>
+  issues.length === 1
+    ? issues.map(issueText).join("")
+    : issues.map((issue) => `\n  ${issueText(issue)}`).join("");

@@ -23,6 +23,7 @@ export type {
   OptionIssue,
 } from "./backend/plugin.ts";
 export { BACKEND_API_VERSION, defineBackend } from "./backend/plugin.ts";
+export { unreturnedMetrics } from "./backend/unreturned.ts";
 // For hosts: programs that open projects and run them.
 export type { Diagnostic, Related } from "./diagnostics/diagnostic.ts";
 export { renderDiagnostics } from "./diagnostics/render.ts";

@@ -104,10 +104,23 @@ systemSuite("cc", "flow gpu", () => {
   it("refuses a file that holds no profiles, and verbs it does not know", () =>
     using(({ folder, gpu }) => {
       const path = join(folder, "broken.jsonl");
-      writeFileSync(path, "no profile\n");
-      const broken = gpu("profile", "import", "broken.jsonl");
-      expect(broken.code).toBe(2);
-      expect(broken.err).toMatch(`flow: ${path} cannot be read as exported profiles: `);
+      const sample = '{"peakBytes":"3 GiB","params":{}}';
+      const wrong = [
+        "no profile",
+        "{}",
+        '["train",{}]',
+        `["train",{"samples":[${sample}],"floorBytes":0}]`,
+      ];
+      for (const line of wrong) {
+        writeFileSync(path, `${profile}\n\n${line}\n`);
+        const message = `flow: ${path}:3: this is no profile; expected lines as \`flow gpu profile export\` prints them. Nothing was imported\n`;
+        expect(gpu("profile", "import", "broken.jsonl")).toEqual({
+          code: 2,
+          out: "",
+          err: message,
+        });
+      }
+      expect(gpu("profile", "list")).toEqual(good);
       expect(gpu("profile", "show").err).toBe(
         "flow: `flow gpu profile` takes list, export, import FILE or forget KEY, not `show`\n",
       );

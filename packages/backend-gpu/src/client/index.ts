@@ -7,9 +7,11 @@ export type {
   Status,
   VerdictMessage,
 } from "../broker/messages.ts";
+export { rowOf } from "../broker/profile-file.ts";
 export { socketPath, stateDirectory } from "../broker/places.ts";
 export { serve, type Serving } from "../broker/serve.ts";
 export { findOutOfMemory } from "../policy/out-of-memory.ts";
+export { parseGpus } from "../options.ts";
 export { openReader } from "../reader/reader.ts";
 export { connect, type Connection } from "./connection.ts";
 export { findBroker, startBroker } from "./find-broker.ts";

@@ -26,33 +26,37 @@ import {
   type Way,
 } from "../drill/scenario.ts";
 import type { Reference, Verdict } from "../drill/verdict.ts";
+import { missingBackend } from "../backends.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { type Paint, paintFor } from "../report/color.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
+import { readGpus } from "../run/run-plan.ts";
 import { removeSandbox } from "../run/sandbox.ts";
 import { openSelection } from "../selection.ts";
 
 export const command: Command = async (invocation, io) => {
-  const planned = readScenarios(invocation);
-  if ("problem" in planned) {
-    io.stderr.write(`flow: ${planned.problem}\n`);
+  const usage = (problem: string): ExitCode => {
+    io.stderr.write(`flow: ${problem}\n`);
     return EXIT.usage;
-  }
+  };
+  const planned = readScenarios(invocation);
+  if ("problem" in planned) return usage(planned.problem);
+  const gpus = await readGpus(invocation);
+  if ("problem" in gpus) return usage(gpus.problem);
   const opened = await openSelection(invocation, io);
   if (!opened.ok) return opened.error;
   const { plan, asked, secretValues } = opened.value;
   const tasks = asked.filter(({ actions }) => actions.length > 0);
-  if (tasks.length === 0) {
-    io.stderr.write("flow: no task that does something was selected\n");
-    return EXIT.usage;
-  }
+  if (tasks.length === 0) return usage("no task that does something was selected");
+  const backend = invocation.value("backend");
+  const missing = backend === undefined ? undefined : await missingBackend(backend, plan.project);
+  if (missing !== undefined) return usage(missing);
   const report = new DrillReport(invocation, io);
   const env = { ...io.env, ...secretValues };
   let code: ExitCode = EXIT.ok;
   for (const task of tasks) {
-    const backend = invocation.value("backend");
     const subject = await subjectOf(backend === undefined ? task : { ...task, backend }, plan, env);
     const problem =
       typeof subject === "string"

@@ -10,6 +10,7 @@ import {
   type OpenedPlan,
   planSingleTask,
 } from "@flow/core";
+import { missingBackend } from "../backends.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
@@ -17,7 +18,7 @@ import { LogCopy } from "../report/log-copy.ts";
 import { maskFor } from "../report/mask.ts";
 import { outputMode } from "../report/reporter.ts";
 import { detach } from "../run/detach.ts";
-import { executePlan } from "../run/execute-plan.ts";
+import { type ExecutionSettings, executePlan } from "../run/execute-plan.ts";
 import { workingDirectory } from "../run/request.ts";
 import { readLimits } from "../run/run-plan.ts";
 
@@ -25,7 +26,7 @@ export const command: Command = async (invocation, io) => {
   const root = workingDirectory(invocation, io);
   const argv = invocation.positionals;
   if (invocation.has("direct")) return runDirectly(argv, root, io);
-  const limits = readLimits(invocation);
+  const limits = await readLimits(invocation);
   const name = invocation.value("name") ?? nameOf(argv);
   if ("problem" in limits || !/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) {
     const problem =
@@ -35,8 +36,14 @@ export const command: Command = async (invocation, io) => {
     io.stderr.write(`flow: ${problem}\n`);
     return EXIT.usage;
   }
+  const backend = invocation.value("backend") ?? "local";
+  const plan = planSingleTask(root, name, argv, backend);
+  const missing = await missingBackend(backend, plan.plan.project);
+  if (missing !== undefined) {
+    io.stderr.write(`flow: ${missing}\n`);
+    return EXIT.usage;
+  }
   if (invocation.has("detach")) return detach(root, io);
-  const plan = planSingleTask(root, name, argv, invocation.value("backend") ?? "local");
   const settings = settingsOf(invocation, io, limits);
   const code = await executePlan(plan, settings, io);
   if (code === EXIT.ok && settings.mode !== "json") await showOutput(plan, io);
@@ -59,11 +66,10 @@ async function showOutput({ plan }: OpenedPlan, io: Io): Promise<void> {
 const settingsOf = (
   invocation: Invocation,
   io: Io,
-  limits: { readonly retries: number | undefined; readonly timeoutMs: number | undefined },
+  limits: Pick<ExecutionSettings, "retries" | "timeoutMs" | "gpus">,
 ): Parameters<typeof executePlan>[1] => ({
   ...limits,
   slots: 1,
-  gpus: invocation.value("gpus"),
   keepGoing: false,
   failFast: false,
   force: false,

@@ -29,7 +29,7 @@ import { knownTree, makeSandbox } from "../run/sandbox.ts";
 
 export const command: Command = async (invocation, io) => {
   const asked = projectRequest(invocation, io);
-  const limits = readLimits(invocation);
+  const limits = await readLimits(invocation);
   if ("problem" in asked || "problem" in limits) {
     const { problem } = ("problem" in asked ? asked : limits) as { readonly problem: string };
     io.stderr.write(`flow: ${problem}\n`);
@@ -48,7 +48,7 @@ export const command: Command = async (invocation, io) => {
 };
 
 type Params = Parameters<typeof planRerun>[0]["params"];
-type Limits = Exclude<ReturnType<typeof readLimits>, { problem: string }>;
+type Limits = Exclude<Awaited<ReturnType<typeof readLimits>>, { problem: string }>;
 
 async function rerun(
   record: RunRecord,
@@ -91,7 +91,6 @@ async function rerun(
     {
       ...limits,
       slots: 1,
-      gpus: invocation.value("gpus"),
       keepGoing: false,
       failFast: false,
       force: false,

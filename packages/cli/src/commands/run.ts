@@ -32,11 +32,15 @@ export interface FreshSummary {
   readonly tasks: number;
 }
 
-/** Flags that ask for more than running what is stale. */
-const ASKING_MORE = ["force", "failed", "dry-run", "detach", "report-json", "strict", "verbose"];
+/** Options that ask for more than running what is stale, or whose values are checked elsewhere. */
+const ASKING_MORE = [
+  ...["force", "failed", "dry-run", "detach", "report-json", "strict", "verbose"],
+  ...["gpus", "retries", "timeout"],
+];
 
 const mayBeFresh = (invocation: Invocation): boolean =>
-  !ASKING_MORE.some((flag) => invocation.has(flag)) &&
+  !ASKING_MORE.some((option) => invocation.has(option)) &&
+  /^[1-9]\d*$/.test(invocation.value("jobs") ?? "1") &&
   !["json", "live"].includes(invocation.value("output") ?? "");
 
 function nothingToDo({ tasks }: FreshSummary, invocation: Invocation, io: Io): ExitCode {

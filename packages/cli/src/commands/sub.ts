@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { nodeFileSystem, openInspector, openState, planTasks } from "@flow/core";
+import { missingBackend } from "../backends.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
@@ -35,8 +36,13 @@ export const command: Command = async (invocation, io) => {
     jobs.map(({ task }) => task),
     secretValues,
   );
+  const missing = await missingBackend(found.backend, opened.plan.project);
+  if (missing !== undefined) {
+    io.stderr.write(`flow: ${missing}\n`);
+    return EXIT.usage;
+  }
   if (invocation.has("dry-run")) return show(found, opened.plan, invocation, io);
-  const numbers = readNumbers(invocation);
+  const numbers = await readNumbers(invocation);
   if ("problem" in numbers) {
     io.stderr.write(`flow: ${numbers.problem}\n`);
     return EXIT.usage;
@@ -47,7 +53,6 @@ export const command: Command = async (invocation, io) => {
     opened,
     {
       ...numbers,
-      gpus: invocation.value("gpus"),
       keepGoing: true,
       failFast: invocation.has("fail-fast"),
       force: invocation.has("force"),

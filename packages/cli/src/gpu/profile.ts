@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { ProfileLine } from "@flow/backend-gpu/client";
+import { type ProfileLine, rowOf } from "@flow/backend-gpu/client";
 import { EXIT } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
@@ -45,15 +45,34 @@ function requestOf(what: string, operand: string | undefined, io: Io): readonly 
   }
 }
 
-/** One message per row, because the length of a message is limited. */
+/** One message per row, because the length of a message is limited. Nothing of a file with a mistake. */
 function rowsOf(path: string): readonly Request[] | string {
+  let text: string;
   try {
-    const lines = readFileSync(path, "utf8")
-      .split("\n")
-      .filter((line) => line !== "");
-    return lines.map((line) => ({ m: "profile", add: [JSON.parse(line) as ProfileLine] }));
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    return `${path} cannot be read as exported profiles: ${(error as Error).message}`;
+    return `${path} cannot be read: ${(error as Error).message}`;
+  }
+  const requests: Request[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const row = profileIn(line);
+    if (row === undefined)
+      return `${path}:${index + 1}: this is no profile; expected lines as \`flow gpu profile export\` prints them. Nothing was imported`;
+    requests.push({ m: "profile", add: [row] });
+  }
+  return requests;
+}
+
+/** Undefined also for a row of which the broker would leave something out. */
+function profileIn(line: string): ProfileLine | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    const row = rowOf(value);
+    const [, { samples }] = value as ProfileLine as [string, { readonly samples: unknown[] }];
+    return row?.[1].samples.length === samples.length ? (value as ProfileLine) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -22,7 +22,7 @@ export async function showRequests(
     if (!plugin.ok || plugin.value.requests === undefined) continue;
     const context = placeOf(plugin.value, name, declared?.options ?? {}, project, env, io);
     if (!context.ok) {
-      io.stderr.write(`flow: the backend \`${name}\` cannot be used: ${context.error}\n`);
+      io.stderr.write(`flow: ${context.error}\n`);
       return EXIT.usage;
     }
     const own = tasks.filter(({ backend }) => (everywhere ?? backend) === name);

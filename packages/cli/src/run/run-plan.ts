@@ -20,7 +20,7 @@ export async function runPlan(
   request: PlanRequest,
   root: string | undefined,
 ): Promise<ExitCode> {
-  const numbers = readNumbers(invocation);
+  const numbers = await readNumbers(invocation);
   if ("problem" in numbers) {
     io.stderr.write(`flow: ${numbers.problem}\n`);
     return EXIT.usage;
@@ -78,7 +78,8 @@ async function neededSearches(
     .map((search) => ({ search, root: project?.root ?? "" }));
 }
 
-export type Numbers = Pick<ExecutionSettings, "slots" | "retries" | "timeoutMs">;
+type Limits = Pick<ExecutionSettings, "retries" | "timeoutMs" | "gpus">;
+type Numbers = Limits & Pick<ExecutionSettings, "slots">;
 
 function settingsOf(
   invocation: Invocation,
@@ -89,7 +90,6 @@ function settingsOf(
   const backend = invocation.value("backend");
   return {
     ...numbers,
-    gpus: invocation.value("gpus"),
     keepGoing: invocation.has("keep-going"),
     failFast: invocation.has("fail-fast"),
     force: invocation.has("force"),
@@ -105,21 +105,23 @@ function settingsOf(
   };
 }
 
-export function readNumbers(invocation: Invocation): Numbers | { readonly problem: string } {
+export async function readNumbers(
+  invocation: Invocation,
+): Promise<Numbers | { readonly problem: string }> {
   const jobs = invocation.value("jobs");
   if (jobs !== undefined && !/^[1-9]\d*$/.test(jobs)) {
     return { problem: `-n takes a whole number above 0, not \`${jobs}\`` };
   }
-  const limits = readLimits(invocation);
+  const limits = await readLimits(invocation);
   return "problem" in limits
     ? limits
     : { ...limits, slots: jobs === undefined ? undefined : Number(jobs) };
 }
 
-/** `--retries` and `--timeout`. */
-export function readLimits(
+/** `--retries`, `--timeout` and `--gpus`. */
+export async function readLimits(
   invocation: Invocation,
-): Pick<Numbers, "retries" | "timeoutMs"> | { readonly problem: string } {
+): Promise<Limits | { readonly problem: string }> {
   const retries = invocation.value("retries");
   const timeout = invocation.value("timeout");
   if (retries !== undefined && !/^\d+$/.test(retries)) {
@@ -129,5 +131,19 @@ export function readLimits(
   if (timeout !== undefined && timeoutMs === undefined) {
     return { problem: `--timeout takes a duration such as \`90s\` or \`2h\`, not \`${timeout}\`` };
   }
-  return { retries: retries === undefined ? undefined : Number(retries), timeoutMs };
+  const gpus = await readGpus(invocation);
+  if ("problem" in gpus) return gpus;
+  return { retries: retries === undefined ? undefined : Number(retries), timeoutMs, ...gpus };
+}
+
+/** `--gpus`. */
+export async function readGpus(
+  invocation: Invocation,
+): Promise<Pick<Limits, "gpus"> | { readonly problem: string }> {
+  const gpus = invocation.value("gpus");
+  if (gpus === undefined) return { gpus };
+  const { parseGpus } = await import("@flow/backend-gpu/client");
+  return parseGpus(gpus) === undefined
+    ? { problem: `--gpus takes \`none\`, a GPU, or a list such as \`0,1\`, not \`${gpus}\`` }
+    : { gpus };
 }

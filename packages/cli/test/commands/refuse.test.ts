@@ -50,4 +50,41 @@ tasks:
     expect(stderr).toContain("`box` asks for a container, and the backend `gpu` runs none");
     expect(stderr).toContain("`wide` asks for several nodes or MPI, and the backend `gpu` is one");
   });
+
+  it("also where only what a task declares comes home from", async () => {
+    const folder = projectFolder({
+      "flow.yaml": `defaults: {backend: azure-batch}
+tasks:
+  train: {metrics: {jsonl: "logs/*.jsonl"}, actions: ["true"]}
+  kept: {metrics: {jsonl: "logs/*.jsonl"}, outputs: {logs: logs}, actions: ["true"]}
+  named: {metrics: {jsonl: logs/a.jsonl}, actions: ["true"]}
+`,
+    });
+    const { code, stderr } = await folder.flow("run");
+    expect(code).toBe(2);
+    expect(
+      stderr,
+    ).toBe(`flow.yaml:3:3: error: \`train\` has metrics in \`logs/*.jsonl\`, which would stay on the node; make their folder a target or one of \`outputs\`, or name the file [unsupported]
+  3 |   train: {metrics: {jsonl: "logs/*.jsonl"}, actions: ["true"]}
+    |   ^^^^^
+`);
+  });
+
+  it("and of options that exclude each other", async () => {
+    const folder = projectFolder({
+      "flow.yaml": `backends:
+  cluster: {type: slurm, folder: /scratch/me, mode: pilot}
+tasks:
+  train: {backend: cluster, actions: ["true"]}
+`,
+    });
+    const { code, stderr } = await folder.flow("run");
+    expect(code).toBe(2);
+    expect(
+      stderr,
+    ).toBe(`flow.yaml:2:53: error: \`backends.cluster.mode\`: Pilots need a project folder that the nodes see; leave out \`folder\` or choose another \`mode\`. [backend-options]
+  2 |   cluster: {type: slurm, folder: /scratch/me, mode: pilot}
+    |                                                     ^^^^^
+`);
+  });
 });

@@ -4,10 +4,11 @@
 
 import { dirname, join, resolve } from "node:path";
 import type { Job, JobPaths } from "../backend/backend.ts";
+import { isGlob } from "../graph/glob.ts";
 import { type AttemptKey, attemptKey, type RunId } from "../model/ids.ts";
 import type { RestartReason } from "../model/outcome.ts";
 import type { ResourceRequest } from "../model/resources.ts";
-import type { Task } from "../model/task.ts";
+import type { MetricSource, Task } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import {
   type AttemptRecord,
@@ -264,9 +265,15 @@ const productsOf = ({
   leaves: [
     ...Object.values(outputs).filter((path) => path !== ""),
     ...(values === undefined ? [] : [values]),
-    ...metrics.flatMap((source) => (source.kind === "json" ? [source.path] : [])),
+    ...metrics.flatMap(fileOf),
   ],
 });
+
+/** The one file that metrics are read from; none for patterns. */
+function fileOf(source: MetricSource): readonly string[] {
+  if (source.kind === "json") return [source.path];
+  return source.kind === "jsonl" && !isGlob(source.glob) ? [source.glob] : [];
+}
 
 /** A system may restart by itself what flow would requeue: the task says so, or there is a checkpoint. */
 function restartsOf(

@@ -13,6 +13,20 @@ import type { Filling } from "./template/template.ts";
 /** Backends that need no declaration. */
 export const BUILT_IN_BACKENDS: readonly string[] = ["local", "gpu", "slurm", "azure-batch"];
 
+/** What to say of a name that is neither declared nor built in; undefined for one that is. */
+export function unknownBackend(
+  name: string,
+  declared: Iterable<string>,
+): { readonly message: string; readonly fix: string } | undefined {
+  const known = [...new Set([...declared, ...BUILT_IN_BACKENDS])];
+  if (known.includes(name)) return undefined;
+  return {
+    message: `there is no backend \`${name}\``,
+    fix:
+      didYouMean(name, known) ?? `Declare it under \`backends:\`. There is: ${known.join(", ")}.`,
+  };
+}
+
 /**
  * What plug-ins say about their options. `use` is a backend's type or npm package; no issues also
  * where the plug-in is not known to the caller.

@@ -3,6 +3,7 @@
 // only then.
 
 import { dirname, join } from "node:path";
+import { unreturnedMetrics } from "../backend/unreturned.ts";
 import type { BackendChecks } from "../flowfile/backends.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
@@ -52,8 +53,9 @@ export async function openGraph(
   request: ProjectRequest,
   backend?: string,
 ): Promise<Result<OpenedGraph, LoadFailure>> {
-  const [{ loadProject }, { buildGraph }] = await Promise.all([
+  const [{ loadProject }, { unknownBackend }, { buildGraph }] = await Promise.all([
     import("../flowfile/load.ts"),
+    import("../flowfile/backends.ts"),
     import("../graph/build.ts"),
   ]);
   const { directory, file, params, paramsFile, env } = request;
@@ -67,7 +69,12 @@ export async function openGraph(
   }
   const { project, diagnostics, sources, inputs, secretValues } = loaded;
   if (project === undefined) return err({ diagnostics, sources });
-  const refused = refusals(project, checks, backend);
+  const names = project.backends.map(({ name }) => name);
+  const unknown = backend === undefined ? undefined : unknownBackend(backend, names);
+  const refused =
+    unknown === undefined
+      ? refusals(project, checks, backend)
+      : [{ ...REFUSAL, code: "unknown-backend" as const, ...unknown }];
   if (refused.length > 0) return err({ diagnostics: [...diagnostics, ...refused], sources });
   const graph = buildGraph(project, nodeFileSystem);
   if (!graph.ok) return err({ diagnostics: [...diagnostics, ...graph.error], sources });
@@ -86,16 +93,20 @@ const useOf = ({ backends }: Project, name: string): string =>
   backends.find((declared) => declared.name === name)?.use ?? name;
 
 /** More than a command with cpus, memory and time. */
-function asksMore({ backendOptions, container, interactive, resources, mounts }: Task): boolean {
+function asksMore(task: Task): boolean {
+  const { backendOptions, container, interactive, resources, mounts } = task;
   const { gpusMilli, gpuMemoryBytes, gpuModel, diskBytes, nodes, mpiProcesses } = resources;
   const special = [container, gpusMilli, gpuMemoryBytes, gpuModel, diskBytes, nodes, mpiProcesses];
   const blocks = [backendOptions, mounts];
   return (
     interactive ||
+    unreturnedMetrics(task) !== undefined ||
     special.some((asked) => asked !== undefined) ||
     blocks.some((block) => Object.keys(block).length > 0)
   );
 }
+
+const REFUSAL = { severity: "error", span: undefined, related: [], fix: undefined } as const;
 
 /** What backends cannot do that tasks ask of them; one error per template. */
 function refusals(
@@ -109,16 +120,8 @@ function refusals(
     const reason = asksMore(task) ? checks?.refuse?.(useOf(project, name), task) : undefined;
     if (reason === undefined || said.has(task.template)) return [];
     said.add(task.template);
-    return [
-      {
-        code: "unsupported",
-        severity: "error",
-        message: `\`${task.template}\` ${reason}`,
-        span: task.span,
-        related: [],
-        fix: undefined,
-      },
-    ];
+    const message = `\`${task.template}\` ${reason}`;
+    return [{ ...REFUSAL, code: "unsupported", message, span: task.span }];
   });
 }
 

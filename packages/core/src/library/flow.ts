@@ -152,7 +152,7 @@ async function openBackends(
       );
     }
     const parsed = plugin.parseOptions({});
-    if (!parsed.ok) throw new FlowError(parsed.error.map(({ message }) => message).join("; "));
+    if (!parsed.ok) throw new FlowError(parsed.error.map(({ message }) => message).join(" "));
     const backend = await plugin.open({
       name: backendName(name),
       options: parsed.value,

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Job } from "../../src/backend/backend.ts";
 import type { RunResult } from "../../src/engine/run.ts";
 import type { RunEvent } from "../../src/engine/run-event.ts";
 import { buildGraph } from "../../src/graph/build.ts";
@@ -23,6 +24,7 @@ async function run(tasks: readonly Task[]): Promise<{
   result: RunResult;
   events: RunEvent[];
   started: string[];
+  jobs: readonly Job[];
 }> {
   const graph = buildGraph(project(root, tasks), nodeFileSystem);
   if (!graph.ok) throw new Error(JSON.stringify(graph.error));
@@ -44,7 +46,7 @@ async function run(tasks: readonly Task[]): Promise<{
     listeners: [(event) => events.push(event)],
   });
   const result = await prepared.execute();
-  return { result, events, started: backend.jobs.map((job) => job.task) };
+  return { result, events, started: backend.jobs.map((job) => job.task), jobs: backend.jobs };
 }
 
 describe("a run", () => {
@@ -62,6 +64,22 @@ describe("a run", () => {
     expect(second.started).toEqual([]);
     expect(second.result.counts).toMatchObject({ done: 0, fresh: 2 });
     expect(second.result.recorded).toBe(false);
+  });
+
+  it("says which files besides the targets are to be brought home", async () => {
+    const { jobs } = await run([
+      task("train", {
+        metrics: [
+          { kind: "json", path: "end.json" },
+          { kind: "jsonl", glob: "steps.jsonl" },
+          { kind: "jsonl", glob: "logs/*.jsonl" },
+        ],
+        values: "values.json",
+        outputs: { logs: "logs", own: "" },
+        run: "true",
+      }),
+    ]);
+    expect(jobs[0]?.leaves).toEqual(["logs", "values.json", "end.json", "steps.jsonl"]);
   });
 
   it("gives back the old target when the attempt fails and keeps the partial one", async () => {

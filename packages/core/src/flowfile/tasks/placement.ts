@@ -2,7 +2,7 @@
 
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import { NO_RESOURCES, type PoolRequest, type ResourceRequest } from "../../model/resources.ts";
-import { BUILT_IN_BACKENDS, checkTaskOptions } from "../backends.ts";
+import { checkTaskOptions, unknownBackend } from "../backends.ts";
 import type { Node } from "../document/node.ts";
 import { child, spanOf } from "../document/node.ts";
 import { fillData } from "../template/fill-data.ts";
@@ -73,12 +73,10 @@ export function readBackend(reader: FieldReader, loading: Loading): string {
   const node = reader.node("backend");
   const name = reader.text(node);
   if (node === undefined || name === undefined) return "local";
-  if (loading.backends.has(name) || BUILT_IN_BACKENDS.includes(name)) return name;
-  const known = [...new Set([...loading.backends.keys(), ...BUILT_IN_BACKENDS])];
-  loading.report.error("unknown-backend", spanOf(node), `there is no backend \`${name}\``, {
-    fix:
-      didYouMean(name, known) ?? `Declare it under \`backends:\`. There is: ${known.join(", ")}.`,
-  });
+  const unknown = unknownBackend(name, loading.backends.keys());
+  if (unknown === undefined) return name;
+  const { message, fix } = unknown;
+  loading.report.error("unknown-backend", spanOf(node), message, { fix });
   return "local";
 }
 

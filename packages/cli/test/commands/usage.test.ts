@@ -1,0 +1,75 @@
+/** What is wrong with a command line is said at once, whether or not a task would have noticed. */
+import { describe, expect, it } from "vitest";
+import { projectFolder } from "../project-folder.ts";
+
+const wrong = (message: string) => ({ code: 2, stdout: "", stderr: `flow: ${message}\n` });
+const FILE = {
+  "flow.yaml": `backends:
+  cluster: {type: slurm}
+tasks:
+  a: {targets: [a.txt], actions: ["echo a > a.txt"]}
+`,
+};
+
+describe("a wrong list of GPUs", () => {
+  it.each([[["run"]], [["exec", "--", "true"]], [["drill", "a"]]])(
+    "is refused by %j",
+    async ([verb = "", ...rest]) => {
+      const { flow } = projectFolder(FILE);
+      expect(await flow(verb, "--gpus", "x", ...rest)).toEqual(
+        wrong("--gpus takes `none`, a GPU, or a list such as `0,1`, not `x`"),
+      );
+    },
+  );
+
+  it("is refused also when nothing is to do, like every other wrong value", async () => {
+    const { flow } = projectFolder(FILE);
+    expect((await flow("run")).code).toBe(0);
+    expect((await flow("run")).stderr).toContain("nothing to do");
+    expect((await flow("run", "--gpus", "0,x")).code).toBe(2);
+    expect(await flow("run", "-n", "many")).toEqual(
+      wrong("-n takes a whole number above 0, not `many`"),
+    );
+  });
+});
+
+describe("a backend that nobody has", () => {
+  it("is an error of usage that names those there are", async () => {
+    const { flow } = projectFolder(FILE);
+    for (const verb of ["run", "plan"]) {
+      expect(await flow(verb, "--backend", "nope")).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `error: there is no backend \`nope\` [unknown-backend]
+  fix: Declare it under \`backends:\`. There is: cluster, local, gpu, slurm, azure-batch.
+`,
+      });
+    }
+    expect((await flow("run", "--backend", "clster")).stderr).toBe(
+      "error: there is no backend `clster` [unknown-backend]\n  fix: Did you mean `cluster`?\n",
+    );
+  });
+
+  it.each([[["exec", "--", "true"]], [["drill", "a"]]])(
+    "may be a package where there is no flow file to declare it: %j",
+    async ([verb = "", ...rest]) => {
+      const { flow, path } = projectFolder(FILE);
+      expect(await flow(verb, "--backend", "nope", ...rest)).toEqual(
+        wrong(
+          `the backend \`nope\` cannot be used: it is none of local, gpu, slurm, azure-batch, and there is no package \`nope\` to be found from ${path}; run npm install there.`,
+        ),
+      );
+    },
+  );
+});
+
+it("several things wrong with a backend's options make a list", async () => {
+  const { flow } = projectFolder(FILE);
+  expect(await flow("run", "--backend", "azure-batch")).toMatchObject({
+    code: 4,
+    stderr: `flow: the backend \`azure-batch\` cannot be used:
+  endpoint: Expected an https:// address, such as \`https://myaccount.westeurope.batch.azure.com\`.
+  storage: Expected the storage account, as in \`{ account: mystorage }\`.
+`,
+  });
+});
