@@ -1,33 +1,24 @@
 // Azure Batch as a backend: attempts are tasks of a job, their files travel through blob storage, and
 // what flow knows of them lies on this machine, so that a later flow can go on.
 
-import { existsSync, readdirSync } from "node:fs";
 import {
   type AttemptKey,
+  attemptHandle,
   type Backend,
   type BackendContext,
   type Capabilities,
+  currentClaims,
   err,
+  exitWith,
   type Handle,
-  layout,
-  nodeLocks,
   ok,
+  parseAttemptHandle,
   type ReattachRequest,
   type StopReason,
   type TreeId,
 } from "@flow/core";
 import { Collector } from "./attempt/collector.ts";
-import {
-  BLANK_EXIT,
-  close,
-  firstLife,
-  handleOf,
-  keepExit,
-  keepStop,
-  parseHandle,
-  readExit,
-  readMembership,
-} from "./attempt/files.ts";
+import { close, firstLife, keepExit, keepStop, readExit, readMembership } from "./attempt/files.ts";
 import { Mirror } from "./attempt/mirror.ts";
 import { Turns } from "./attempt/turns.ts";
 import type { CleanUp } from "./clean-up.ts";
@@ -135,14 +126,14 @@ class AzureBackend implements Backend {
 
   observe: Backend["observe"] = async (handles, signal) => {
     for (const handle of handles.values()) {
-      const place = parseHandle(handle);
+      const place = parseAttemptHandle(handle);
       if (place !== undefined) this.#know(place.key, place.attempt);
     }
     return this.#observer.observe(handles, signal);
   };
 
   cancel: Backend["cancel"] = async (handle, how, reason) => {
-    const place = parseHandle(handle);
+    const place = parseAttemptHandle(handle);
     const membership = place && readMembership(place.attempt);
     if (place === undefined || membership === undefined || readExit(place.attempt) !== undefined)
       return ok(undefined);
@@ -163,7 +154,7 @@ class AzureBackend implements Backend {
   };
 
   logs: Backend["logs"] = (handle, stream, fromByte, signal) => {
-    const place = parseHandle(handle);
+    const place = parseAttemptHandle(handle);
     if (place === undefined || readMembership(place.attempt) === undefined) return nothing();
     const { key, attempt } = place;
     const { clock } = this.#context.ports;
@@ -184,7 +175,7 @@ class AzureBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     const { cleanUp } = this.#foundation;
     const { log } = this.#context.ports;
-    const isAlone = !hasLivingRun(this.#context.root);
+    const isAlone = currentClaims(this.#context.root).living().length === 0;
     for (const job of new Set([...this.#attempts.keys(), ...cleanUp.jobs()])) {
       const attempts = this.#attempts.get(job);
       const isLeftBehind = isAlone && OF_A_RUN.test(job);
@@ -230,11 +221,7 @@ class AzureBackend implements Backend {
     if (firstLife(attempt, undefined) === undefined) {
       if (await retry.call(() => store.putNew(blobs.claim, CALLED_OFF))) {
         await retry.call(() => batch.terminateTask(job, taskId(key))).catch(() => undefined);
-        keepExit(attempt, {
-          ...BLANK_EXIT,
-          stopped: stop.reason,
-          detail: "stopped before it began",
-        });
+        keepExit(attempt, exitWith({ stopped: stop.reason, detail: "stopped before it began" }));
         return;
       }
     }
@@ -261,7 +248,7 @@ class AzureBackend implements Backend {
       const isThere =
         readExit(attempt) !== undefined || (await this.#exists(key, job, present, signal));
       if (isThere) {
-        found.set(key, handleOf(key, attempt));
+        found.set(key, attemptHandle(key, attempt));
         this.#know(key, attempt);
       } else {
         close(attempt);
@@ -306,13 +293,6 @@ class AzureBackend implements Backend {
 
 /** Jobs of runs carry their names; those of others may be in use by somebody who holds no lock. */
 const OF_A_RUN = /-\d{8}-\d{6}-[a-z0-9]+-/;
-
-/** Whether a run of this project goes on: then jobs of dead ones may be its by now. */
-function hasLivingRun(root: string): boolean {
-  const { locks } = layout(root);
-  const names = existsSync(locks) ? readdirSync(locks) : [];
-  return names.some((name) => name.startsWith("run-") && nodeLocks.isHeld(`${locks}/${name}`));
-}
 
 const CALLED_OFF = Buffer.from("called off\n");
 

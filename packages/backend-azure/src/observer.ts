@@ -1,27 +1,22 @@
 // What is known of attempts: one list of tasks per job and question, a second look at single tasks
 // whose state seems to have gone back, and the collection of what has ended.
 
-import type {
-  AttemptKey,
-  BackendFailure,
-  Clock,
-  Exit,
-  Handle,
-  Observation,
-  Result,
-} from "@flow/core";
-import { err, ok } from "@flow/core";
-import type { Collector } from "./attempt/collector.ts";
 import {
+  type AttemptKey,
   type AttemptPlace,
-  BLANK_EXIT,
-  firstLife,
-  type Membership,
-  parseHandle,
-  readExit,
-  readMembership,
-  readStop,
-} from "./attempt/files.ts";
+  type BackendFailure,
+  type Clock,
+  type Exit,
+  err,
+  exitWith,
+  type Handle,
+  type Observation,
+  ok,
+  parseAttemptHandle,
+  type Result,
+} from "@flow/core";
+import type { Collector } from "./attempt/collector.ts";
+import { firstLife, type Membership, readExit, readMembership, readStop } from "./attempt/files.ts";
 import { judge } from "./attempt/judge.ts";
 import type { Mirror } from "./attempt/mirror.ts";
 import { each } from "./each.ts";
@@ -70,7 +65,7 @@ export class Observer {
     const found = new Map<AttemptKey, Observation>();
     const jobs = new Map<string, Watched[]>();
     for (const [key, handle] of handles) {
-      const place = parseHandle(handle);
+      const place = parseAttemptHandle(handle);
       const exit = place && this.#exit(place);
       const membership = place && readMembership(place.attempt);
       if (exit !== undefined) found.set(key, { type: "ended", exit });
@@ -211,8 +206,7 @@ const queuedFor = (reason: Reason | undefined): Observation => ({
 
 const RUNNING: Observation = { type: "running", since: undefined, node: undefined };
 
-const UNKNOWN_HANDLE: Exit = {
-  ...BLANK_EXIT,
+const UNKNOWN_HANDLE: Exit = exitWith({
   cause: "lost",
   detail: "nothing on this machine tells which task of Azure Batch it was",
-};
+});

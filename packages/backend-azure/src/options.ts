@@ -1,6 +1,6 @@
 // The options of `backends.<name>` with `type: azure-batch`, and a task's own keys under `azure-batch:`.
 
-import { err, type OptionIssue, ok, parseDuration, type Result } from "@flow/core";
+import { checkOptions, type OptionIssue, parseDuration, type Result } from "@flow/core";
 import * as z from "zod";
 
 /** A virtual machine image, and the node agent that belongs to it. */
@@ -250,21 +250,8 @@ function checkTogether(options: AzureOptions, context: z.RefinementCtx): void {
 }
 
 export const parseOptions = (input: unknown): Result<AzureOptions, readonly OptionIssue[]> =>
-  check(optionsSchema, input);
+  checkOptions(optionsSchema, input);
 
 export const parseTaskOptions = (
   input: unknown,
-): Result<AzureTaskOptions, readonly OptionIssue[]> => check(taskOptionsSchema, input);
-
-function check<Schema extends z.ZodType>(
-  schema: Schema,
-  input: unknown,
-): Result<z.output<Schema>, readonly OptionIssue[]> {
-  const parsed = schema.safeParse(input ?? {});
-  if (parsed.success) return ok(parsed.data);
-  const issues = parsed.error.issues.map(({ path, message }) => ({
-    path: path.map((part) => (typeof part === "number" ? part : String(part))),
-    message,
-  }));
-  return err(issues);
-}
+): Result<AzureTaskOptions, readonly OptionIssue[]> => checkOptions(taskOptionsSchema, input);

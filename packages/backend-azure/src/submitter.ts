@@ -5,6 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import {
   type AttemptKey,
+  attemptHandle,
   type BackendFailure,
   type Clock,
   err,
@@ -16,7 +17,6 @@ import {
 } from "@flow/core";
 import {
   enlist,
-  handleOf,
   isClosed,
   type Membership,
   preemptionsBefore,
@@ -283,7 +283,7 @@ const tooOften = (preemptions: number, limit: number): BackendFailure => ({
   message: `its nodes were taken away ${preemptions} times in a row; \`max_preemptions\` allows ${limit}. Use \`priority: dedicated\` or set \`dedicated_after\``,
 });
 
-const handle = ({ key, paths }: Job): Handle => handleOf(key, paths.attempt);
+const handle = ({ key, paths }: Job): Handle => attemptHandle(key, paths.attempt);
 
 function answerOf(job: Job, added: Added): Answer {
   if (added.type === "added" || added.type === "exists") return ok(handle(job));

@@ -4,22 +4,25 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import { Attempts, systemTable } from "@flow/backend-local/process";
 import {
   type AttemptKey,
+  attemptHandle,
   type Backend,
   type BackendContext,
   type BackendFailure,
   type Capabilities,
-  err,
   type Exit,
+  err,
   type Handle,
   type Job,
   type Observation,
   ok,
+  parseAttemptHandle,
   parseAttemptKey,
   type Result,
 } from "@flow/core";
-import { Attempts, systemTable } from "@flow/backend-local/process";
+import type { VerdictMessage } from "./broker/messages.ts";
 import { socketPath } from "./broker/places.ts";
 import { findBroker } from "./client/find-broker.ts";
 import {
@@ -31,10 +34,9 @@ import {
   rebind,
   release,
 } from "./client/lease.ts";
-import type { VerdictMessage } from "./broker/messages.ts";
 import { type GpuOptions, type GpuTaskOptions, parseTaskOptions } from "./options.ts";
-import { findOutOfMemory } from "./policy/out-of-memory.ts";
 import { Pending } from "./pending.ts";
+import { findOutOfMemory } from "./policy/out-of-memory.ts";
 import { type History, requestOf, wantsGpu } from "./request.ts";
 
 const CAPABILITIES: Omit<Capabilities, "gpus"> = {
@@ -134,7 +136,7 @@ class GpuBackend implements Backend {
     how: "graceful" | "forced",
     reason: Exclude<Exit["stopped"], undefined>,
   ): Promise<Result<void, BackendFailure>> {
-    const key = keyOf(handle);
+    const key = parseAttemptHandle(handle)?.key;
     if (key === undefined || !this.#pending.cancel(key, reason))
       this.#attempts.cancel(handle, how, reason);
     return ok(undefined);
@@ -147,7 +149,7 @@ class GpuBackend implements Backend {
     const others = requests.filter((request) => !waiting.includes(request));
     return ok(
       new Map([
-        ...waiting.map(({ key, attempt }) => [key, handleOf(key, attempt)] as const),
+        ...waiting.map(({ key, attempt }) => [key, attemptHandle(key, attempt)] as const),
         ...this.#attempts.reattach(others),
       ]),
     );
@@ -159,7 +161,7 @@ class GpuBackend implements Backend {
     fromByte: number,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array> {
-    const key = keyOf(handle);
+    const key = parseAttemptHandle(handle)?.key;
     if (key !== undefined) await this.#pending.over(key, signal);
     if (!signal.aborted) yield* this.#attempts.logs(handle, stream, fromByte, signal);
   }
@@ -200,7 +202,7 @@ class GpuBackend implements Backend {
       }
       this.#pending.add(job.key, (signal) => this.#lease(job, options.value, signal));
     }
-    return ok(handleOf(job.key, job.paths.attempt));
+    return ok(attemptHandle(job.key, job.paths.attempt));
   }
 
   /** Waits for cards, then starts the job on them. Answers why it could not. */
@@ -248,10 +250,12 @@ class GpuBackend implements Backend {
     if (observation.type !== "ended") return observation;
     let settled = this.#settled.get(key);
     if (settled === undefined) {
-      settled = this.#settle(key, directoryOf(handle), observation.exit).then((exit) => ({
-        type: "ended",
-        exit,
-      }));
+      settled = this.#settle(key, parseAttemptHandle(handle)?.attempt, observation.exit).then(
+        (exit) => ({
+          type: "ended",
+          exit,
+        }),
+      );
       this.#settled.set(key, settled);
     }
     return settled;
@@ -293,32 +297,6 @@ class GpuBackend implements Backend {
     const floorBytes = Math.max(bytes, before?.floorBytes ?? 0);
     this.#histories.set(task, { floorBytes, failures: (before?.failures ?? 0) + 1 });
   }
-}
-
-const HANDLE_VERSION = 1;
-
-/** The same form as the local backend's, because it becomes one when the job starts. */
-const handleOf = (key: AttemptKey, attempt: string): Handle => ({
-  version: HANDLE_VERSION,
-  key,
-  attempt,
-});
-
-const fieldsOf = (handle: Handle | undefined): Readonly<Record<string, unknown>> =>
-  typeof handle === "object" && handle !== null
-    ? (handle as Readonly<Record<string, unknown>>)
-    : {};
-
-function keyOf(handle: Handle): AttemptKey | undefined {
-  const { key } = fieldsOf(handle);
-  return typeof key === "string" && parseAttemptKey(key) !== undefined
-    ? (key as AttemptKey)
-    : undefined;
-}
-
-function directoryOf(handle: Handle | undefined): string | undefined {
-  const { attempt } = fieldsOf(handle);
-  return typeof attempt === "string" && attempt.startsWith("/") ? attempt : undefined;
 }
 
 const taskOf = (key: AttemptKey): string => parseAttemptKey(key)?.task ?? key;

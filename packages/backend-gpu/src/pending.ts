@@ -1,7 +1,13 @@
 // Attempts that have been accepted and wait for cards. They become attempts of this machine when
 // their cards are granted, or end without ever having started.
 
-import type { AttemptKey, BackendFailure, Observation, StopReason } from "@flow/core";
+import {
+  type AttemptKey,
+  type BackendFailure,
+  exitWith,
+  type Observation,
+  type StopReason,
+} from "@flow/core";
 
 interface Waiting {
   readonly abort: AbortController;
@@ -27,8 +33,7 @@ export class Pending {
       const waiting = this.#waiting.get(key);
       if (waiting?.observation.type === "queued") {
         if (failure === undefined) this.#waiting.delete(key);
-        else
-          waiting.observation = { type: "ended", exit: neverStarted(undefined, failure.message) };
+        else waiting.observation = { type: "ended", exit: exitWith({ detail: failure.message }) };
       }
       this.#announce(key);
     });
@@ -51,7 +56,7 @@ export class Pending {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return false;
     if (waiting.observation.type === "queued") {
-      waiting.observation = { type: "ended", exit: neverStarted(reason, undefined) };
+      waiting.observation = { type: "ended", exit: exitWith({ stopped: reason }) };
       waiting.abort.abort();
       this.#announce(key);
     }
@@ -84,21 +89,3 @@ export class Pending {
     for (const listener of this.#listeners) listener([key]);
   }
 }
-
-const neverStarted = (
-  stopped: StopReason | undefined,
-  detail: string | undefined,
-): Extract<Observation, { readonly type: "ended" }>["exit"] => ({
-  code: undefined,
-  signal: undefined,
-  action: undefined,
-  stopped,
-  cause: undefined,
-  startedAt: undefined,
-  endedAt: undefined,
-  durationMs: undefined,
-  node: undefined,
-  usage: undefined,
-  leaky: false,
-  detail,
-});

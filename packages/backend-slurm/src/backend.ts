@@ -2,6 +2,7 @@
 // that the nodes share.
 
 import {
+  attemptHandle,
   type Backend,
   type BackendContext,
   type Capabilities,
@@ -10,6 +11,7 @@ import {
   type Handle,
   type Job,
   ok,
+  parseAttemptHandle,
   type StopReason,
   type Task,
 } from "@flow/core";
@@ -17,8 +19,6 @@ import {
   askToKill,
   askToStop,
   close,
-  handleOf,
-  parseHandle,
   readIncarnation,
   readMembership,
   tellRunner,
@@ -26,9 +26,9 @@ import {
 import { Observer } from "./observer.ts";
 import { Pilots } from "./pilots.ts";
 import { Queue } from "./queue.ts";
+import { refuseApart, refuseHere } from "./refuse.ts";
 import type { Scheduler } from "./schedulers/scheduler.ts";
 import { putScripts } from "./scripts.ts";
-import { refuseApart, refuseHere } from "./refuse.ts";
 import { RemoteSite } from "./site/remote-site.ts";
 import { sharedSite } from "./site/site.ts";
 import { Submitter } from "./submitter.ts";
@@ -118,13 +118,13 @@ export function openCluster(
           !present.has(attempt) && (await site.fence(attempt, membership.generation, 0));
         if (fenced === undefined)
           return err({ type: "unavailable", message: UNANSWERED, retryAfterMs: undefined });
-        if (!fenced) found.set(key, handleOf(key, attempt));
+        if (!fenced) found.set(key, attemptHandle(key, attempt));
       }
       for (const { key, attempt } of requests) if (!found.has(key)) close(attempt);
       return ok(found);
     },
     logs(handle, stream, fromByte, signal) {
-      const parsed = parseHandle(handle);
+      const parsed = parseAttemptHandle(handle);
       if (parsed === undefined) return nothing();
       const { key, attempt } = parsed;
       const isOver = async (): Promise<boolean> => {
@@ -160,7 +160,7 @@ function assemble(
 
 /** The attempt's directory, unless there is nothing to stop any more. */
 function attemptToStop(handle: Handle): string | undefined {
-  const parsed = parseHandle(handle);
+  const parsed = parseAttemptHandle(handle);
   const membership = parsed && readMembership(parsed.attempt);
   if (parsed === undefined || membership === undefined) return undefined;
   const { exit, requeued } = readIncarnation(parsed.attempt, membership.generation, undefined);

@@ -1,17 +1,25 @@
 // Follows submitted attempts: one question to the scheduler for all of them, then each one's files.
 
 import { readFileSync } from "node:fs";
-import type { AttemptKey, Clock, Exit, Handle, Observation } from "@flow/core";
+import {
+  type AttemptKey,
+  type AttemptPlace,
+  type Clock,
+  type Exit,
+  exitWith,
+  type Handle,
+  type Observation,
+  parseAttemptHandle,
+} from "@flow/core";
 import {
   type Incarnation,
   lastLine,
   type Membership,
-  parseHandle,
   readIncarnation,
   readMembership,
   readStop,
 } from "./attempt/files.ts";
-import { BLANK, type Evidence, judge, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
+import { type Evidence, judge, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
 import type { Pilots } from "./pilots.ts";
 import type { Listing, Queue } from "./queue.ts";
 import type { Row } from "./schedulers/scheduler.ts";
@@ -69,7 +77,7 @@ export class Observer {
   /** The list first: what a job that is over has written is there when the files are looked at. */
   async #look(open: readonly (readonly [AttemptKey, Handle])[]): Promise<Listing> {
     const listing = await this.#queue.list();
-    const attempts = open.flatMap(([, handle]) => parseHandle(handle)?.attempt ?? []);
+    const attempts = open.flatMap(([, handle]) => parseAttemptHandle(handle)?.attempt ?? []);
     return (await this.#site.refresh(attempts)) ?? listing;
   }
 
@@ -99,7 +107,7 @@ export class Observer {
   async #observe(key: AttemptKey, handle: Handle, listing: Listing): Promise<Observation> {
     const place = placeOf(handle);
     if (place === undefined || place.key !== key)
-      return { type: "ended", exit: { ...BLANK, cause: "lost", detail: NO_SUCH_ATTEMPT } };
+      return { type: "ended", exit: exitWith({ cause: "lost", detail: NO_SUCH_ATTEMPT }) };
     const verdict = this.#judge(key, place, listing);
     if (verdict.type === "vanished") return this.#vanished(key, place);
     if (verdict.type !== "ended") return verdict;
@@ -214,12 +222,11 @@ export class Observer {
     if (!fenced) return { type: "running", since: undefined, node: undefined };
     if (stopped === undefined && membership.pilot && this.#pilots.giveBack(membership, attempt))
       return { type: "queued", why: "its pilot ended before it began" };
-    const exit = {
-      ...BLANK,
+    const exit = exitWith({
       stopped,
-      cause: stopped === undefined ? ("lost" as const) : undefined,
+      cause: stopped === undefined ? "lost" : undefined,
       detail: "its job is gone from the scheduler and had not started",
-    };
+    });
     const observation: Observation = { type: "ended", exit };
     this.#ended.set(key, observation);
     return observation;
@@ -253,14 +260,10 @@ function pilotGroups(open: readonly (readonly [AttemptKey, Handle])[]): Readonly
   return new Set(names);
 }
 
-interface Place {
-  readonly key: AttemptKey;
-  readonly attempt: string;
-  readonly membership: Membership;
-}
+type Place = AttemptPlace & { readonly membership: Membership };
 
 function placeOf(handle: Handle): Place | undefined {
-  const parsed = parseHandle(handle);
+  const parsed = parseAttemptHandle(handle);
   const membership = parsed && readMembership(parsed.attempt);
   return parsed && membership && { ...parsed, membership };
 }

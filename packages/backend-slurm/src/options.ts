@@ -1,6 +1,6 @@
 // The options of `backends.<name>` with `type: slurm`, and a task's own keys under `slurm:`.
 
-import { err, type OptionIssue, ok, parseDuration, type Result } from "@flow/core";
+import { checkOptions, type OptionIssue, parseDuration, type Result } from "@flow/core";
 import * as z from "zod";
 
 /** Where and how jobs are queued. */
@@ -102,21 +102,8 @@ const optionsSchema: z.ZodType<SlurmOptions> = z
   });
 
 export const parseOptions = (input: unknown): Result<SlurmOptions, readonly OptionIssue[]> =>
-  check(optionsSchema, input);
+  checkOptions(optionsSchema, input);
 
 export const parseTaskOptions = (
   input: unknown,
-): Result<SlurmTaskOptions, readonly OptionIssue[]> => check(taskOptionsSchema, input);
-
-function check<Schema extends z.ZodType>(
-  schema: Schema,
-  input: unknown,
-): Result<z.output<Schema>, readonly OptionIssue[]> {
-  const parsed = schema.safeParse(input ?? {});
-  if (parsed.success) return ok(parsed.data);
-  const issues = parsed.error.issues.map(({ path, message }) => ({
-    path: path.map((part) => (typeof part === "number" ? part : String(part))),
-    message,
-  }));
-  return err(issues);
-}
+): Result<SlurmTaskOptions, readonly OptionIssue[]> => checkOptions(taskOptionsSchema, input);

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import {
   type AttemptKey,
+  attemptHandle,
   type BackendFailure,
   type Clock,
   err,
@@ -18,7 +19,6 @@ import {
 import {
   discharge,
   enlist,
-  handleOf,
   isClosed,
   type Membership,
   readIncarnation,
@@ -125,11 +125,11 @@ export class Submitter {
     const membership = readMembership(attempt) as Membership;
     const found = await this.search([{ attempt, membership }]);
     if (typeof found === "string") return unavailable(found, AWAY_RETRY_MS);
-    if (found.has(attempt)) return ok(handleOf(job.key, attempt));
+    if (found.has(attempt)) return ok(attemptHandle(job.key, attempt));
     const { generation } = membership;
     const fenced = await this.#options.site.fence(attempt, generation, 0);
     if (fenced === undefined) return unavailable("the cluster does not answer", AWAY_RETRY_MS);
-    if (!fenced) return ok(handleOf(job.key, attempt));
+    if (!fenced) return ok(attemptHandle(job.key, attempt));
     const answers: Answers = new Map();
     const anew = [{ ...ready, generation: generation + 1 }];
     await (ready.pilot ? this.#enqueue(anew, answers) : this.#handOver(anew, answers));
@@ -188,7 +188,7 @@ export class Submitter {
       const membership = refusal === undefined ? undefined : readMembership(attempt);
       const isWithdrawn = membership !== undefined && pilots.drop(membership);
       if (isWithdrawn) discharge(attempt, generation);
-      else answers.set(job.key, ok(handleOf(job.key, attempt)));
+      else answers.set(job.key, ok(attemptHandle(job.key, attempt)));
     }
     for (const { job } of refusal === undefined ? [] : group)
       if (!answers.has(job.key)) answers.set(job.key, failureOf(refusal as Refusal));
@@ -225,7 +225,7 @@ export class Submitter {
       if (refusal !== undefined && refusal.type !== "unclear") discharge(attempt, generation);
       answers.set(
         job.key,
-        refusal === undefined ? ok(handleOf(job.key, attempt)) : failureOf(refusal),
+        refusal === undefined ? ok(attemptHandle(job.key, attempt)) : failureOf(refusal),
       );
     }
   }

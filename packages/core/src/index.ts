@@ -1,6 +1,8 @@
 // The public surface of the core.
 
 // For authors of backends.
+export type { AttemptPlace } from "./backend/attempt-handle.ts";
+export { attemptHandle, parseAttemptHandle } from "./backend/attempt-handle.ts";
 export type {
   Backend,
   BackendFailure,
@@ -15,6 +17,7 @@ export type {
   Refuse,
 } from "./backend/backend.ts";
 export type { Capabilities } from "./backend/capabilities.ts";
+export { checkOptions } from "./backend/check-options.ts";
 export type {
   BackendContext,
   BackendPlugin,
@@ -33,7 +36,6 @@ export { positionOf } from "./diagnostics/source.ts";
 // For hosts that show a run.
 export { didYouMean } from "./diagnostics/suggest.ts";
 // For hosts that show what is on record.
-export { Claims } from "./engine/claims.ts";
 export type { Layout } from "./engine/layout.ts";
 export { ATTEMPT_FILES, layout } from "./engine/layout.ts";
 export type { Work } from "./engine/makespan.ts";
@@ -63,6 +65,7 @@ export { guessDurations } from "./graph/rank.ts";
 export type { Selection } from "./graph/select.ts";
 export { select } from "./graph/select.ts";
 export { evaluateCondition } from "./host/conditions.ts";
+export { currentClaims } from "./host/current-claims.ts";
 export type { ExecuteOptions, PreparedRun, ProjectState } from "./host/execute.ts";
 export { openInspector, openState, prepareRun } from "./host/execute.ts";
 export { leaveEvidence } from "./host/leave-evidence.ts";
@@ -100,7 +103,7 @@ export type {
   StopReason,
   Usage,
 } from "./model/outcome.ts";
-export { exitWith } from "./model/outcome.ts";
+export { exitWith, stopReason } from "./model/outcome.ts";
 export type { BackendDeclaration, Project, Search } from "./model/project.ts";
 export type { Limits, ResourceRequest } from "./model/resources.ts";
 export type { Result } from "./model/result.ts";

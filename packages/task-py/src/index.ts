@@ -3,10 +3,12 @@
  */
 import { fileURLToPath } from "node:url";
 
+export type { ExitFacts } from "./exit-facts.ts";
+export { factsOf } from "./exit-facts.ts";
 export type { ExitRecord, StartedRecord } from "./results.ts";
 export { parseExit, parseStarted } from "./results.ts";
-export type { RunnerAction, RunnerSignal, RunnerSpec, SignalMeaning } from "./spec.ts";
-export { jsonSpec, shellSpec } from "./spec.ts";
+export type { RunnerAction, RunnerSignal, RunnerSpec, SignalMeaning, StopSignal } from "./spec.ts";
+export { jsonSpec, parseStopSignal, shellSpec } from "./spec.ts";
 
 /** `flow_task.py`, in the folder that goes on PYTHONPATH and holds nothing else. */
 export const flowTaskPath: string = fileURLToPath(

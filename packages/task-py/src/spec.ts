@@ -9,6 +9,17 @@ export type SignalMeaning = "ignore" | "forward" | (string & {});
 /** Signals a runner can give a meaning to. */
 export type RunnerSignal = "TERM" | "INT" | "HUP" | "USR1" | "USR2" | "CONT";
 
+const STOP_SIGNALS = ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "none"] as const;
+
+/** What a runner can send to a program that is to stop. */
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+
+/** The signal of a name such as `SIGTERM`, `TERM` or `none`; undefined when a runner cannot send it. */
+export function parseStopSignal(name: string): StopSignal | undefined {
+  const short = name.replace(/^SIG/, "");
+  return STOP_SIGNALS.find((signal) => signal === short);
+}
+
 /** One command, without a shell unless `argv` names one. */
 export interface RunnerAction {
   readonly argv: readonly string[];
@@ -44,7 +55,7 @@ export interface RunnerSpec {
   readonly deadline?: number;
   readonly stop?: {
     /** @default "TERM" */
-    readonly signal?: "TERM" | "INT" | "HUP" | "QUIT" | "USR1" | "USR2" | "none";
+    readonly signal?: StopSignal;
     /** @default 60 */
     readonly grace_s?: number;
     /** How often the stop file is looked for; 0: never. @default 0 */

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { jsonSpec, parseExit, parseStarted, shellSpec } from "../src/index.ts";
+import {
+  factsOf,
+  jsonSpec,
+  parseExit,
+  parseStarted,
+  parseStopSignal,
+  shellSpec,
+} from "../src/index.ts";
 
 describe("the specification for a shell", () => {
   it("says everything in single quotes, functions and whole milliseconds", () => {
@@ -59,6 +66,20 @@ b'
   });
 });
 
+describe("the signal of a stop", () => {
+  it.each([
+    ["SIGTERM", "TERM"],
+    ["USR2", "USR2"],
+    ["none", "none"],
+  ])("may be %s", (name, signal) => {
+    expect(parseStopSignal(name)).toBe(signal);
+  });
+
+  it.each(["SIGCONT", "SIGKILL", "", "sigterm", "15"])("cannot be `%s`", (name) => {
+    expect(parseStopSignal(name)).toBeUndefined();
+  });
+});
+
 describe("the result of an attempt", () => {
   const line =
     "code=137 signal=9 stopped=preempt cause=timer+kill action=2 leaky=1 error=- uptime=98770.91 wall=5.48 user=4.90 sys=0.20 rss=81234 later=x\n";
@@ -90,6 +111,46 @@ describe("the result of an attempt", () => {
     for (const text of ["\n", "hello\n", "code=\n", "code=-\n", "code=x\n", "\0\0\0\n"]) {
       expect(parseExit(text)).toBeUndefined();
     }
+  });
+});
+
+describe("the facts of a result", () => {
+  it("are in milliseconds and bytes, with the signal's name and the action's index", () => {
+    const record = { code: 137, signal: 9, stopped: "preempt", action: 2, leaky: 1 };
+    const used = { wallSeconds: 5.5, userSeconds: 4.75, systemSeconds: 0.25, maxRssKib: 3 };
+    expect(factsOf({ ...record, ...used })).toStrictEqual({
+      code: 137,
+      signal: "SIGKILL",
+      action: 1,
+      stopped: "preempt",
+      durationMs: 5500,
+      usage: { cpuSeconds: 5, peakMemoryBytes: 3072, gpuPeakMemoryBytes: undefined },
+      detail: undefined,
+    });
+  });
+
+  it("leave out what the node could not tell", () => {
+    expect(factsOf({ code: 0, signal: 0, action: 3, leaky: 0 })).toStrictEqual({
+      code: 0,
+      signal: undefined,
+      action: undefined,
+      stopped: undefined,
+      durationMs: undefined,
+      usage: undefined,
+      detail: undefined,
+    });
+  });
+
+  it("take a task's own time limit for a deadline", () => {
+    const facts = factsOf({ code: 143, signal: 15, stopped: "timeout", action: 1, leaky: 0 });
+    expect(facts.stopped).toBe("deadline");
+  });
+
+  it.each([
+    ["cwd", "The working directory is missing or closed on the node."],
+    ["new", "The node could not start a process or write a file."],
+  ])("say what the error `%s` means", (error, detail) => {
+    expect(factsOf({ code: 126, signal: 0, action: 0, leaky: 0, error }).detail).toBe(detail);
   });
 });
 

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Exit } from "@flow/core";
+import type { AttemptPlace, Exit } from "@flow/core";
 import { parseExit } from "@flow/task-py";
 import { attemptBlobs, taskId } from "../naming.ts";
 import type { BatchPort, TaskRow } from "../service/batch-port.ts";
@@ -23,7 +23,6 @@ import { inScratch, unpack } from "../storage/archives.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import { displaced, exitOfRecord, exitWithoutRecord } from "./exit.ts";
 import {
-  type AttemptPlace,
   firstLife,
   keepExit,
   type Membership,

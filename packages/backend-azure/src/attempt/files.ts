@@ -2,39 +2,7 @@
 // which job it is, on which node it was seen first, how it was asked to stop, how it ended.
 
 import { linkSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import {
-  type AttemptKey,
-  type Exit,
-  type Handle,
-  parseAttemptKey,
-  type StopReason,
-} from "@flow/core";
-
-const HANDLE_VERSION = 1;
-
-/** The name of an attempt that survives a restart of flow: everything else is on disk. */
-export const handleOf = (key: AttemptKey, attempt: string): Handle => ({
-  version: HANDLE_VERSION,
-  key,
-  attempt,
-});
-
-export interface AttemptPlace {
-  readonly key: AttemptKey;
-  /** The attempt's directory. */
-  readonly attempt: string;
-}
-
-/** Undefined for what is no handle of this version. */
-export function parseHandle(handle: Handle): AttemptPlace | undefined {
-  if (typeof handle !== "object" || handle === null || Array.isArray(handle)) return undefined;
-  const { version, key, attempt } = handle as Record<string, unknown>;
-  if (version !== HANDLE_VERSION || typeof attempt !== "string" || !attempt.startsWith("/"))
-    return undefined;
-  return typeof key === "string" && parseAttemptKey(key) !== undefined
-    ? { key: key as AttemptKey, attempt }
-    : undefined;
-}
+import { type Exit, exitWith, type StopReason } from "@flow/core";
 
 /** The task an attempt is, written before the task is added. */
 export interface Membership {
@@ -110,23 +78,8 @@ export function keepExit(attempt: string, exit: Exit): Exit {
 /** How it ended; undefined while that is not known, or not everything of it is here. */
 export function readExit(attempt: string): Exit | undefined {
   const known = readJson<Partial<Exit>>(exitFile(attempt));
-  return known && { ...BLANK_EXIT, ...known };
+  return known && exitWith(known);
 }
-
-export const BLANK_EXIT: Exit = {
-  code: undefined,
-  signal: undefined,
-  action: undefined,
-  stopped: undefined,
-  cause: undefined,
-  startedAt: undefined,
-  endedAt: undefined,
-  durationMs: undefined,
-  node: undefined,
-  usage: undefined,
-  leaky: false,
-  detail: undefined,
-};
 
 /** How many attempts of the task right before this one were taken away. */
 export function preemptionsBefore(attempt: string): number {

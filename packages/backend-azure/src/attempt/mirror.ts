@@ -2,10 +2,11 @@
 // time. An attempt runs on one node only, so what is here already is where to go on.
 
 import { appendFileSync, statSync } from "node:fs";
+import type { AttemptPlace } from "@flow/core";
 import { taskId } from "../naming.ts";
 import type { BatchPort } from "../service/batch-port.ts";
 import type { Retry } from "../service/retry.ts";
-import { type AttemptPlace, readExit, readMembership } from "./files.ts";
+import { readExit, readMembership } from "./files.ts";
 import type { Turns } from "./turns.ts";
 
 const FILES = ["stdout", "stderr", "events.0.jsonl"] as const;

@@ -1,11 +1,10 @@
 // What can be seen from here of checkpoints that lie on a mount.
 
-import { type AttemptKey, parseAttemptKey } from "@flow/core";
+import { type AttemptKey, type AttemptPlace, parseAttemptKey } from "@flow/core";
 import { idPrefix } from "../naming.ts";
 import type { AzureOptions } from "../options.ts";
 import type { Retry } from "../service/retry.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
-import type { AttemptPlace } from "./files.ts";
 
 /** The folder of a task on the state mount; its `out` and `ckpt` lie in it. */
 export const mountedFolder = (project: string, key: AttemptKey): string =>

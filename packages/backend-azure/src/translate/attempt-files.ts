@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { err, type Job, ok, type Result } from "@flow/core";
-import { type RunnerSpec, shellSpec } from "@flow/task-py";
+import { parseStopSignal, type RunnerSpec, shellSpec } from "@flow/task-py";
 import { nodeDirectory } from "../naming.ts";
 import type { TarFile } from "../storage/tar.ts";
 import { checkpointInProject, toNode } from "./node-paths.ts";
@@ -36,16 +36,6 @@ const NODE_VARIABLES: ReadonlySet<string> = new Set([
   "PYTHONPATH",
 ]);
 
-const SIGNALS: ReadonlySet<string> = new Set([
-  "TERM",
-  "INT",
-  "HUP",
-  "QUIT",
-  "USR1",
-  "USR2",
-  "none",
-]);
-
 /** How long a program may go on after a stop request has come before the runner looks. */
 const MOST_LOOK_MS = 1000;
 
@@ -70,8 +60,8 @@ export function attemptFiles(job: Job, settings: NodeSettings): Result<readonly 
 
 function runnerSpec(job: Job, settings: NodeSettings): Result<string, string> {
   const { stopPollMs } = settings;
-  const signal = job.stop.signal.replace(/^SIG/, "");
-  if (!SIGNALS.has(signal))
+  const signal = parseStopSignal(job.stop.signal);
+  if (signal === undefined)
     return err(`\`stop.signal: ${job.stop.signal}\` cannot be sent on a node; use SIGTERM.`);
   const place = toNode(job);
   const base = nodeDirectory(job);
@@ -95,7 +85,7 @@ function runnerSpec(job: Job, settings: NodeSettings): Result<string, string> {
     ],
     ...(job.timeoutMs === undefined ? {} : { timeout_s: job.timeoutMs / 1000 }),
     stop: {
-      signal: signal as NonNullable<NonNullable<RunnerSpec["stop"]>["signal"]>,
+      signal,
       grace_s: job.stop.graceMs / 1000,
       poll_s: Math.min(stopPollMs, MOST_LOOK_MS) / 1000,
     },

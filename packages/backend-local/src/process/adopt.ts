@@ -1,7 +1,7 @@
 // Finding an attempt again from its directory alone, after flow or the machine was restarted.
 
 import { statSync } from "node:fs";
-import { type AttemptKey, type Handle, parseAttemptKey } from "@flow/core";
+import type { AttemptKey } from "@flow/core";
 import type { Attempt } from "./attempt.ts";
 import {
   type AttemptFiles,
@@ -14,30 +14,8 @@ import {
 } from "./files.ts";
 import type { ProcessTable } from "./table.ts";
 
-const HANDLE_VERSION = 1;
-
 /** A claim that stays empty for longer was left by a shell that died while writing it. */
 const CLAIM_MS = 5000;
-
-/** The name of an attempt that survives a restart of flow. */
-export const handleOf = (key: AttemptKey, files: AttemptFiles): Handle => ({
-  version: HANDLE_VERSION,
-  key,
-  attempt: files.directory,
-});
-
-/** Undefined for what is no handle, or one of a version this flow does not know. */
-export function parseHandle(
-  handle: Handle | undefined,
-): { key: AttemptKey; attempt: string } | undefined {
-  if (typeof handle !== "object" || handle === null || Array.isArray(handle)) return undefined;
-  const { version, key, attempt } = handle as Record<string, unknown>;
-  if (version !== HANDLE_VERSION || typeof attempt !== "string" || !attempt.startsWith("/"))
-    return undefined;
-  return typeof key === "string" && parseAttemptKey(key) !== undefined
-    ? { key: key as AttemptKey, attempt }
-    : undefined;
-}
 
 /**
  * The attempt in a directory; undefined when it never started, and then it never will: its claim

@@ -1,6 +1,12 @@
 // One attempt as this flow process knows it, and the reading of its end from its files.
 
-import type { AttemptKey, Exit, Observation, StopReason } from "@flow/core";
+import {
+  type AttemptKey,
+  type Exit,
+  exitWith,
+  type Observation,
+  type StopReason,
+} from "@flow/core";
 import {
   type AttemptFiles,
   type ExitRecord,
@@ -64,20 +70,7 @@ export interface EndContext {
 /** Observed of a handle that names nothing. */
 export const NEVER_STARTED: Observation = {
   type: "ended",
-  exit: {
-    code: undefined,
-    signal: undefined,
-    action: undefined,
-    stopped: undefined,
-    cause: "lost",
-    startedAt: undefined,
-    endedAt: undefined,
-    durationMs: undefined,
-    node: undefined,
-    usage: undefined,
-    leaky: false,
-    detail: "Its handle names no attempt of this machine.",
-  },
+  exit: exitWith({ cause: "lost", detail: "Its handle names no attempt of this machine." }),
 };
 
 /** The result of an attempt that wrote one; undefined while it has not. */

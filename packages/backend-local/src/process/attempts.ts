@@ -5,6 +5,7 @@ import { existsSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import {
   type AttemptKey,
+  attemptHandle,
   type BackendFailure,
   type Clock,
   err,
@@ -14,11 +15,12 @@ import {
   type Log,
   type Observation,
   ok,
+  parseAttemptHandle,
   type ReattachRequest,
   type Result,
   type StopReason,
 } from "@flow/core";
-import { adopt, findLeader, handleOf, isClaimYoung, parseHandle } from "./adopt.ts";
+import { adopt, findLeader, isClaimYoung } from "./adopt.ts";
 import { type Attempt, exitOf, NEVER_STARTED, readExit } from "./attempt.ts";
 import { type AttemptFiles, attemptFiles, parseExit } from "./files.ts";
 import { deadlineOf, mayShare, policyOf, type StartExtra, variablesOf } from "./job.ts";
@@ -85,7 +87,7 @@ export class Attempts implements AsyncDisposable {
   /** Starts an attempt. A key seen before, here or by another flow, is not started again. */
   async start(job: Job, extra: StartExtra = {}): Promise<Result<Handle, BackendFailure>> {
     const files = attemptFiles(job.paths.attempt);
-    const handle = handleOf(job.key, files);
+    const handle = attemptHandle(job.key, job.paths.attempt);
     if (this.#attempts.has(job.key)) return ok(handle);
     if (existsSync(files.started)) {
       if (this.#adopt(job.key, job.paths.attempt) !== undefined) return ok(handle);
@@ -123,7 +125,7 @@ export class Attempts implements AsyncDisposable {
 
   /** Stops an attempt; see {@link stop}. */
   cancel(handle: Handle, how: "graceful" | "forced", reason: StopReason): void {
-    const parsed = parseHandle(handle);
+    const parsed = parseAttemptHandle(handle);
     const attempt = parsed && this.#find(parsed.key, handle);
     if (attempt !== undefined && attempt.ending === undefined)
       stop(attempt, how, reason, this.#options);
@@ -134,7 +136,7 @@ export class Attempts implements AsyncDisposable {
     const found = new Map<AttemptKey, Handle>();
     for (const { key, attempt } of requests)
       if (this.#attempts.has(key) || this.#adopt(key, attempt) !== undefined)
-        found.set(key, handleOf(key, attemptFiles(attempt)));
+        found.set(key, attemptHandle(key, attempt));
     return found;
   }
 
@@ -144,7 +146,7 @@ export class Attempts implements AsyncDisposable {
     fromByte: number,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array> {
-    const parsed = parseHandle(handle);
+    const parsed = parseAttemptHandle(handle);
     if (parsed === undefined) return;
     const attempt = this.#find(parsed.key, handle);
     const isOver = (): boolean => attempt === undefined || attempt.observation.type === "ended";
@@ -265,7 +267,7 @@ export class Attempts implements AsyncDisposable {
   #find(key: AttemptKey, handle: Handle): Attempt | undefined {
     const known = this.#attempts.get(key);
     if (known !== undefined) return known;
-    const parsed = parseHandle(handle);
+    const parsed = parseAttemptHandle(handle);
     return parsed === undefined || parsed.key !== key
       ? undefined
       : this.#adopt(key, parsed.attempt);

@@ -4,7 +4,7 @@
 
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import type { StopReason } from "@flow/core";
+import { type StopReason, stopReason } from "@flow/core";
 
 /** Absolute paths of the files in one attempt's directory. */
 export interface AttemptFiles {
@@ -78,15 +78,6 @@ export const DEFAULT_POLICY: StopPolicy = {
   timeoutMs: undefined,
   actionTimeoutsMs: [],
 };
-
-const STOP_REASONS: ReadonlySet<string> = new Set<StopReason>([
-  "deadline",
-  "preempt",
-  "user",
-  "pruned",
-  "hung",
-  "shutdown",
-]);
 
 /** The words of a claim that say how the attempt is stopped. */
 export function claimWords(policy: StopPolicy): string {
@@ -164,8 +155,7 @@ export function parseStop(text: string): StopRecord {
   try {
     const { reason, kill_at: killAt } = JSON.parse(text) as Record<string, unknown>;
     return {
-      reason:
-        typeof reason === "string" && STOP_REASONS.has(reason) ? (reason as StopReason) : "user",
+      reason: stopReason(reason),
       killAt: typeof killAt === "number" ? killAt : undefined,
     };
   } catch {

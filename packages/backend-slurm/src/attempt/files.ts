@@ -12,37 +12,9 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import {
-  type AttemptKey,
-  type Handle,
-  type MachineFacts,
-  parseAttemptKey,
-  type StopReason,
-} from "@flow/core";
+import { type MachineFacts, type StopReason, stopReason } from "@flow/core";
 import { type ExitRecord, parseExit, parseStarted, type StartedRecord } from "@flow/task-py";
 import { parseMachine } from "./machine.ts";
-
-const HANDLE_VERSION = 1;
-
-/** The name of an attempt that survives a restart of flow: everything else is on disk. */
-export const handleOf = (key: AttemptKey, attempt: string): Handle => ({
-  version: HANDLE_VERSION,
-  key,
-  attempt,
-});
-
-/** The attempt's directory; undefined for what is no handle of this version. */
-export function parseHandle(
-  handle: Handle,
-): { readonly key: AttemptKey; readonly attempt: string } | undefined {
-  if (typeof handle !== "object" || handle === null || Array.isArray(handle)) return undefined;
-  const { version, key, attempt } = handle as Record<string, unknown>;
-  if (version !== HANDLE_VERSION || typeof attempt !== "string" || !attempt.startsWith("/"))
-    return undefined;
-  return typeof key === "string" && parseAttemptKey(key) !== undefined
-    ? { key: key as AttemptKey, attempt }
-    : undefined;
-}
 
 /** An attempt's place in a submission, written before that is handed over. */
 export interface Membership {
@@ -169,22 +141,6 @@ export function fence(attempt: string, generation: number, restart: number): boo
   return readOne(attempt, generation, restart).fenced;
 }
 
-const STOP_REASONS: ReadonlySet<string> = new Set<StopReason>([
-  "deadline",
-  "preempt",
-  "user",
-  "pruned",
-  "hung",
-  "shutdown",
-]);
-
-/** What a runner's word for a stop means to flow: a task's own time limit is a deadline too. */
-export function stopReason(word: string | undefined): StopReason | undefined {
-  if (word === undefined) return undefined;
-  if (word === "timeout") return "deadline";
-  return STOP_REASONS.has(word) ? (word as StopReason) : "user";
-}
-
 /** Writes flow's stop request, whole; one that is there stays, because the first one counts. */
 export function askToStop(attempt: string, reason: StopReason, wall: number): void {
   const text = JSON.stringify({ reason, at: Math.round(wall / 1000) });
@@ -222,7 +178,7 @@ export const askToKill = (attempt: string): boolean => createFile(`${attempt}/ki
 export function readStop(attempt: string): StopReason | undefined {
   const text = readText(`${attempt}/stop`);
   if (text === undefined) return undefined;
-  return stopReason(/"reason":"(\w+)"/.exec(text)?.[1]) ?? "user";
+  return stopReason(/"reason":"(\w+)"/.exec(text)?.[1]);
 }
 
 /** The last line of a text that holds one, for messages. */

@@ -2,17 +2,17 @@
 // present incarnation is the result; the scheduler only says whether there is still a job that may
 // write one. Pure.
 
-import { constants } from "node:os";
 import {
   type Exit,
   type ExternalCause,
   exitWith,
   type Observation,
   type StopReason,
+  stopReason,
 } from "@flow/core";
-import type { ExitRecord } from "@flow/task-py";
+import { type ExitRecord, factsOf } from "@flow/task-py";
 import type { Row } from "../schedulers/scheduler.ts";
-import { type Incarnation, stopReason } from "./files.ts";
+import type { Incarnation } from "./files.ts";
 
 /** A shared file system may show a file this much later than the scheduler knows of the job's end. */
 export const SETTLE_MS = 5000;
@@ -80,8 +80,7 @@ function judgeEnded(evidence: Evidence, row: Row): Verdict {
   const cause: ExternalCause | undefined = row.cause ?? (row.cancelled ? undefined : "lost");
   return {
     type: "ended",
-    exit: {
-      ...BLANK,
+    exit: exitWith({
       signal: row.cancelled && incarnation.started !== undefined ? "SIGKILL" : undefined,
       stopped: row.cancelled ? (stop ?? "user") : stop,
       cause: stop === undefined || row.cause !== undefined ? cause : undefined,
@@ -89,7 +88,7 @@ function judgeEnded(evidence: Evidence, row: Row): Verdict {
       node: row.node,
       ...restarts(incarnation),
       detail: explain(row, incarnation),
-    },
+    }),
   };
 }
 
@@ -101,8 +100,7 @@ function judgeUnlisted(evidence: Evidence): Verdict {
   if (incarnation.started === undefined) return { type: "vanished" };
   return {
     type: "ended",
-    exit: {
-      ...BLANK,
+    exit: exitWith({
       signal: stop === undefined ? undefined : "SIGKILL",
       stopped: stop,
       cause: stop === undefined ? "lost" : undefined,
@@ -110,7 +108,7 @@ function judgeUnlisted(evidence: Evidence): Verdict {
       node: incarnation.started.host,
       ...restarts(incarnation),
       detail: "its job is gone and left no result",
-    },
+    }),
   };
 }
 
@@ -133,7 +131,8 @@ function explain(row: Row, { started }: Incarnation): string {
 
 function ended(evidence: Evidence, record: ExitRecord, row: Row | undefined): Verdict {
   const { incarnation } = evidence;
-  const told = stopReason(record.stopped);
+  const facts = factsOf(record);
+  const told = facts.stopped === undefined ? undefined : stopReason(facts.stopped);
   // The node asks while the scheduler is still at it; the state in the end is sure.
   const isPreempted =
     told !== undefined && evidence.stop === undefined && row?.cause === "preempted";
@@ -142,20 +141,15 @@ function ended(evidence: Evidence, record: ExitRecord, row: Row | undefined): Ve
   return {
     type: "ended",
     exit: {
-      code: record.code,
-      signal: signalName(record.signal),
-      action: record.action === 0 || record.code === 0 ? undefined : record.action - 1,
+      ...facts,
       stopped,
       cause: memory ? "out-of-memory" : undefined,
       startedAt: incarnation.startedAt,
       endedAt: endOf(incarnation, record),
-      durationMs: record.wallSeconds === undefined ? undefined : record.wallSeconds * 1000,
       node: incarnation.started?.host,
-      usage: usageOf(record),
       machine: incarnation.machine,
       leaky: record.leaky > 0 && stopped === undefined && record.code === 0,
       ...restarts(incarnation),
-      detail: record.error === undefined ? undefined : (ERRORS[record.error] ?? ERRORS["system"]),
     },
   };
 }
@@ -167,31 +161,3 @@ const endOf = ({ startedAt }: Incarnation, { wallSeconds }: ExitRecord): number 
 
 const restarts = ({ restart }: Incarnation): Pick<Exit, "restarts"> =>
   restart === 0 ? {} : { restarts: restart };
-
-function usageOf(record: ExitRecord): Exit["usage"] {
-  const { userSeconds, systemSeconds, maxRssKib } = record;
-  const cpuSeconds =
-    userSeconds === undefined || systemSeconds === undefined
-      ? undefined
-      : userSeconds + systemSeconds;
-  if (cpuSeconds === undefined && maxRssKib === undefined) return undefined;
-  return {
-    cpuSeconds,
-    peakMemoryBytes: maxRssKib === undefined ? undefined : maxRssKib * 1024,
-    gpuPeakMemoryBytes: undefined,
-  };
-}
-
-function signalName(number: number): string | undefined {
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
-}
-
-const ERRORS: Readonly<Record<string, string>> = {
-  spec: "The runner could not read the attempt's specification on the node.",
-  cwd: "The working directory is missing or closed on the node.",
-  stdin: "The file for the standard input is missing or closed on the node.",
-  dirs: "A directory could not be made on the node.",
-  system: "The node could not start a process or write a file.",
-};
-
-export const BLANK: Exit = exitWith({});

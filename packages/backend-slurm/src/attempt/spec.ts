@@ -2,7 +2,7 @@
 // the environment here; the job's script sets it on the node.
 
 import { err, type Job, ok, type Result } from "@flow/core";
-import { type RunnerSpec, shellSpec } from "@flow/task-py";
+import { parseStopSignal, type RunnerSpec, shellSpec } from "@flow/task-py";
 
 /** Variables that the node sets. */
 const NODE_VARIABLES: ReadonlySet<string> = new Set([
@@ -16,23 +16,13 @@ const NODE_VARIABLES: ReadonlySet<string> = new Set([
   "TMPDIR",
 ]);
 
-const SIGNALS: ReadonlySet<string> = new Set([
-  "TERM",
-  "INT",
-  "HUP",
-  "QUIT",
-  "USR1",
-  "USR2",
-  "none",
-]);
-
 /**
  * The text of `spec.sh`. `scripts`: the folder of the node-side scripts; `ownVariable`: names that
  * belong to the scheduler. Fails with a sentence about what the runner cannot do.
  */
 export function specOf(job: Job, scripts: string, ownVariable: RegExp): Result<string, string> {
-  const signal = job.stop.signal.replace(/^SIG/, "");
-  if (!SIGNALS.has(signal))
+  const signal = parseStopSignal(job.stop.signal);
+  if (signal === undefined)
     return err(`\`stop.signal: ${job.stop.signal}\` cannot be sent in a batch job; use SIGTERM.`);
   const { timeMs } = job.resources;
   if (timeMs !== undefined && timeMs <= job.stop.graceMs)
@@ -49,7 +39,7 @@ export function specOf(job: Job, scripts: string, ownVariable: RegExp): Result<s
     env: { ...Object.fromEntries(env), ...pythonPath(job, scripts) },
     ...(job.timeoutMs === undefined ? {} : { timeout_s: job.timeoutMs / 1000 }),
     stop: {
-      signal: signal as NonNullable<NonNullable<RunnerSpec["stop"]>["signal"]>,
+      signal,
       grace_s: job.stop.graceMs / 1000,
       cause: ["sh", `${scripts}/cause.sh`],
     },

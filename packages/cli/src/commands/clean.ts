@@ -4,6 +4,7 @@
 import { relative } from "node:path";
 import {
   collectCode,
+  currentClaims,
   formatBytes,
   nodeFileSystem,
   openState,
@@ -26,7 +27,6 @@ import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { type OpenedProject, openProject } from "../project.ts";
 import { openForChange, saveChange } from "../record/change.ts";
-import { currentClaims } from "../record/runs.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 import { tasks as counted } from "../report/summary.ts";
 

@@ -1,6 +1,7 @@
 // `flow history`: past runs. Writes nothing.
 
 import {
+  currentClaims,
   decodeJournal,
   formatDuration,
   layout,
@@ -11,7 +12,7 @@ import {
 import { EXIT } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
-import { currentClaims, isEvent, recordedRuns } from "../record/runs.ts";
+import { isEvent, recordedRuns } from "../record/runs.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 import { type Cell, heading, table } from "../report/table.ts";
 import { localTime } from "../report/when.ts";

@@ -6,6 +6,7 @@ import {
   ATTEMPT_FILES,
   attemptKey,
   attemptSerials,
+  currentClaims,
   layout,
   nodeFileSystem,
   type Task,
@@ -13,7 +14,7 @@ import {
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../invocation.ts";
 import type { Io, Output } from "../io.ts";
-import { currentClaims, liveRuns } from "../record/runs.ts";
+import { liveRuns } from "../record/runs.ts";
 import { LogCopy } from "../report/log-copy.ts";
 import { maskFor } from "../report/mask.ts";
 import { openOne } from "../selection.ts";

@@ -1,6 +1,7 @@
 // `flow ps`: what runs in this project right now, whoever started it. Writes nothing.
 
 import {
+  currentClaims,
   formatDuration,
   lastAttempt,
   layout,
@@ -10,7 +11,7 @@ import {
 } from "@flow/core";
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../invocation.ts";
-import { currentClaims, liveRuns } from "../record/runs.ts";
+import { liveRuns } from "../record/runs.ts";
 import type { TaskState } from "../record/task-states.ts";
 import { paintFor } from "../report/color.ts";
 import type { ActiveTask } from "../report/run-view.ts";

@@ -5,6 +5,7 @@ import {
   attemptKey,
   attemptSerials,
   collectCode,
+  currentClaims,
   formatBytes,
   type Layout,
   listFiles,
@@ -15,7 +16,6 @@ import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../invocation.ts";
 import { openForChange } from "../record/change.ts";
 import { chosenOrNamed, openRecords } from "../record/records.ts";
-import { currentClaims } from "../record/runs.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 
 export const command: Command = async (invocation, io) => {

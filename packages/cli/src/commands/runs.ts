@@ -4,6 +4,7 @@
 import {
   asNumber,
   bestRecords,
+  currentClaims,
   FieldNames,
   fieldOf,
   groupRecords,
@@ -23,7 +24,6 @@ import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { type Column, fieldText, namedColumns, usualColumns } from "../record/columns.ts";
 import { chooseRecords, openRecords, printQueryProblem } from "../record/records.ts";
-import { currentClaims } from "../record/runs.ts";
 import { paintFor } from "../report/color.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 import { shortNumber } from "../report/sparkline.ts";

@@ -1,11 +1,10 @@
 // Runs as their journals tell them: those under way and those that are over. Reads only.
 
 import {
-  Claims,
+  currentClaims,
   type JournalRecord,
   layout,
   nodeFileSystem,
-  nodeLocks,
   type RunEvent,
   type RunId,
   readJournal,
@@ -28,17 +27,11 @@ export interface RecordedRun {
 export const isEvent = (record: JournalRecord): record is RunEvent =>
   "seq" in record && typeof record.seq === "number";
 
-/** Claims as they are now; asking takes none. */
-export const currentClaims = (root: string): Claims =>
-  new Claims(runId(""), layout(root), nodeFileSystem, nodeLocks);
-
 /** Runs of the project that are under way, in the order they began. */
 export function liveRuns(root: string): readonly RecordedRun[] {
-  const claims = currentClaims(root);
-  return claims
-    .runs()
-    .filter((run) => claims.isLive(run))
-    .sort()
+  return currentClaims(root)
+    .living()
+    .toSorted()
     .map((run) => readRun(root, run));
 }
 

@@ -3,6 +3,7 @@
 
 import {
   type ConditionVerdict,
+  currentClaims,
   evaluateCondition,
   forecast,
   type Inspector,
@@ -16,7 +17,7 @@ import {
   type Task,
 } from "@flow/core";
 import type { TaskStatus } from "../report/run-view.ts";
-import { currentClaims, liveRuns, type RecordedRun } from "./runs.ts";
+import { liveRuns, type RecordedRun } from "./runs.ts";
 
 /** In the order in which a person wants to know of it. */
 export const STATES = [

@@ -4,6 +4,7 @@
 import { relative } from "node:path";
 import {
   attemptKey,
+  currentClaims,
   evaluateCondition,
   lastAttempt,
   layout,
@@ -23,7 +24,6 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { printDiagnostics } from "../project.ts";
-import { currentClaims } from "../record/runs.ts";
 import { VERSION } from "../version.ts";
 import { projectRequest } from "./request.ts";
 

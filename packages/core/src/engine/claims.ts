@@ -67,6 +67,11 @@ export class Claims {
     return entries.flatMap(({ name }) => runOfLock(name) ?? []);
   }
 
+  /** The runs among them that go on. */
+  living(): readonly RunId[] {
+    return this.runs().filter((run) => this.isLive(run));
+  }
+
   /**
    * Renames our link over the dead run's. Two runs may try at once: a lock on the dead run's file
    * decides which of them may.

@@ -1,7 +1,13 @@
 // How an attempt ended: what was observed (an Exit) and what that means (an Outcome).
 
+const STOP_REASONS = ["deadline", "preempt", "user", "pruned", "hung", "shutdown"] as const;
+
 /** Why a running attempt was asked to stop. */
-export type StopReason = "deadline" | "preempt" | "user" | "pruned" | "hung" | "shutdown";
+export type StopReason = (typeof STOP_REASONS)[number];
+
+/** The reason a stop request names; a word that is none was a person's. */
+export const stopReason = (word: unknown): StopReason =>
+  STOP_REASONS.find((reason) => reason === word) ?? "user";
 
 /** Why an attempt is not the first of its task, as the program sees it in FLOW_RESTART_REASON. */
 export type RestartReason =

@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import * as z from "zod";
+import { checkOptions } from "../../src/index.ts";
+
+const schema = z.strictObject({
+  poll: z.number("Expected a number.").default(5),
+  mounts: z.array(z.strictObject({ path: z.string("Expected a path.") })).default([]),
+});
+
+it.each([undefined, null, {}])("takes %j for no options", (input) => {
+  expect(checkOptions(schema, input)).toEqual({ ok: true, value: { poll: 5, mounts: [] } });
+});
+
+it("tells all that is wrong, each with the place where it stands", () => {
+  expect(checkOptions(schema, { poll: "soon", mounts: [{ path: 1 }] })).toEqual({
+    ok: false,
+    error: [
+      { path: ["poll"], message: "Expected a number." },
+      { path: ["mounts", 0, "path"], message: "Expected a path." },
+    ],
+  });
+});
