@@ -151,9 +151,16 @@ function assemble(
     base === undefined
       ? sharedSite(folder, scripts)
       : new RemoteSite({ transport, base, root, state, folder, scripts, captureCode });
-  const shared = { scheduler, transport, queue, clock, folder };
+  const secrets = (names: readonly string[]) =>
+    Object.fromEntries(
+      names.flatMap((each) => {
+        const value = env[each];
+        return value === undefined ? [] : [[each, value] as const];
+      }),
+    );
+  const shared = { scheduler, transport, queue, clock, folder, secrets };
   const pilots = new Pilots({ ...shared, scripts, ...limits });
-  const submitter = new Submitter({ ...shared, site, env, pilots, pilotTime });
+  const submitter = new Submitter({ ...shared, site, pilots, pilotTime });
   const observer = new Observer({ queue, clock, folder, pilots, site });
   return { site, queue, pilots, submitter, observer };
 }

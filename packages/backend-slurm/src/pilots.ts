@@ -26,6 +26,12 @@ import { complaint, type Transport } from "./transport/transport.ts";
 import type { Queue, Rows } from "./queue.ts";
 import type { Refusal, Scheduler, Submission } from "./schedulers/scheduler.ts";
 
+/**
+ * The values of secrets, by name, for the environment of a submit command, from which the scheduler
+ * takes them. What flow itself has not got is left out.
+ */
+export type Secrets = (names: readonly string[]) => Readonly<Record<string, string>>;
+
 export interface PilotOptions {
   readonly scheduler: Scheduler;
   readonly transport: Transport;
@@ -33,6 +39,7 @@ export interface PilotOptions {
   readonly clock: Clock;
   readonly folder: string;
   readonly scripts: string;
+  readonly secrets: Secrets;
   /** Most pilots of a group. */
   readonly most: number;
   readonly timeMs: number;
@@ -46,6 +53,8 @@ interface Group {
   readonly request: readonly string[];
   /** Seconds that must be left for another attempt. */
   readonly need: number;
+  /** Names of variables passed through. */
+  readonly secrets: readonly string[];
 }
 
 /** A submitted pilot may be invisible this long. */
@@ -89,13 +98,18 @@ export class Pilots {
   }
 
   /** The group for attempts that ask for this; `taskMs` is what one may take, if that is known. */
-  group(title: string, request: readonly string[], taskMs: number | undefined): string {
-    const shape = JSON.stringify([title, request, taskMs]);
+  group(
+    title: string,
+    request: readonly string[],
+    taskMs: number | undefined,
+    secrets: readonly string[],
+  ): string {
+    const shape = JSON.stringify([title, request, taskMs, secrets]);
     const known = this.#groups.get(shape);
     if (known !== undefined) return known.name;
     const name = `flow-${randomBytes(10).toString("hex")}`;
     const need = taskMs === undefined ? 60 : Math.ceil(taskMs / 1000) + 10;
-    const group = { name, title, request, need };
+    const group = { name, title, request, need, secrets };
     const directory = `${this.#options.folder}/${name}`;
     for (const each of ["queue", "taken"]) mkdirSync(`${directory}/${each}`, { recursive: true });
     writeFileSync(`${directory}/pilots.json`, JSON.stringify(group));
@@ -223,7 +237,7 @@ export class Pilots {
   }
 
   async #submit(group: Group, members: number): Promise<Refusal | undefined> {
-    const { scheduler, transport, queue, folder, scripts, idleMs, timeMs } = this.#options;
+    const { scheduler, transport, queue, folder, scripts, secrets, idleMs, timeMs } = this.#options;
     const directory = `${folder}/${group.name}`;
     const seconds = [Math.ceil(idleMs / 1000), group.need, Math.floor(timeMs / 1000)];
     const submission: Submission = {
@@ -236,7 +250,7 @@ export class Pilots {
       log: `${directory}/log`,
     };
     const { argv, input } = scheduler.submit(submission);
-    const result = await transport.run(argv, input);
+    const result = await transport.run(argv, input, secrets(group.secrets));
     queue.invalidate();
     const answer = scheduler.parseSubmitted(result);
     return answer.ok ? undefined : { ...answer.error, message: complaint(result) };

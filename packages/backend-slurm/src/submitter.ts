@@ -26,7 +26,7 @@ import {
 } from "./attempt/files.ts";
 import { SETTLE_MS } from "./attempt/judge.ts";
 import { specOf } from "./attempt/spec.ts";
-import type { Pilots } from "./pilots.ts";
+import type { Pilots, Secrets } from "./pilots.ts";
 import { pieces, type Queue } from "./queue.ts";
 import type { Refusal, Scheduler } from "./schedulers/scheduler.ts";
 import type { Site } from "./site/site.ts";
@@ -40,8 +40,7 @@ export interface SubmitterOptions {
   /** Where submissions lie; absolute. */
   readonly folder: string;
   readonly site: Site;
-  /** flow's own environment. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly secrets: Secrets;
   readonly pilots: Pilots;
   /** The time limit of a pilot for this job; undefined when it is to be a job of its own. */
   pilotTime(job: Job): number | undefined;
@@ -172,7 +171,8 @@ export class Submitter {
     const { pilots } = this.#options;
     const [first] = group;
     if (first === undefined) return;
-    const name = pilots.group(first.job.group, first.request, first.job.resources.timeMs);
+    const { group: title, resources, secrets } = first.job;
+    const name = pilots.group(title, first.request, resources.timeMs, secrets);
     const taken: Ready[] = [];
     let refusal: Refusal | undefined;
     for (const piece of [group.slice(0, pilots.most), group.slice(pilots.most)]) {
@@ -256,7 +256,7 @@ export class Submitter {
       command: ["sh", `${site.scripts}/member.sh`, `${site.folder}/${name}`],
       log: `${site.folder}/${name}/log`,
     });
-    const secrets = this.#secrets(first.job);
+    const secrets = this.#options.secrets(first.job.secrets);
     const answer = scheduler.parseSubmitted(await transport.run(argv, input, secrets));
     if (answer.ok) {
       writeFileSync(`${directory}/job`, `${answer.value}\n`);
@@ -267,16 +267,6 @@ export class Submitter {
     const membership = { name, index: 0, generation: first.generation, pilot: false };
     const found = await this.search([{ attempt, membership }]);
     return typeof found !== "string" && found.size > 0 ? undefined : answer.error;
-  }
-
-  /** Variables passed through: the scheduler takes them from the environment of its submit command. */
-  #secrets({ secrets }: Job): Readonly<Record<string, string>> {
-    return Object.fromEntries(
-      secrets.flatMap((name) => {
-        const value = this.#options.env[name];
-        return value === undefined ? [] : [[name, value] as const];
-      }),
-    );
   }
 
   #sizeLimit(): Promise<number> {
