@@ -2,7 +2,8 @@
 # sh pilot.sh SUBMISSION IDLE NEED LIMIT: a batch job that takes one attempt after another from the submission's queue and runs
 # each as a job of its own would. Taking is making a file that must not be there yet, which only one can do; nothing is started
 # for it, nor for anything else on the way of a short task but the runner. It leaves when there was nothing to take for IDLE
-# seconds, when less than NEED of its LIMIT seconds are left, or when it is told to; what it has not taken others take.
+# seconds, when less than NEED of its LIMIT seconds are left, when flow says that nothing more will come (there is no
+# pilots.json any more), or when it is told to; what it has not taken others take.
 
 here=${0%/*} base=$1 idle=$2 need=$3
 export FLOW_NODE_SCRIPTS="$here"
@@ -65,7 +66,7 @@ export FLOW_NODE_TMP
 cd "$base/queue" || exit 96
 uptime
 end=$((now + $4))
-while [ -z "$leaving" ] && [ "$none" -lt "$idle" ]; do
+while [ -z "$leaving" ] && [ "$none" -lt "$idle" ] && [ -e "$base/pilots.json" ]; do
   none=$((none + 1))
   for entry in *; do
     [ -e "$entry" ] && [ ! -e "../taken/$entry" ] || continue

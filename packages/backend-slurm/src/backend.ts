@@ -23,6 +23,8 @@ import {
   readMembership,
   tellRunner,
 } from "./attempt/files.ts";
+import { folderOf } from "./folder.ts";
+import { removeOver } from "./housekeeping.ts";
 import { Observer } from "./observer.ts";
 import { Pilots } from "./pilots.ts";
 import { Queue } from "./queue.ts";
@@ -73,7 +75,7 @@ export function openCluster(
 ): Backend {
   const { type, scheduler, transport, pollMs } = options;
   const { clock } = context.ports;
-  const { site, queue, pilots, submitter, observer } = assemble(context, options);
+  const { folder, site, queue, pilots, submitter, observer } = assemble(context, options);
   const optionsOf = ({ backendOptions }: Task) => ({
     ...(backendOptions[type] as object | undefined),
     ...(backendOptions[context.name] as object | undefined),
@@ -134,7 +136,12 @@ export function openCluster(
       return followFile(`${attempt}/${stream}`, fromByte, isOver, clock, signal, ASK_MS);
     },
     collect: async () => ok([]),
-    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      const over = observer.endings.complete(folder);
+      await pilots.dismiss(over);
+      removeOver(folder, over);
+      await transport[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -143,7 +150,7 @@ function assemble(
   { scheduler, transport, base, pilots: limits, pilotTime }: ClusterOptions,
 ) {
   const { clock, env } = context.ports;
-  const folder = `${context.stateDirectory}/backends/${context.name}`;
+  const folder = folderOf(context);
   const scripts = putScripts(folder, scheduler.nodeScript);
   const queue = new Queue(scheduler, transport, clock);
   const { root, stateDirectory: state, captureCode } = context;
@@ -162,7 +169,7 @@ function assemble(
   const pilots = new Pilots({ ...shared, scripts, ...limits });
   const submitter = new Submitter({ ...shared, site, pilots, pilotTime });
   const observer = new Observer({ queue, clock, folder, pilots, site });
-  return { site, queue, pilots, submitter, observer };
+  return { folder, site, queue, pilots, submitter, observer };
 }
 
 /** The attempt's directory, unless there is nothing to stop any more. */

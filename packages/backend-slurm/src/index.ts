@@ -9,12 +9,15 @@ import {
   ok,
 } from "@flow/core";
 import { openCluster } from "./backend.ts";
+import { folderOf } from "./folder.ts";
+import { hasSubmissions, removeIdle } from "./housekeeping.ts";
 import {
   parseOptions,
   parseTaskOptions,
   type SlurmOptions,
   type SlurmTaskOptions,
 } from "./options.ts";
+import { Queue } from "./queue.ts";
 import { refuseEverywhere } from "./refuse.ts";
 import { slurm } from "./schedulers/slurm/slurm.ts";
 import { hasPlace, makePlace, removePlace } from "./site/place.ts";
@@ -31,10 +34,19 @@ export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBack
   parseTaskOptions,
   refuse: refuseEverywhere,
   async cleanUp(context, runs) {
-    if (!hasPlace(context) || runs.length > 0) return { removed: [], problems: [] };
+    const folder = folderOf(context);
+    if (runs.length > 0 || !(hasPlace(context) || hasSubmissions(folder)))
+      return { removed: [], problems: [] };
     const transport = await openTransport(context);
+    const queue = new Queue(slurm(context.options), transport, context.ports.clock);
     try {
-      return await removePlace(context, transport);
+      const there = hasPlace(context) ? [await removePlace(context, transport)] : [];
+      const here = hasSubmissions(folder) ? [removeIdle(folder, await queue.list())] : [];
+      const all = [...there, ...here];
+      return {
+        removed: all.flatMap(({ removed }) => removed),
+        problems: all.flatMap(({ problems }) => problems),
+      };
     } finally {
       await transport[Symbol.asyncDispose]();
     }

@@ -20,6 +20,7 @@ import {
   readStop,
 } from "./attempt/files.ts";
 import { type Evidence, judge, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
+import { Endings } from "./housekeeping.ts";
 import type { Pilots } from "./pilots.ts";
 import type { Listing, Queue } from "./queue.ts";
 import type { Row } from "./schedulers/scheduler.ts";
@@ -44,6 +45,8 @@ export class Observer {
   readonly #clock: Clock;
   readonly #folder: string;
   readonly #ended = new Map<AttemptKey, Observation>();
+  /** The same, by submissions. */
+  readonly endings: Endings = new Endings();
   readonly #sightings = new Map<AttemptKey, Sighting>();
   /** Remembered by the scheduler although no longer listed. */
   readonly #remembered = new Map<string, Row>();
@@ -139,10 +142,8 @@ export class Observer {
     const unstarted = verdict.exit.cause === "lost" && verdict.exit.startedAt === undefined;
     const said = unstarted ? lastLine(`${this.#folder}/${membership.name}/log`) : undefined;
     const exit = said === undefined ? verdict.exit : { ...verdict.exit, detail: said };
-    const observation: Observation = { type: "ended", exit };
-    this.#ended.set(key, observation);
     this.#sightings.delete(key);
-    return observation;
+    return this.#end(key, membership, exit);
   }
 
   /** What an attempt has made comes home before its end is told; undefined once it has. */
@@ -214,6 +215,13 @@ export class Observer {
     return 0;
   }
 
+  #end(key: AttemptKey, membership: Membership, exit: Exit): Observation {
+    const observation: Observation = { type: "ended", exit };
+    this.#ended.set(key, observation);
+    this.endings.add(membership);
+    return observation;
+  }
+
   /** No job and no start: believed once nobody can start it any more. */
   async #vanished(key: AttemptKey, { attempt, membership }: Place): Promise<Observation> {
     const stopped = readStop(attempt);
@@ -227,9 +235,7 @@ export class Observer {
       cause: stopped === undefined ? "lost" : undefined,
       detail: "its job is gone from the scheduler and had not started",
     });
-    const observation: Observation = { type: "ended", exit };
-    this.#ended.set(key, observation);
-    return observation;
+    return this.#end(key, membership, exit);
   }
 
   /** Asks once what became of jobs that are no longer listed and left no result. */

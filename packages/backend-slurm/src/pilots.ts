@@ -112,7 +112,7 @@ export class Pilots {
     const group = { name, title, request, need, secrets };
     const directory = `${this.#options.folder}/${name}`;
     for (const each of ["queue", "taken"]) mkdirSync(`${directory}/${each}`, { recursive: true });
-    writeFileSync(`${directory}/pilots.json`, JSON.stringify(group));
+    writeFileSync(groupFile(directory), JSON.stringify(group));
     this.#groups.set(shape, { ...group, next: 0 });
     return name;
   }
@@ -156,6 +156,20 @@ export class Pilots {
 
   #taken(membership: Membership): string {
     return `${this.#options.folder}/${membership.name}/taken/${entryOf(membership)}`;
+  }
+
+  /** Lets the pilots of groups go for which there is nothing left to do: those that run look for the file. */
+  async dismiss(names: readonly string[]): Promise<void> {
+    const { folder, queue } = this.#options;
+    const groups = names.filter((name) => exists(groupFile(`${folder}/${name}`)));
+    if (groups.length === 0) return;
+    for (const name of groups) rmSync(groupFile(`${folder}/${name}`));
+    const rows = await queue.list();
+    if (typeof rows === "string") return;
+    const waiting = groups.flatMap((name) =>
+      rows.living(name).filter(({ phase }) => phase === "waiting"),
+    );
+    await Promise.all(waiting.map(({ id }) => queue.cancel(id, "forced")));
   }
 
   /** Puts an attempt that its pilot took and never began back into the queue, for another one. */
@@ -203,7 +217,7 @@ export class Pilots {
   async replenish(names: Iterable<string>): Promise<Refusal | undefined> {
     for (const name of names) {
       const directory = `${this.#options.folder}/${name}`;
-      const waiting = untaken(directory);
+      const waiting = exists(groupFile(directory)) ? untaken(directory) : 0;
       if (waiting === 0) continue;
       const { most, queue, clock } = this.#options;
       const watch = this.#watches.get(name) ?? newWatch(waiting);
@@ -226,7 +240,7 @@ export class Pilots {
       }
       watch.lastSubmit = clock.now();
       watch.expected = living + missing;
-      const group = JSON.parse(readFileSync(`${directory}/pilots.json`, "utf8")) as Group;
+      const group = JSON.parse(readFileSync(groupFile(directory), "utf8")) as Group;
       const refusal = await this.#submit(group, missing);
       watch.trouble = refusal?.message;
       if (refusal === undefined) continue;
@@ -256,6 +270,9 @@ export class Pilots {
     return answer.ok ? undefined : { ...answer.error, message: complaint(result) };
   }
 }
+
+/** What the pilots are submitted with; without it they leave. */
+const groupFile = (directory: string): string => `${directory}/pilots.json`;
 
 /** How many entries wait; those that have been taken are cleared away. */
 function untaken(directory: string): number {

@@ -4,13 +4,11 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type BackendContext, type CleanedUp, err, ok, type Result } from "@flow/core";
+import { folderOf } from "../folder.ts";
 import type { SlurmOptions } from "../options.ts";
 import { type CommandResult, complaint, type Transport } from "../transport/transport.ts";
 
 type Context = BackendContext<SlurmOptions>;
-
-const folderOf = ({ stateDirectory, name }: Context): string =>
-  `${stateDirectory}/backends/${name}`;
 
 /** The file that remembers the folder's name. */
 const noteOf = (context: Context): string => `${folderOf(context)}/place`;

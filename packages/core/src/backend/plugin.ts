@@ -65,7 +65,8 @@ export interface BackendPlugin<Options = unknown, TaskOptions = unknown> {
   requests?(context: BackendContext<Options>, tasks: readonly Task[]): readonly Json[];
   /**
    * Removes what the backend made elsewhere for the project and recorded under its folder of the state
-   * directory, but for what the runs named here still use. Absent: it leaves nothing elsewhere.
+   * directory, and records there that nothing needs any more, but for what the runs named here still
+   * use. Absent: it leaves nothing behind.
    */
   cleanUp?(context: BackendContext<Options>, runs: readonly string[]): Promise<CleanedUp>;
   /** Opens it. Fails with a sentence when something outside is missing. */
