@@ -69,7 +69,7 @@ n_take() {
       2??) return 0 ;;
       '')
         n_say "neither curl nor python3 is on this node, so a restart or a stop request will not be noticed here"
-        n_offline=1
+        n_state_url=''
         return 0
         ;;
       409 | 412)
@@ -131,16 +131,18 @@ n_look() {
   case $(cat asked) in *'"kill":true'*) : >killed ;; esac
 }
 
-# Beside the program: stop requests, kills, and saving. Ended by the main process.
+# Beside the program: stop requests, kills, and saving. It wakes the main process again and again, whose wait may have missed a
+# signal or an end, and ends with it.
 n_attend() {
   n_since=0
-  while :; do
-    sleep "$n_stop_s"
-    n_look
-    while [ -e killed ] && [ ! -e attempt/exit ]; do
+  while kill -s ALRM "$$"; do
+    if [ -e killed ] && [ ! -e attempt/exit ]; then
       n_kill_marked
       sleep 0.2
-    done
+      continue
+    fi
+    sleep "$n_stop_s"
+    n_look
     n_since=$((n_since + 1))
     if [ "$n_since" -ge "$n_save_every" ]; then
       n_since=0
@@ -225,7 +227,6 @@ n_pack() {
 
 . ./attempt/node.conf || exit 97
 umask 077
-n_offline=''
 if [ "${1:-}" = member ]; then
   n_unpack
   exit
@@ -243,21 +244,28 @@ fi
 export FLOW_DEADLINE="$(($(date +%s) + n_limit_s))"
 export FLOW_JOB_ID="${AZ_BATCH_JOB_ID:-}/${AZ_BATCH_TASK_ID:-}"
 n_saved=$(n_listing)
-n_attending=
-if [ -z "$n_offline" ]; then
-  n_attend </dev/null >/dev/null 2>&1 &
-  n_attending=$!
-fi
+n_runner='' n_asked=''
+trap : ALRM
+trap 'n_asked=1; [ -z "$n_runner" ] || kill -s TERM "$n_runner" 2>/dev/null' TERM INT
+n_attend </dev/null >/dev/null 2>&1 &
+n_attending=$!
 sh "$n_link/support/flow-runner.sh" "$n_link/attempt/spec.sh" &
 n_runner=$!
-trap 'kill -s TERM "$n_runner" 2>/dev/null' TERM INT
+[ -z "$n_asked" ] || kill -s TERM "$n_runner" 2>/dev/null
 n_rc=
 while :; do
   wait "$n_runner"
   n_rc=$?
   kill -0 "$n_runner" 2>/dev/null || break
 done
-[ -z "$n_attending" ] || kill "$n_attending" 2>/dev/null
+# A signal must not end the packing; and bash can lose the end of a child that comes together with a trapped one.
+trap '' TERM INT ALRM
+kill "$n_attending" 2>/dev/null
+# For the same reason the wait may have given the signal's number and not the runner's.
+if read -r n_line <attempt/exit; then
+  n_line=${n_line#code=}
+  n_rc=${n_line%% *}
+fi 2>/dev/null
 n_kill_marked
 n_copy_output
 n_pack || n_say "the results cannot be packed; is the disk full?"
