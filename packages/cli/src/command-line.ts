@@ -23,6 +23,7 @@ export const COMMAND_MODULES: Readonly<Record<string, () => Promise<{ command: C
   graph: () => import("./commands/graph.ts"),
   help: () => import("./commands/help.ts"),
   history: () => import("./commands/history.ts"),
+  import: () => import("./commands/import.ts"),
   init: () => import("./commands/init.ts"),
   list: () => import("./commands/list.ts"),
   logs: () => import("./commands/logs.ts"),

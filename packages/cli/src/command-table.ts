@@ -2,6 +2,7 @@
 // made from it.
 
 import type { CommandRow, OptionRow } from "./command-row.ts";
+import { FILE_ROWS } from "./file-rows.ts";
 import {
   DRY_RUN,
   JSON_OPTION,
@@ -330,49 +331,6 @@ const CHANGE_ROWS: readonly CommandRow[] = [
       { name: "done", help: "it succeeded; its targets are good" },
       JSON_OPTION,
     ],
-  },
-];
-
-const FILE_ROWS: readonly CommandRow[] = [
-  {
-    name: "check",
-    group: "file",
-    summary: "check the flow file and run nothing",
-    positionals: SELECTORS,
-    arity: [0, MANY],
-    options: [...PROJECT, JSON_OPTION],
-  },
-  {
-    name: "init",
-    group: "file",
-    summary: "write a small commented flow.yaml",
-    positionals: "[DIR]",
-    arity: [0, 1],
-    options: [],
-  },
-  {
-    name: "schema",
-    group: "file",
-    summary: "the JSON Schema of flow files",
-    positionals: "",
-    arity: [0, 0],
-    options: [{ name: "events", help: "the schema of --output json instead" }],
-  },
-  {
-    name: "version",
-    group: "file",
-    summary: "the version of flow",
-    positionals: "",
-    arity: [0, 0],
-    options: [JSON_OPTION],
-  },
-  {
-    name: "help",
-    group: "file",
-    summary: "help for a command",
-    positionals: "[COMMAND]",
-    arity: [0, 1],
-    options: [],
   },
 ];
 

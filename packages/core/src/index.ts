@@ -174,6 +174,7 @@ export { readObject, readTree } from "./snapshot/store.ts";
 export type { TarEntry } from "./snapshot/tar.ts";
 export { TAR_END, tarHeaders, tarOf, tarPadding } from "./snapshot/tar.ts";
 export { cacheName } from "./trace/cache-name.ts";
+export { formatDocument, parseDocument } from "./trace/documents.ts";
 export { checkEvidence } from "./trace/evidence.ts";
 export { describeParams, describeReason } from "./trace/explain.ts";
 export type { Prospect } from "./trace/forecast.ts";

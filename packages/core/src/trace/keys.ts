@@ -1,6 +1,7 @@
 // A dependency on some keys of a YAML or JSON file. The parser is only loaded when a file has to be
 // read; an unchanged file costs a stat.
 
+import { parseDocument } from "./documents.ts";
 import { canonical, shorten, shortHash } from "./fingerprint.ts";
 import type { InputProblem } from "./trace.ts";
 
@@ -45,10 +46,4 @@ export function lookUp(document: unknown, key: string): unknown {
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-async function parseDocument(path: string, text: string): Promise<unknown> {
-  if (path.endsWith(".json")) return JSON.parse(text) as unknown;
-  const { parseYaml } = await import("./parse-yaml.ts");
-  return parseYaml(text);
 }
