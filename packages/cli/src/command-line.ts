@@ -65,8 +65,20 @@ export async function commandLine(args: readonly string[], io: Io): Promise<Exit
   }
 }
 
+/** `-C` and `-f`, which tell the place, may also stand before the command. */
+function placeBehind(args: readonly string[]): readonly string[] {
+  let count = 0;
+  for (; PLACE_OPTION.test(args[count] ?? ""); count++) {
+    if (!/^-[Cf].|=/.test(args[count] ?? "")) count++;
+  }
+  const verb = args[count];
+  return verb === undefined ? args : [verb, ...args.slice(0, count), ...args.slice(count + 1)];
+}
+
+const PLACE_OPTION = /^(-[Cf].*|--(dir|file)(=.*)?)$/;
+
 async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
-  const [word = "help", ...rest] = args;
+  const [word = "help", ...rest] = placeBehind(args);
   const verb = ALIASES[word] ?? word;
   const row = COMMAND_TABLE.find(({ name }) => name === verb);
   const load = Object.hasOwn(COMMAND_MODULES, verb) ? COMMAND_MODULES[verb] : undefined;

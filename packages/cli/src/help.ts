@@ -23,7 +23,7 @@ export function generalHelp(): string {
   const codes = Object.entries(EXIT_MEANINGS).map(([code, meaning]) => [code, meaning] as const);
   return [
     "flow runs a graph of commands: only what changed, as many at once as fit.",
-    "usage: flow COMMAND [OPTION…] [ARGUMENT…]",
+    "usage: flow [-C DIR] [-f FILE] COMMAND [OPTION…] [ARGUMENT…]",
     ...groups,
     `A selector (SEL) is a task, a glob, task@key=value, tag:x, a target's path; +SEL with\nwhat it needs, SEL+ with what needs it, !SEL without it.`,
     `Exit codes:\n${columns(codes)}`,

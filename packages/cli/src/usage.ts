@@ -8,15 +8,20 @@ import type { UsageProblem } from "./invocation.ts";
 import type { Io } from "./io.ts";
 import { sanitizeLine } from "./report/sanitize.ts";
 
+const PLACES: readonly string[] = ["-C", "-f", "--dir", "--file"];
+
 export function reportUnknownVerb(typed: string, io: Io): ExitCode {
   const word = sanitizeLine(typed);
   const guess = didYouMean(
     word,
     COMMAND_TABLE.map(({ name }) => name),
   );
-  const what = word.startsWith("-")
-    ? `\`${word}\` stands before the command; options come after it, as in \`flow run ${word}\`.`
-    : `There is no command \`${word}\`.`;
+  const option = word.replace(/=.*|(?<=^-[Cf]).+/s, "");
+  const what = !word.startsWith("-")
+    ? `There is no command \`${word}\`.`
+    : PLACES.includes(option)
+      ? `\`${option}\` needs a value and a command behind it, as in \`flow -C DIR run\`.`
+      : `\`${word}\` stands before the command; options but for -C and -f come after it, as in \`flow run ${word}\`.`;
   return complain(io, [what, guess, "`flow help` lists the commands."]);
 }
 

@@ -34,6 +34,20 @@ describe("the command line", () => {
     expect(await flow("query", "--help")).toEqual(expected);
   });
 
+  it.each([
+    ["run", "-C", "/nowhere", "-f", "x.yaml", "--", "-f"],
+    ["-C", "/nowhere", "-f", "x.yaml", "run", "--", "-f"],
+    ["-C/nowhere", "--file=x.yaml", "run", "--", "-f"],
+    ["--dir", "/nowhere", "--file", "x.yaml", "run", "--", "-f"],
+  ])("takes the place before and behind the command: %j", async (...args) => {
+    expect(await flow(...args)).toEqual({
+      code: 2,
+      stdout: "",
+      stderr:
+        "error: there is no flow file `x.yaml` [no-flow-file]\n  fix: Looked for /nowhere/x.yaml.\n",
+    });
+  });
+
   it("shows the help of a command in three ways", async () => {
     const expected = await flow("help", "init");
     expect(expected.stdout).toBe(
@@ -82,8 +96,17 @@ describe("a wrong command line", () => {
     [["frobnicate"], "flow: There is no command `frobnicate`. `flow help` lists the commands.\n"],
     [
       ["-n", "9"],
-      "flow: `-n` stands before the command; options come after it, as in `flow run -n`. `flow help` lists the commands.\n",
+      "flow: `-n` stands before the command; options but for -C and -f come after it, as in `flow run -n`. `flow help` lists the commands.\n",
     ],
+    [
+      ["-C", "elsewhere"],
+      "flow: `-C` needs a value and a command behind it, as in `flow -C DIR run`. `flow help` lists the commands.\n",
+    ],
+    [
+      ["-C", "elsewhere", "version"],
+      "flow: `flow version` has no option `-C`. It belongs to `flow run`, `flow exec`, `flow sub`. See `flow help version`.\n",
+    ],
+    [["help", "bogus"], "flow: There is no command `bogus`. `flow help` lists the commands.\n"],
     [
       ["version", "--jsn"],
       "flow: `flow version` has no option `--jsn`. Did you mean `--json`? See `flow help version`.\n",

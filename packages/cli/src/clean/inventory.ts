@@ -140,7 +140,11 @@ function sha256(path: string): string | undefined {
   }
 }
 
-/** Folders of products, and the folders above those of targets, innermost first. */
+/** Each folder once, after all that lie in it. */
+export const innermostFirst = (folders: Iterable<string>): readonly string[] =>
+  [...new Set(folders)].sort((a, b) => b.split("/").length - a.split("/").length);
+
+/** Folders of products, and the folders above those of targets. */
 function folders(made: MadeFiles, targets: readonly TargetState[]): readonly string[] {
   const found = new Set<string>();
   const add = (path: string): void => {
@@ -151,7 +155,7 @@ function folders(made: MadeFiles, targets: readonly TargetState[]): readonly str
     for (const [name] of entries) add(parent(`${directory}/${name}`));
   }
   for (const { path } of targets) add(parent(path));
-  return [...found].sort((a, b) => b.split("/").length - a.split("/").length);
+  return innermostFirst(found);
 }
 
 const parent = (path: string): string => path.split("/").slice(0, -1).join("/");

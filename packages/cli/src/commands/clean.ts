@@ -17,6 +17,7 @@ import { cleanElsewhere } from "../clean/elsewhere.ts";
 import {
   type Inventory,
   type InventoryContext,
+  innermostFirst,
   type Product,
   takeInventory,
 } from "../clean/inventory.ts";
@@ -87,7 +88,7 @@ function plan(
     inventory: {
       removals: parts.flatMap(({ removals }) => removals),
       kept: parts.flatMap(({ kept }) => kept),
-      folders: [...new Set(parts.flatMap(({ folders }) => folders))],
+      folders: innermostFirst(parts.flatMap(({ folders }) => folders)),
     },
   };
 }

@@ -6,8 +6,10 @@ import {
   type Backend,
   type CodeTree,
   evaluateCondition,
+  lastAttempt,
   type Log,
   leaveEvidence,
+  nodeFileSystem,
   type OpenedPlan,
   openState,
   overridePlan,
@@ -75,6 +77,11 @@ export async function executePlan(
   const durationMs: PlanOptions["durationMs"] = (task) => state.traces.durationMs(task);
   const plan = overridePlan(opened.plan, settings, { ...settings.planOptions, durationMs });
   const { project } = plan;
+  const own = ownTask(plan, state, io);
+  if (own !== undefined) {
+    io.stderr.write(`flow: ${waitsForItself(own)}\n`);
+    return EXIT.usage;
+  }
   const env = {
     ...io.env,
     ...opened.secretValues,
@@ -149,6 +156,21 @@ async function runToEnd(
     await closeBackends(backends);
   }
 }
+
+/** The task that runs this very command, should it be among those of the plan; an old environment counts for nothing. */
+function ownTask(
+  { tasks, project: { root } }: OpenedPlan["plan"],
+  { layout }: ProjectState,
+  { env }: Io,
+): Task | undefined {
+  if (env["FLOW_PROJECT_DIR"] !== root) return undefined;
+  const task = tasks.find(({ key }) => key === env["FLOW_TASK_ID"]);
+  const last = task && lastAttempt(layout, task.key, nodeFileSystem);
+  return last?.record !== undefined && last.result === undefined ? task : undefined;
+}
+
+const waitsForItself = ({ id }: Task): string =>
+  `the task \`${id}\` runs this command and is itself among the tasks that are asked for, so it would wait for itself; ask for others, or add \`!${id}\``;
 
 const always = (code: CodeTree) => (): Promise<CodeTree> => Promise.resolve(code);
 

@@ -47,6 +47,18 @@ const left = ({ path }: ProjectFolder): readonly string[] =>
     .sort();
 
 describe("flow clean", () => {
+  it("removes the folders it made, also those in which several tasks had theirs", async () => {
+    const project = projectFolder({
+      "flow.yaml": `tasks:
+  file: {targets: [out/all/file], actions: ["echo > out/all/file"]}
+  folder: {targets: [out/all/raw/], actions: ["mkdir -p out/all/raw; echo > out/all/raw/a"]}
+`,
+    });
+    expect((await project.flow("run", "-q")).code).toBe(0);
+    expect((await project.flow("clean", "-y")).code).toBe(0);
+    expect(left(project)).toEqual(["flow.yaml"]);
+  });
+
   it("removes what flow made and nothing else, and the tasks would run again", async () => {
     const project = await made({ "notes.txt": "mine" });
     const { code, stdout, stderr } = await project.flow("clean", "-y");

@@ -7,6 +7,7 @@ import type { Task } from "../model/task.ts";
 import { troubleOf } from "../ports/system-error.ts";
 import { attemptSerials, lastAttempt } from "../record/attempt-record.ts";
 import { describeReason } from "../trace/explain.ts";
+import { nameLeftOut } from "../trace/left-out.ts";
 import type { Inspection } from "../trace/trace.ts";
 import type { Neighbours } from "./neighbours.ts";
 import type { Services } from "./services.ts";
@@ -25,6 +26,7 @@ export class Checker {
   readonly #neighbours: Neighbours;
   readonly #queue: PQueue;
   readonly #results = new Map<number, Checked>();
+  readonly #skipped: Task[] = [];
 
   constructor(services: Services, neighbours: Neighbours, queue: PQueue) {
     this.#services = services;
@@ -55,6 +57,7 @@ export class Checker {
       const condition = this.#conditions(task);
       if (condition === "skip") {
         const expression = task.when?.expression ?? "";
+        this.#skipped.push(task);
         this.#tell({ type: "task/skipped", condition: expression, ...nameOf(task) });
         post({ type: "task/checked", task: index, verdict: "skip" });
       } else if (condition !== undefined) this.#impossible(index, condition);
@@ -85,7 +88,8 @@ export class Checker {
       return;
     }
     if (inspection.verdict === "impossible") {
-      const message = inspection.problems.map((problem) => problem.message).join("; ");
+      const named = inspection.problems.map((problem) => nameLeftOut(problem, this.#skipped));
+      const message = named.map((problem) => problem.message).join(" ");
       this.#impossible(index, failed("input-missing", message));
       return;
     }

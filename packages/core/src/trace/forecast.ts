@@ -6,6 +6,7 @@ import type { Plan } from "../graph/plan.ts";
 import type { TemporaryTarget } from "../graph/temporary.ts";
 import type { Task } from "../model/task.ts";
 import type { Inspector } from "./inspect.ts";
+import { nameLeftOut } from "./left-out.ts";
 import type { InputProblem, Inspection, Reason } from "./trace.ts";
 
 /** What would become of one task. */
@@ -32,12 +33,13 @@ export async function forecast(
   const inspections: Inspection[] = [];
   for (const task of plan.tasks) inspections.push(await inspector.inspect(task));
   const gone = inspector.temporary.usedUp();
-  let prospects = judge(plan, inspections, gone, new Map());
+  const leftOut = plan.tasks.map(isLeftOut);
+  let prospects = judge(plan, inspections, gone, new Map(), leftOut);
   for (let known = 0; ; ) {
     const restored = toRestore(plan, prospects, gone, isLeftOut);
     if (restored.size === known) return prospects;
     known = restored.size;
-    prospects = judge(plan, inspections, gone, restored);
+    prospects = judge(plan, inspections, gone, restored, leftOut);
   }
 }
 
@@ -64,16 +66,21 @@ function judge(
   inspections: readonly Inspection[],
   gone: readonly TemporaryTarget[],
   restored: ReadonlyMap<number, readonly Reason[]>,
+  leftOut: readonly boolean[],
 ): readonly Prospect[] {
+  const absent = plan.tasks.filter((_, index) => leftOut[index] === true);
   const prospects: Prospect[] = [];
   for (const [index, inspection] of inspections.entries()) {
-    const upstream = runningFirst(plan, index, prospects);
+    const upstream = runningFirst(plan, index, prospects, leftOut);
     const usedUp = gone.filter(({ task }) => task === index).map(({ path }) => path);
     if (inspection.verdict === "impossible") {
       prospects.push({
         verdict: upstream.length > 0 ? "stale" : "impossible",
         reasons: upstream,
-        problems: upstream.length > 0 ? [] : inspection.problems,
+        problems:
+          upstream.length > 0
+            ? []
+            : inspection.problems.map((problem) => nameLeftOut(problem, absent)),
         modifiedTargets: [],
         usedUp,
       });
@@ -123,11 +130,13 @@ function runningFirst(
   { tasks, dependencies, orderOnly }: Plan,
   index: number,
   prospects: readonly Prospect[],
+  leftOut: readonly boolean[],
 ): readonly Reason[] {
   const first = dependencies.start[index] ?? 0;
   return [...neighbours(dependencies, index)].flatMap((dependency, position): Reason[] => {
     const { verdict } = prospects[dependency] ?? { verdict: "fresh" };
-    if (verdict === "fresh" || orderOnly[first + position] === 1) return [];
+    if (verdict === "fresh" || leftOut[dependency] === true) return [];
+    if (orderOnly[first + position] === 1) return [];
     const name = tasks[dependency]?.id ?? "";
     return [{ component: "upstream", name, old: undefined, new: undefined }];
   });

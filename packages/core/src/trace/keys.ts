@@ -19,7 +19,11 @@ export async function digestKeys(
     document = await parseDocument(path, new TextDecoder("utf-8", { fatal: true }).decode(content));
   } catch (error) {
     const detail = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    return { kind: "unreadable", path, message: `\`${path}\` cannot be parsed: ${detail ?? ""}` };
+    return {
+      kind: "unreadable",
+      path,
+      message: `\`${path}\` cannot be parsed: ${(detail ?? "").replace(/[.:]$/, "")}.`,
+    };
   }
   const values: Record<string, string> = {};
   const texts: string[] = [];
