@@ -1,6 +1,6 @@
 // The options of `backends.<name>` with `type: azure-batch`, and a task's own keys under `azure-batch:`.
 
-import { checkOptions, type OptionIssue, parseDuration, type Result } from "@flow/core";
+import { checkOptions, durationOption, type OptionIssue, type Result } from "@flow/core";
 import * as z from "zod";
 
 /** A virtual machine image, and the node agent that belongs to it. */
@@ -91,15 +91,6 @@ export interface AzureOptions extends NodeOptions {
   /** After this long everything of a run is stopped by the service itself, in milliseconds. */
   readonly max_time: number;
 }
-
-const duration: z.ZodType<number> = z
-  .union([z.string(), z.number()])
-  .transform((value, context): number => {
-    const milliseconds = parseDuration(String(value));
-    if (milliseconds !== undefined) return milliseconds;
-    context.addIssue({ code: "custom", message: "Expected a duration, such as `10s` or `2h`." });
-    return z.NEVER;
-  });
 
 const text: z.ZodString = z.string().min(1);
 const variable: z.ZodString = z
@@ -206,10 +197,10 @@ const optionsSchema: z.ZodType<AzureOptions> = z
     state: text.optional(),
     upload: z.record(text, relative).default({}),
     stdouterr: relative.optional(),
-    save: duration.default(30_000),
-    poll: duration.default(5000),
-    stop_poll: duration.default(5000),
-    max_time: duration.default(86_400_000),
+    save: durationOption.default(30_000),
+    poll: durationOption.default(5000),
+    stop_poll: durationOption.default(5000),
+    max_time: durationOption.default(86_400_000),
   })
   .superRefine(checkTogether);
 

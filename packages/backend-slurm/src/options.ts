@@ -1,6 +1,6 @@
 // The options of `backends.<name>` with `type: slurm`, and a task's own keys under `slurm:`.
 
-import { checkOptions, type OptionIssue, parseDuration, type Result } from "@flow/core";
+import { checkOptions, durationOption, type OptionIssue, type Result } from "@flow/core";
 import * as z from "zod";
 
 /** Where and how jobs are queued. */
@@ -44,15 +44,6 @@ export interface SlurmOptions extends SlurmTaskOptions {
   readonly pilot_idle: number;
 }
 
-const duration: z.ZodType<number> = z
-  .union([z.string(), z.number()])
-  .transform((value, context): number => {
-    const milliseconds = parseDuration(String(value));
-    if (milliseconds !== undefined) return milliseconds;
-    context.addIssue({ code: "custom", message: "Expected a duration, such as `10s` or `2h`." });
-    return z.NEVER;
-  });
-
 const text: z.ZodString = z.string().min(1);
 const words: z.ZodType<readonly string[]> = z.array(text).default([]);
 
@@ -81,10 +72,10 @@ const optionsSchema: z.ZodType<SlurmOptions> = z
     qos: text.optional(),
     sbatch: words,
     mode: mode.optional(),
-    poll: duration.default(2000),
+    poll: durationOption.default(2000),
     pilots: z.int().min(1).default(8),
-    pilot_time: duration.default(3_600_000),
-    pilot_idle: duration.default(30_000),
+    pilot_time: durationOption.default(3_600_000),
+    pilot_idle: durationOption.default(30_000),
     host: text.optional(),
     user: text.optional(),
     port: z.int().min(1).max(65_535).optional(),

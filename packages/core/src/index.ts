@@ -17,7 +17,7 @@ export type {
   Refuse,
 } from "./backend/backend.ts";
 export type { Capabilities } from "./backend/capabilities.ts";
-export { checkOptions } from "./backend/check-options.ts";
+export { checkOptions, durationOption } from "./backend/check-options.ts";
 export type {
   BackendContext,
   BackendPlugin,

@@ -16,11 +16,10 @@ import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { LogCopy } from "../report/log-copy.ts";
 import { maskFor } from "../report/mask.ts";
-import { outputMode } from "../report/reporter.ts";
 import { detach } from "../run/detach.ts";
 import { type ExecutionSettings, executePlan } from "../run/execute-plan.ts";
 import { workingDirectory } from "../run/request.ts";
-import { readLimits } from "../run/run-plan.ts";
+import { plainSettings, readLimits } from "../run/run-plan.ts";
 
 export const command: Command = async (invocation, io) => {
   const root = workingDirectory(invocation, io);
@@ -67,21 +66,11 @@ const settingsOf = (
   invocation: Invocation,
   io: Io,
   limits: Pick<ExecutionSettings, "retries" | "timeoutMs" | "gpus">,
-): Parameters<typeof executePlan>[1] => ({
+): ExecutionSettings => ({
+  ...plainSettings(invocation, io),
   ...limits,
   slots: 1,
-  keepGoing: false,
-  failFast: false,
-  force: false,
-  rebuildModified: false,
-  strict: false,
-  mode: outputMode(invocation.value("output"), invocation.has("quiet"), io),
-  verbose: invocation.has("verbose"),
-  color: invocation.value("color"),
-  reportFile: invocation.value("report-json"),
   rerun: (task) => (task === undefined ? undefined : commandOf(invocation)),
-  planOptions: {},
-  request: undefined,
 });
 
 /** The same command line, for running it again. */

@@ -20,11 +20,10 @@ import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { printDiagnostics } from "../project.ts";
 import { findRecords, openRecords } from "../record/records.ts";
-import { outputMode } from "../report/reporter.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 import { executePlan } from "../run/execute-plan.ts";
 import { projectRequest } from "../run/request.ts";
-import { readLimits } from "../run/run-plan.ts";
+import { plainSettings, readLimits } from "../run/run-plan.ts";
 import { knownTree, makeSandbox } from "../run/sandbox.ts";
 
 export const command: Command = async (invocation, io) => {
@@ -89,21 +88,11 @@ async function rerun(
   const exit = await executePlan(
     plan.value,
     {
+      ...plainSettings(invocation, io),
       ...limits,
       slots: 1,
-      keepGoing: false,
-      failFast: false,
-      force: false,
-      rebuildModified: false,
-      strict: false,
-      mode: outputMode(invocation.value("output"), invocation.has("quiet"), io),
-      verbose: invocation.has("verbose"),
-      color: invocation.value("color"),
-      reportFile: invocation.value("report-json"),
       rerun: () => ["flow", "rerun", recordId(record)],
-      planOptions: {},
       sandbox: { project: layout.root, code: knownTree(code) },
-      request: undefined,
     },
     io,
   );

@@ -9,14 +9,13 @@ import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { taskStates } from "../record/task-states.ts";
 import { paintFor } from "../report/color.ts";
-import { outputMode } from "../report/reporter.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
 import { STATE_SIGNS } from "../report/state-signs.ts";
 import { table } from "../report/table.ts";
 import { detach } from "../run/detach.ts";
 import { executePlan } from "../run/execute-plan.ts";
 import { workingDirectory } from "../run/request.ts";
-import { readNumbers } from "../run/run-plan.ts";
+import { plainSettings, readNumbers } from "../run/run-plan.ts";
 import { type Directives, readDirectives } from "../sub/directives.ts";
 import { findCommands } from "../sub/find-commands.ts";
 import { FILE, type Jobs, jobsOf } from "../sub/jobs.ts";
@@ -52,19 +51,12 @@ export const command: Command = async (invocation, io) => {
   const code = await executePlan(
     opened,
     {
+      ...plainSettings(invocation, io),
       ...numbers,
       keepGoing: true,
       failFast: invocation.has("fail-fast"),
       force: invocation.has("force"),
-      rebuildModified: false,
-      strict: false,
-      mode: outputMode(invocation.value("output"), invocation.has("quiet"), io),
-      verbose: invocation.has("verbose"),
-      color: invocation.value("color"),
-      reportFile: invocation.value("report-json"),
       rerun: () => commandOf(invocation),
-      planOptions: {},
-      request: undefined,
     },
     io,
   );

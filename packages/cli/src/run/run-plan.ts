@@ -89,21 +89,36 @@ function settingsOf(
 ): ExecutionSettings {
   const backend = invocation.value("backend");
   return {
+    ...plainSettings(invocation, io),
     ...numbers,
     keepGoing: invocation.has("keep-going"),
     failFast: invocation.has("fail-fast"),
     force: invocation.has("force"),
     rebuildModified: invocation.has("rebuild-modified"),
     strict: invocation.has("strict"),
-    mode: outputMode(invocation.value("output"), invocation.has("quiet"), io),
-    verbose: invocation.has("verbose"),
-    color: invocation.value("color"),
-    reportFile: invocation.value("report-json"),
     rerun: rerunIn(invocation, backend === undefined ? [] : ["--backend", backend]),
     planOptions: request.options,
     request: requestText(request),
   };
 }
+
+/** What the options that every verb has say of a run of which nothing special is asked. */
+export const plainSettings = (
+  invocation: Invocation,
+  io: Io,
+): Omit<ExecutionSettings, keyof Numbers | "rerun"> => ({
+  keepGoing: false,
+  failFast: false,
+  force: false,
+  rebuildModified: false,
+  strict: false,
+  mode: outputMode(invocation.value("output"), invocation.has("quiet"), io),
+  verbose: invocation.has("verbose"),
+  color: invocation.value("color"),
+  reportFile: invocation.value("report-json"),
+  planOptions: {},
+  request: undefined,
+});
 
 export async function readNumbers(
   invocation: Invocation,

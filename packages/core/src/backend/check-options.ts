@@ -1,8 +1,9 @@
-// Checks what a flow file says to a backend against the backend's own schema.
+// Checks what a flow file says to a backend against the schema of that backend.
 
-import type { z } from "zod";
+import { z } from "zod";
 import type { Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
+import { parseDuration } from "../model/units.ts";
 import type { OptionIssue } from "./plugin.ts";
 
 /** What the schema makes of the options, or all that is wrong with them; none given is an empty map. */
@@ -19,3 +20,13 @@ export function checkOptions<Schema extends z.ZodType>(
     })),
   );
 }
+
+/** An option that says how long, such as `10s`; in milliseconds. */
+export const durationOption: z.ZodType<number> = z
+  .union([z.string(), z.number()])
+  .transform((value, context): number => {
+    const milliseconds = parseDuration(String(value));
+    if (milliseconds !== undefined) return milliseconds;
+    context.addIssue({ code: "custom", message: "Expected a duration, such as `10s` or `2h`." });
+    return z.NEVER;
+  });

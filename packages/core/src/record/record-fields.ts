@@ -1,8 +1,8 @@
 // The names under which expressions, columns and sorting know what a record says. `config.` and
 // `info.` are what MLXP calls parameters and the rest.
 
-import { attemptKey } from "../model/ids.ts";
 import type { Value } from "../flowfile/expression/evaluate.ts";
+import { attemptKey } from "../model/ids.ts";
 import type { MetricSummary } from "./attempt-record.ts";
 import type { RunRecord } from "./run-record.ts";
 
@@ -79,6 +79,15 @@ const ALIASES: Readonly<Record<string, Read>> = {
   "usage.max_rss": ({ usage }) => usage?.peakMemoryBytes,
 };
 
+const PARTS: Readonly<Record<string, "params" | "metrics" | "tag" | "info">> = {
+  params: "params",
+  config: "params",
+  matrix: "params",
+  metrics: "metrics",
+  tag: "tag",
+  info: "info",
+};
+
 const STATISTICS: readonly (keyof MetricSummary)[] = [
   "first",
   "last",
@@ -97,12 +106,9 @@ const STATISTICS: readonly (keyof MetricSummary)[] = [
 export function fieldOf(record: RunRecord, name: string): Value | undefined {
   const read = own(FIELDS, name) ?? own(ALIASES, name);
   if (read !== undefined) return read(record);
-  const dot = name.indexOf(".");
-  const rest = name.slice(dot + 1);
-  switch (dot === -1 ? "" : name.slice(0, dot)) {
+  const { part, rest } = partOf(name);
+  switch (part) {
     case "params":
-    case "config":
-    case "matrix":
       return own(record.params, rest);
     case "metrics":
       return metricOf(record, rest);
@@ -113,6 +119,15 @@ export function fieldOf(record: RunRecord, name: string): Value | undefined {
     default:
       return own(record.params, name) ?? metricOf(record, name);
   }
+}
+
+/** What of a record a dotted name is about, and the name in there; without a part it may be any. */
+function partOf(name: string): { part: (typeof PARTS)[string] | undefined; rest: string } {
+  const dot = name.indexOf(".");
+  return {
+    part: dot === -1 ? undefined : own(PARTS, name.slice(0, dot)),
+    rest: name.slice(dot + 1),
+  };
 }
 
 /** `val.acc` is its last value, `val.acc.max` the largest. A metric of exactly that name comes first. */
@@ -146,12 +161,9 @@ export class FieldNames {
 
   has(name: string): boolean {
     if (Object.hasOwn(FIELDS, name) || Object.hasOwn(ALIASES, name)) return true;
-    const dot = name.indexOf(".");
-    const rest = name.slice(dot + 1);
-    switch (dot === -1 ? "" : name.slice(0, dot)) {
+    const { part, rest } = partOf(name);
+    switch (part) {
       case "params":
-      case "config":
-      case "matrix":
         return this.params.includes(rest);
       case "metrics":
         return this.#hasMetric(rest);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import * as z from "zod";
-import { checkOptions } from "../../src/index.ts";
+import { checkOptions, durationOption } from "../../src/index.ts";
 
 const schema = z.strictObject({
   poll: z.number("Expected a number.").default(5),
@@ -18,5 +18,21 @@ it("tells all that is wrong, each with the place where it stands", () => {
       { path: ["poll"], message: "Expected a number." },
       { path: ["mounts", 0, "path"], message: "Expected a path." },
     ],
+  });
+});
+
+it.each([
+  ["10s", 10_000],
+  ["2h", 7_200_000],
+  [0, 0],
+])("takes %j for a duration", (input, value) => {
+  expect(checkOptions(durationOption, input)).toEqual({ ok: true, value });
+});
+
+it.each(["soon", ""])("says what a duration looks like when it is %j", (input) => {
+  const message = "Expected a duration, such as `10s` or `2h`.";
+  expect(checkOptions(durationOption, input)).toEqual({
+    ok: false,
+    error: [{ path: [], message }],
   });
 });
