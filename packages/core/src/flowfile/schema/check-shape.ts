@@ -142,10 +142,29 @@ function explainKeys(keys: readonly string[], path: Path, context: Context): voi
 const isAction = (path: Path): boolean =>
   path.some((part) => part === "actions" || part === "finally" || part === "clean");
 
+const COMMANDS = "The commands of a task go under `actions:`.";
+const READ = "What a task reads goes under `deps:`, tasks that only come before it under `after:`.";
+const MADE = "What a task makes goes under `targets:`.";
+
+/** What other tools call the keys of a task. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ...["cmd", "cmds", "command", "commands", "exec", "run", "script", "steps"].map(
+    (key) => [key, COMMANDS] as const,
+  ),
+  ...["dependencies", "depends", "depends_on", "inputs", "needs", "task_dep"].map(
+    (key) => [key, READ] as const,
+  ),
+  ...["artifacts", "creates", "outs", "produces"].map((key) => [key, MADE] as const),
+  ["foreach", "A task per value is made with `matrix:`."],
+  ["image", "The image of a container goes under `container:`."],
+]);
+
 function suggestKey(key: string, known: readonly string[], path: Path): string | undefined {
+  const elsewhere = isTaskPath(path) ? ELSEWHERE.get(key) : undefined;
+  if (elsewhere !== undefined) return elsewhere;
   const near = nearest(key, known);
   if (near !== undefined) return `Did you mean \`${near}\`?`;
-  const isTask = path.length === 2 && path[0] === "tasks";
+  const isTask = isTaskPath(path);
   if (isTask && keysAt([...path, "resources"]).includes(key)) {
     return `It belongs under \`resources:\`.`;
   }
@@ -155,6 +174,8 @@ function suggestKey(key: string, known: readonly string[], path: Path): string |
   }
   return known.length === 0 || known.length > 12 ? undefined : `Known keys: ${known.join(", ")}.`;
 }
+
+const isTaskPath = (path: Path): boolean => path.length === 2 && path[0] === "tasks";
 
 function explainValue(issue: Issue, path: Path, context: Context): void {
   const node = locate(context.root, path);
@@ -205,7 +226,7 @@ function wrongType(types: readonly string[], path: Path, context: Context): void
     "wrong-type",
     node && placeOf(node, path, context.root),
     `${show(path)} must be ${orList(expected)}, found ${found}`,
-    { fix: fixType(expected, node) },
+    { fix: fixTask(path, node) ?? fixType(expected, node) },
   );
 }
 
@@ -215,6 +236,14 @@ function placeOf(node: Node, path: Path, root: Node): Span {
   const parent = locate(root, path.slice(0, -1));
   const key = parent?.kind === "map" ? parent.entries.get(String(path.at(-1)))?.key : undefined;
   return spanOf(key ?? node);
+}
+
+/** Tasks as other tools write them: a list of them, or nothing but their commands. */
+function fixTask(path: Path, node: Node | undefined): string | undefined {
+  if (path.length === 1 && path[0] === "tasks" && node?.kind === "list")
+    return "Write each task under its name: `NAME: { actions: [...] }`.";
+  const isCommands = node?.kind === "list" || (node?.kind === "scalar" && node.value !== null);
+  return isTaskPath(path) && isCommands ? COMMANDS : undefined;
 }
 
 function fixType(expected: readonly string[], node: Node | undefined): string | undefined {
