@@ -31,7 +31,9 @@ describe("a task that waits", () => {
     expect(await answers(project, "second")).toMatch(
       /waits {5}in run \S+ for pool camera: 1 of 1 needed, 0 free, held by first\n/,
     );
-    expect(await answers(project, "last")).toMatch(/waits {5}in run \S+ for first \(running\)\n/);
+    await until(async () =>
+      /waits {5}in run \S+ for first \(running\)\n/.test(await answers(project, "last")),
+    );
     project.write("go", "");
     expect(await run.code).toBe(0);
     expect(await answers(project, "second")).not.toContain("waits");
