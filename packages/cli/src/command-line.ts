@@ -1,6 +1,9 @@
 // argv → the verb's module → exit code. Modules are loaded when their verb is used, so that a short
 // command stays short.
 
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { CommandRow } from "./command-row.ts";
 import { ALIASES, COMMAND_TABLE, GLOBAL_OPTIONS } from "./command-table.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { type Command, parseInvocation } from "./invocation.ts";
@@ -65,6 +68,11 @@ export async function commandLine(args: readonly string[], io: Io): Promise<Exit
   }
 }
 
+const hasPlace = ({ options }: CommandRow): boolean => options.some(({ name }) => name === "dir");
+
+const isFolder = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
 /** `-C` and `-f`, which tell the place, may also stand before the command. */
 function placeBehind(args: readonly string[]): readonly string[] {
   let count = 0;
@@ -95,6 +103,11 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
     const { commandHelp } = await import("./help.ts");
     io.stdout.write(commandHelp(row));
     return EXIT.ok;
+  }
+  const folder = hasPlace(row) ? parsed.invocation.value("dir") : undefined;
+  if (folder !== undefined && !isFolder(resolve(io.cwd, folder))) {
+    const { reportNoFolder } = await import("./usage.ts");
+    return reportNoFolder(folder, io);
   }
   const { command } = await load();
   return command(parsed.invocation, io);

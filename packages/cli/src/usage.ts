@@ -25,6 +25,10 @@ export function reportUnknownVerb(typed: string, io: Io): ExitCode {
   return complain(io, [what, guess, "`flow help` lists the commands."]);
 }
 
+/** Of a `-C`; a project further up is not what was meant. */
+export const reportNoFolder = (folder: string, io: Io): ExitCode =>
+  complain(io, [`\`-C ${sanitizeLine(folder)}\`: there is no such folder.`]);
+
 export function reportUsage(row: CommandRow, problem: UsageProblem, io: Io): ExitCode {
   return complain(io, [...sentences(row, problem), `See \`flow help ${row.name}\`.`]);
 }

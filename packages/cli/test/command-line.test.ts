@@ -35,16 +35,16 @@ describe("the command line", () => {
   });
 
   it.each([
-    ["run", "-C", "/nowhere", "-f", "x.yaml", "--", "-f"],
-    ["-C", "/nowhere", "-f", "x.yaml", "run", "--", "-f"],
-    ["-C/nowhere", "--file=x.yaml", "run", "--", "-f"],
-    ["--dir", "/nowhere", "--file", "x.yaml", "run", "--", "-f"],
+    ["run", "-C", "/tmp", "-f", "x.yaml", "--", "-f"],
+    ["-C", "/tmp", "-f", "x.yaml", "run", "--", "-f"],
+    ["-C/tmp", "--file=x.yaml", "run", "--", "-f"],
+    ["--dir", "/tmp", "--file", "x.yaml", "run", "--", "-f"],
   ])("takes the place before and behind the command: %j", async (...args) => {
     expect(await flow(...args)).toEqual({
       code: 2,
       stdout: "",
       stderr:
-        "error: there is no flow file `x.yaml` [no-flow-file]\n  fix: Looked for /nowhere/x.yaml.\n",
+        "error: there is no flow file `x.yaml` [no-flow-file]\n  fix: Looked for /tmp/x.yaml.\n",
     });
   });
 

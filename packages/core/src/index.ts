@@ -118,7 +118,7 @@ export { nodeClock } from "./ports/node/clock.ts";
 export { nodeFileSystem } from "./ports/node/file-system.ts";
 export { followFile } from "./ports/node/follow-file.ts";
 export { nodeLocks } from "./ports/node/locks.ts";
-export { describeSystemError } from "./ports/system-error.ts";
+export { describeSystemError, whyUnreadable } from "./ports/system-error.ts";
 export type {
   AttemptRecord,
   AttemptResult,

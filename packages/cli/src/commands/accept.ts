@@ -37,7 +37,8 @@ export const command: Command = async (invocation, io) => {
   if (invocation.has("json")) {
     io.stdout.write(`${JSON.stringify({ accepted, refused }, null, 2)}\n`);
   } else {
-    io.stderr.write(`accepted ${tasks(accepted.length)} as they are\n`);
+    const as = accepted.length === 1 ? "it is" : "they are";
+    io.stderr.write(`accepted ${tasks(accepted.length)} as ${as}\n`);
     for (const { task, problems } of refused) {
       io.stderr.write(`flow: ${task} cannot be accepted: ${sanitizeLine(problems.join(" "))}\n`);
     }

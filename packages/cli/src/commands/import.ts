@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { formatDocument, parseDocument } from "@flow/core";
+import { formatDocument, parseDocument, whyUnreadable } from "@flow/core";
 import { EXIT } from "../exit-codes.ts";
 import { importBatchAi, isBatchAi } from "../import/batch-ai.ts";
 import { asMap, type Imported } from "../import/imported.ts";
@@ -21,7 +21,7 @@ export const command: Command = async (invocation, io) => {
   try {
     document = await parseDocument(path, readFileSync(path, "utf8"));
   } catch (error) {
-    const [line = ""] = error instanceof Error ? error.message.split("\n") : [String(error)];
+    const [line = ""] = whyUnreadable(error).split("\n");
     return refuse(`cannot be read: ${line.replace(/:$/, "")}`);
   }
   const found = convert(asMap(document), basename(dirname(path)));

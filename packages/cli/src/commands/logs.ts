@@ -52,6 +52,8 @@ export const command: Command = async (invocation, io) => {
     for (const copy of copies) await copy.begin(lines);
     if (follow) await followUntil(() => attempts.isOver(current as number), copies, io);
     for (const copy of copies) copy.end();
+    if (!follow && copies.length === 2 && copies.every(({ isEmpty }) => isEmpty))
+      io.stderr.write(`flow: ${task.id} has written nothing\n`);
     current = follow && wanted === undefined ? await attempts.next(current) : undefined;
     if (current !== undefined) io.stderr.write(`--- attempt ${current}\n`);
   }

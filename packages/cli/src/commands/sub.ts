@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { nodeFileSystem, openInspector, openState, planTasks } from "@flow/core";
+import { nodeFileSystem, openInspector, openState, planTasks, whyUnreadable } from "@flow/core";
 import { missingBackend } from "../backends.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
@@ -85,7 +85,7 @@ async function readScript(
   try {
     text = readFileSync(script, "utf8");
   } catch (error) {
-    return `the script \`${name}\` cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    return `the script \`${name}\` cannot be read: ${whyUnreadable(error)}`;
   }
   const directives = readDirectives(text);
   const backend = invocation.value("backend") ?? backendFor(directives, name, io);

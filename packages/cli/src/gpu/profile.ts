@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type ProfileLine, rowOf } from "@flow/backend-gpu/client";
+import { whyUnreadable } from "@flow/core";
 import { EXIT } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { sanitizeLine } from "../report/sanitize.ts";
@@ -51,7 +52,7 @@ function rowsOf(path: string): readonly Request[] | string {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    return `${path} cannot be read: ${(error as Error).message}`;
+    return `${path} cannot be read: ${whyUnreadable(error)}`;
   }
   const requests: Request[] = [];
   for (const [index, line] of text.split("\n").entries()) {

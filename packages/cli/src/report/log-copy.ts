@@ -22,6 +22,11 @@ export class LogCopy {
     this.#mask = mask;
   }
 
+  /** Whether nothing has come so far. */
+  get isEmpty(): boolean {
+    return this.#offset === 0;
+  }
+
   /** Copies what is there: all, or only the last `lines` lines. */
   async begin(lines: number | undefined): Promise<void> {
     if (lines !== undefined) this.#offset = startOfLast(this.#path, lines);

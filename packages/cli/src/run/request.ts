@@ -89,12 +89,20 @@ export function cacheRoot({ file }: ProjectRequest): string | undefined {
   if (file === undefined) return undefined;
   const folder = dirname(file);
   if (nodeFileSystem.stat(layout(folder).state) !== undefined) return folder;
-  const bytes = nodeFileSystem.read(file);
-  const text = bytes === undefined ? "" : new TextDecoder().decode(bytes);
+  const text = textOf(file);
   const root = /^[ \t]*(["']?)root\1:[ \t]*(["']?)([^"'#\r\n]+?)\2[ \t]*,?[ \t]*(?:#.*)?$/m.exec(
     text,
   );
   return root?.[3] === undefined ? folder : resolve(folder, root[3]);
+}
+
+/** Empty for what cannot be read: whoever reads it properly says why. */
+function textOf(file: string): string {
+  try {
+    return new TextDecoder().decode(nodeFileSystem.read(file));
+  } catch {
+    return "";
+  }
 }
 
 /** How to run tasks of the same project again. `more`: what else made the run what it was. */

@@ -142,8 +142,8 @@ if python train.py --check; then echo checked; fi
     expect(await says("outside.sh")).toMatch(
       /^flow: `python main\.py` would run in \/, outside of .*; go to the folder above both, or say -C\n$/,
     );
-    expect(await says("nowhere.sh")).toContain(
-      "flow: the script `nowhere.sh` cannot be read: ENOENT",
+    expect(await says("nowhere.sh")).toBe(
+      "flow: the script `nowhere.sh` cannot be read: it does not exist\n",
     );
   });
 });

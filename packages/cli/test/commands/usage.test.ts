@@ -73,3 +73,37 @@ it("several things wrong with a backend's options make a list", async () => {
 `,
   });
 });
+
+describe("a file or folder that is not there, or not what it should be,", () => {
+  it("is said in words", async () => {
+    const { flow, path } = projectFolder({ ...FILE, "folder/x": "" });
+    for (const verb of ["run", "status", "runs"]) {
+      expect(await flow(verb, "-C", "nowhere")).toEqual(
+        wrong("`-C nowhere`: there is no such folder."),
+      );
+    }
+    expect(await flow("-C", "folder/x", "exec", "--", "ls")).toEqual(
+      wrong("`-C folder/x`: there is no such folder."),
+    );
+    expect((await flow("run", "-f", "folder")).stderr).toBe(
+      "error: the flow file `folder` cannot be read: it is a folder [no-flow-file]\n",
+    );
+    expect((await flow("import", "nowhere.json")).stderr).toBe(
+      "flow: `nowhere.json` cannot be read: it does not exist\n",
+    );
+    expect((await flow("gpu", "profile", "import", "folder")).stderr).toBe(
+      `flow: ${path}/folder cannot be read: it is a folder\n`,
+    );
+  });
+});
+
+it("a task that has written nothing is said to have written nothing", async () => {
+  const { flow } = projectFolder(FILE);
+  await flow("run");
+  expect(await flow("logs", "a")).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: "flow: a has written nothing\n",
+  });
+  expect((await flow("accept", "a")).stderr).toBe("accepted 1 task as it is\n");
+});

@@ -2,7 +2,7 @@
 
 /** The candidate nearest to `word`, when it is near enough to be a slip; else undefined. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  const limit = word.length === 2 ? 1 : Math.floor(word.length / 3);
+  const limit = word.length === 2 ? 1 : Math.min(3, Math.floor(word.length / 3));
   const lower = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = limit + 1;

@@ -9,6 +9,7 @@ import type { SourceFile } from "../diagnostics/source.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import type { Span } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
+import { whyUnreadable } from "../ports/system-error.ts";
 import type { MapNode } from "./document/node.ts";
 import { child, describe, entriesOf, spanOf, textOf } from "./document/node.ts";
 import { decode, readDocument } from "./document/read.ts";
@@ -93,9 +94,9 @@ export class FileReader {
     try {
       bytes = this.#fileSystem.read(path);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
       this.noteAbsent(path);
-      this.#report.error(code, at, `${what} \`${shown}\` cannot be read: ${why}`);
+      const why = whyUnreadable(error);
+      this.#report.error(code, at, `the ${what} \`${shown}\` cannot be read: ${why}`);
       return undefined;
     }
     if (bytes === undefined) {

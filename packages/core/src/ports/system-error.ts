@@ -27,3 +27,17 @@ export function describeSystemError(error: unknown): string | undefined {
 /** {@link describeSystemError}, else what the error itself says. */
 export const troubleOf = (error: unknown): string =>
   describeSystemError(error) ?? (error instanceof Error ? error.message : String(error));
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist",
+  ENOTDIR: "a part of its path is a file",
+  EISDIR: "it is a folder",
+  EACCES: "permission was denied",
+  EPERM: "permission was denied",
+};
+
+/** Why a file that a person names cannot be read, without a full stop. */
+export function whyUnreadable(error: unknown): string {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return (code === undefined ? undefined : UNREADABLE[code]) ?? troubleOf(error);
+}

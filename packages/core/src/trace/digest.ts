@@ -3,6 +3,7 @@
 // younger than a tick of the file system's clock vouches for nothing.
 
 import type { FileStat, FileSystem } from "../ports/file-system.ts";
+import { whyUnreadable } from "../ports/system-error.ts";
 import { sha256 } from "./fingerprint.ts";
 import { compileIgnore, type Ignore } from "./ignore.ts";
 import { digestKeys, type KeyValues } from "./keys.ts";
@@ -305,6 +306,9 @@ function shapeLine({ kind, path, link, mtimeNs, size }: TreeEntry, check: Check)
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function unreadable(path: string, error: unknown): InputProblem {
-  const message = error instanceof Error ? error.message : String(error);
-  return { kind: "unreadable", path, message: `\`${path}\` cannot be read: ${message}.` };
+  return {
+    kind: "unreadable",
+    path,
+    message: `\`${path}\` cannot be read: ${whyUnreadable(error)}.`,
+  };
 }

@@ -46,7 +46,7 @@ describe("the flow file", () => {
   test("that cannot be read says why", () => {
     const result = load("tasks: {a: }", { file: "/p" });
     expect(shown(result)).toBe(
-      "error: flow file `p` cannot be read: EISDIR: read '/p' [no-flow-file]",
+      "error: the flow file `p` cannot be read: it is a folder [no-flow-file]",
     );
   });
 });
