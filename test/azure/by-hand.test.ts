@@ -135,6 +135,7 @@ describe("flow plan --requests", () => {
         mounts: { data: { blob: "data" }, logs: { files: "logs" } },
         start: "apt-get update",
         scale: "auto",
+        max_node_hours: 60,
       });
       const before = services.simulator.exchanges.length;
       const planned = await project.run("plan", "--requests", "--backend", "azure");
@@ -152,9 +153,26 @@ describe("flow plan --requests", () => {
       expect(pool.virtualMachineConfiguration.containerConfiguration.containerImageNames).toEqual([
         "python:3.12",
       ]);
-      expect(train.nodeHoursAtMost).toBe(72);
+      expect(train.nodeHoursAtMost).toBe(60);
       for (const secret of Object.values(keysFor(services)))
         expect(planned.stdout).not.toContain(secret);
     },
   );
+});
+
+describe("a limit to the hours of all nodes", () => {
+  flowTest("ends a run sooner the more nodes it may have", async ({ project }) => {
+    const { simulator } = services;
+    write(project, { work: { backend: "azure", actions: ["true"] } }, { max_node_hours: 1.5 });
+    const from = simulator.exchanges.length;
+    expect(await project.run("run")).toMatchObject({ code: 0 });
+    const sent = (name: string) =>
+      simulator.exchanges.slice(from).flatMap(({ operation, body }) => {
+        return operation === name ? [JSON.parse(body)] : [];
+      });
+    const [job] = sent("Job_Add");
+    expect(job.constraints.maxWallClockTime).toBe("PT1800S");
+    const [tasks] = sent("Task_AddCollection");
+    expect(tasks.value[0].constraints.maxWallClockTime).toBe("PT1800S");
+  });
 });

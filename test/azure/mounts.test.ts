@@ -72,6 +72,32 @@ describe("mounts", () => {
   );
 
   flowTest(
+    "of shares are filled by a task, and again when the files change",
+    async ({ project }) => {
+      Object.assign(project.env, keysFor(services));
+      const azure = {
+        type: "azure-batch",
+        ...optionsFor(services, { mounts: { tools: { files: "tools" } } }),
+      };
+      const tasks = {
+        fill: {
+          deps: ["tools/"],
+          actions: ["cp -R tools/. $FLOW_MOUNT_TOOLS/", "touch ${{ target }}"],
+          targets: ["tools.done"],
+        },
+        use: { deps: ["tools.done"], actions: ["cat $FLOW_MOUNT_TOOLS/in/name"], always: true },
+      };
+      const file = { version: 1, backends: { azure }, defaults: { backend: "azure" }, tasks };
+      project.write("flow.yaml", JSON.stringify(file));
+      for (const name of ["first", "second"]) {
+        project.write("tools/in/name", name);
+        expect(await project.run("run")).toMatchObject({ code: 0 });
+        expect((await project.run("logs", "use")).stdout).toContain(name);
+      }
+    },
+  );
+
+  flowTest(
     "that a task needs and the backend lacks are said before anything is sent",
     async ({ project }) => {
       write(project, { mounts: { data: "./data" }, actions: ["true"] }, {});

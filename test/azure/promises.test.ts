@@ -337,7 +337,8 @@ describe("what is wrong", { timeout }, () => {
       await services.simulator.until("its end", ({ jobs }) => jobs[0]?.["state"] === "completed");
       expect(await end(backend, handles, job.key)).toMatchObject({
         cause: "time-limit",
-        detail: "its job in Azure Batch ended before it could begin; raise `max_time`",
+        detail:
+          "its job in Azure Batch ended before it could begin; raise `max_time` or `max_node_hours`",
       });
       expect(fixture.witness(job)).toEqual([]);
     });

@@ -15,6 +15,7 @@ import {
   formulaOf,
   isOwned,
   jobBody,
+  maxTimeMs,
   type Nodes,
   nodesName,
   type PoolRequest,
@@ -71,12 +72,12 @@ export class Jobs {
       this.#uploaded = undefined;
     });
     await this.#uploaded;
-    const maxTimeMs = options.max_time;
-    const until = clock.wall() + maxTimeMs;
+    const limitMs = maxTimeMs(nodes, options);
+    const until = clock.wall() + limitMs;
     const first = nodes.together ? nodes.most : Math.ceil(tasks / nodes.slots);
     const pool = await this.#pool(nodes, first, until, signal);
     ledger.announce("job", id);
-    const body = jobBody({ id, project, maxTimeMs, until, pool });
+    const body = jobBody({ id, project, maxTimeMs: limitMs, until, pool });
     try {
       await retry.call(() => batch.addJob(body), signal);
     } catch (error) {

@@ -90,6 +90,8 @@ export interface AzureOptions extends NodeOptions {
   readonly stop_poll: number;
   /** After this long everything of a run is stopped by the service itself, in milliseconds. */
   readonly max_time: number;
+  /** What a run may use of one kind of nodes at most: it ends sooner the more nodes it may have. */
+  readonly max_node_hours?: number | undefined;
 }
 
 const text: z.ZodString = z.string().min(1);
@@ -99,6 +101,9 @@ const variable: z.ZodString = z
 
 const ADDRESS =
   "Expected an https:// address, such as `https://myaccount.westeurope.batch.azure.com`.";
+
+const UPLOAD =
+  "Expected a path that begins with the name of a `blob` mount; a share is filled by a task, with `cp -R FOLDER/. $FLOW_MOUNT_NAME/`.";
 
 const STORAGE = "Expected the storage account, as in `{ account: mystorage }`.";
 
@@ -201,6 +206,7 @@ const optionsSchema: z.ZodType<AzureOptions> = z
     poll: durationOption.default(5000),
     stop_poll: durationOption.default(5000),
     max_time: durationOption.default(86_400_000),
+    max_node_hours: z.number().positive().optional(),
   })
   .superRefine(checkTogether);
 
@@ -226,6 +232,7 @@ function checkTogether(options: AzureOptions, context: z.RefinementCtx): void {
       "image",
       "start",
       "dedicated_after",
+      "max_node_hours",
     ] as const)
       if (options[key] !== undefined)
         issue([key], `Only pools that flow makes have it; \`pool: {id}\` names one that is there.`);
@@ -234,8 +241,7 @@ function checkTogether(options: AzureOptions, context: z.RefinementCtx): void {
   if (state !== undefined && !known(state))
     issue(["state"], `Expected one of the names under \`mounts\`, not \`${state}\`.`);
   for (const [local, remote] of Object.entries(upload))
-    if (!("blob" in (mounts[remote.split("/")[0] ?? ""] ?? {})))
-      issue(["upload", local], "Expected a path that begins with the name of a `blob` mount.");
+    if (!("blob" in (mounts[remote.split("/")[0] ?? ""] ?? {}))) issue(["upload", local], UPLOAD);
   if (stdouterr !== undefined && !known(stdouterr.split("/")[0] ?? ""))
     issue(["stdouterr"], "Expected a path that begins with one of the names under `mounts`.");
 }

@@ -6,6 +6,7 @@ import { attemptBlobs, jobId, projectName, sharedPoolId } from "./naming.ts";
 import type { AzureOptions } from "./options.ts";
 import {
   jobBody,
+  maxTimeMs,
   type Nodes,
   nodesFor,
   nodesName,
@@ -43,7 +44,8 @@ export function requests(
     groups.set(name, group);
   }
   return [...groups].map(([name, { nodes, tasks: members }]) => {
-    const until = now + options.max_time;
+    const limitMs = maxTimeMs(nodes, options);
+    const until = now + limitMs;
     const spec = poolSpec(poolRequest(nodes, members.length, options, project, now));
     const pool =
       typeof options.pool === "object"
@@ -52,7 +54,7 @@ export function requests(
           ? { id: sharedPoolId(project, name) }
           : { spec };
     const id = jobId(project, "RUN", name);
-    const job = jobBody({ id, project, maxTimeMs: options.max_time, until, pool });
+    const job = jobBody({ id, project, maxTimeMs: limitMs, until, pool });
     const bodies = members.map((task) =>
       taskBody({
         job: partOf(task),
@@ -62,12 +64,12 @@ export function requests(
           url: "(a link to the container that only allows writing)",
           path: attemptBlobs(attemptKey(task.key, 1)).result,
         },
-        maxTimeMs: options.max_time,
+        maxTimeMs: limitMs,
       }),
     );
     const made =
       options.pool === "shared" ? { pool: { id: sharedPoolId(project, name), ...spec } } : {};
-    const nodeHours = (nodes.most * options.max_time) / HOUR_MS;
+    const nodeHours = (nodes.most * limitMs) / HOUR_MS;
     return JSON.parse(
       JSON.stringify({ ...made, job, tasks: bodies, nodeHoursAtMost: nodeHours }),
     ) as Json;
@@ -96,7 +98,7 @@ function poolRequest(
     project,
     first: Math.ceil(tasks / nodes.slots),
     now,
-    until: options.pool === "shared" ? undefined : now + options.max_time,
+    until: options.pool === "shared" ? undefined : now + maxTimeMs(nodes, options),
     secrets: {
       mounts: Object.fromEntries(
         Object.entries(options.mounts).map(([name, mount]) => [

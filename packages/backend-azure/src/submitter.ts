@@ -36,7 +36,7 @@ import type { Archives } from "./storage/archives.ts";
 import type { BlobStore } from "./storage/blob-store.ts";
 import { packTar } from "./storage/tar.ts";
 import { attemptFiles, shellQuote } from "./translate/attempt-files.ts";
-import { folderOnMount, mountFolders, nodesFor } from "./translate/pool.ts";
+import { folderOnMount, maxTimeMs, mountFolders, nodesFor } from "./translate/pool.ts";
 import { taskBody } from "./translate/task.ts";
 
 /** Most tasks the service takes at once. */
@@ -154,7 +154,8 @@ export class Submitter {
     const link = (name: string, permissions: "r" | "cw" | "rcw") =>
       retry.call(() => store.link(name, permissions, until), signal);
     const staged = options.state === undefined;
-    const limitMs = Math.min(options.max_time, ownLimit(job) ?? options.max_time);
+    const mostMs = maxTimeMs(nodesFor(job, options, preemptionsBefore(job.paths.attempt)), options);
+    const limitMs = Math.min(mostMs, ownLimit(job) ?? mostMs);
     const files = attemptFiles(job, {
       claimUrl: await link(blobs.claim, "rcw"),
       stopUrl: await link(blobs.stop, "r"),
@@ -186,8 +187,8 @@ export class Submitter {
     }
     const url = await retry.call(() => store.link(undefined, "cw", until), signal);
     const result = { url, path: store.path(blobs.result) };
-    const maxTimeMs = Math.min(options.max_time, limitMs + SLACK_MS);
-    return ok(taskBody({ job, shared, resources, result, maxTimeMs }));
+    const serviceMs = Math.min(mostMs, limitMs + SLACK_MS);
+    return ok(taskBody({ job, shared, resources, result, maxTimeMs: serviceMs }));
   }
 
   #stateFolder(job: Job): string {

@@ -36,9 +36,10 @@ describe("options", () => {
     expect(issues({ vm_size: undefined })).toEqual([
       "vm_size: Expected the size of the nodes, such as `standard_d2s_v3`.",
     ]);
-    expect(issues({ pool: { id: "mine" }, priority: "low" })).toEqual([
+    expect(issues({ pool: { id: "mine" }, priority: "low", max_node_hours: 5 })).toEqual([
       "vm_size: Only pools that flow makes have it; `pool: {id}` names one that is there.",
       "priority: Only pools that flow makes have it; `pool: {id}` names one that is there.",
+      "max_node_hours: Only pools that flow makes have it; `pool: {id}` names one that is there.",
     ]);
   });
 
@@ -47,6 +48,10 @@ describe("options", () => {
     expect(issues({ mounts, state: "home" })).toEqual([]);
     expect(issues({ mounts, state: "nowhere" })).toEqual([
       "state: Expected one of the names under `mounts`, not `nowhere`.",
+    ]);
+    expect(issues({ mounts, upload: { scripts: "data/scripts" } })).toEqual([]);
+    expect(issues({ mounts, upload: { scripts: "home/scripts" } })).toEqual([
+      "upload.scripts: Expected a path that begins with the name of a `blob` mount; a share is filled by a task, with `cp -R FOLDER/. $FLOW_MOUNT_NAME/`.",
     ]);
     expect(issues({ mounts: { data: { smb: "x" } } })).toEqual([
       "mounts.data: Expected `{blob: CONTAINER}`, `{files: SHARE}` or `{nfs: SERVER:/PATH}`.",

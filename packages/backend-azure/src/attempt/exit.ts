@@ -67,13 +67,15 @@ export function exitWithoutRecord({ row, life, stop, priority, lastLine }: Facts
     return {
       ...base,
       cause: "time-limit",
-      detail: "its job in Azure Batch ended before it could begin; raise `max_time`",
+      detail:
+        "its job in Azure Batch ended before it could begin; raise `max_time` or `max_node_hours`",
     };
   if (failure !== undefined && isOverTime(failure))
     return {
       ...base,
       cause: "time-limit",
-      detail: "reached the time the service allows; raise `max_time` or the task's `timeout`",
+      detail:
+        "reached the time the service allows; raise `max_time`, `max_node_hours` or the task's `timeout`",
     };
   if (exitCode === NOT_BEGUN || (exitCode !== undefined && exitCode > 0))
     return {

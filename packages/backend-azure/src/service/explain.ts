@@ -53,7 +53,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   StartTaskFailed: "The command under `start` failed on a node: see `flow azure nodes`.",
   TaskEnded: "The service ended the task.",
   TaskTimedOut:
-    "The task ran longer than the service allows: raise `max_time` or the task's `timeout`.",
+    "The task ran longer than the service allows: raise `max_time`, `max_node_hours` or the task's `timeout`.",
   UnsupportedVMSize: "The region does not have this `vm_size`.",
   VMSizeNotSupported: "The region does not have this `vm_size`.",
   Unreachable: "Check `endpoint` and the network.",

@@ -52,6 +52,14 @@ export function nodesFor(
   };
 }
 
+const HOUR_MS = 3_600_000;
+
+/** When the service ends everything of a run on these nodes, in milliseconds from its beginning. */
+export const maxTimeMs = ({ most }: Nodes, { max_time, max_node_hours }: AzureOptions): number =>
+  max_node_hours === undefined
+    ? max_time
+    : Math.min(max_time, Math.floor((max_node_hours * HOUR_MS) / most));
+
 /** Short name of a kind of nodes: six hex digits. */
 export const nodesName = (nodes: Nodes, options: AzureOptions): string =>
   digestOf(
