@@ -10,7 +10,7 @@
  * Any other option of the backend can stand beside `endpoint`; `vm_size` should follow from the price.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,7 +57,7 @@ async function main() {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
     process.on(signal, () => run.kill("SIGINT"));
   const code = await ended(run);
-  watch.stdin.end();
+  watch.stdin.end("ended\n");
   const cleaned = await ended(watch);
   process.stdout.write(readFileSync(join(folder, "guard.log"), "utf8"));
   if (code !== 0 || cleaned !== 0) return 1;
@@ -66,6 +66,7 @@ async function main() {
     process.stderr.write(`second.txt came back as ${JSON.stringify(made)}\n`);
     return 1;
   }
+  rmSync(folder, { recursive: true, force: true });
   process.stdout.write("Both tasks ran on Azure Batch, and nothing is left there.\n");
   return 0;
 }
@@ -104,10 +105,11 @@ function startGuard(folder) {
 async function guard(folder) {
   let told = "";
   for await (const chunk of process.stdin) told += chunk;
+  const [run, isAlone] = [Number.parseInt(told, 10), !told.includes("ended")];
   const log = (text) => appendFileSync(join(folder, "guard.log"), text);
   try {
     // A run that has ended is gone; one whose parent was killed is not.
-    process.kill(Number(told.trim()), "SIGKILL");
+    process.kill(run, "SIGKILL");
   } catch {}
   for (let tries = 1; tries <= 10; tries++) {
     const { status, stderr } = spawnSync(process.execPath, [cli, "azure", "gc", "-C", folder], {
@@ -115,7 +117,10 @@ async function guard(folder) {
       env,
     });
     log(stderr);
-    if (status === 0) return;
+    if (status === 0) {
+      if (isAlone) rmSync(folder, { recursive: true, force: true });
+      return;
+    }
     await new Promise((resolve) => setTimeout(resolve, 15_000));
   }
   log(`something may be left in the account; see: flow azure gc -C ${folder}\n`);

@@ -1,16 +1,22 @@
 /** The smoke test for live accounts, against the simulated one: it refuses, spends nothing more, and leaves nothing. */
 import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { until } from "../rig/until.ts";
 import { useServices } from "./account.ts";
 import { keysFor, optionsFor } from "./open-backend.ts";
 
 const script = fileURLToPath(new URL("live.mjs", import.meta.url));
 const services = useServices();
+const scratch = mkdtempSync(join(tmpdir(), "flow-live-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 function start(settings: Readonly<Record<string, string>>) {
   const { PATH = "" } = process.env;
-  const child = spawn(process.execPath, [script], { env: { PATH, ...settings } });
+  const child = spawn(process.execPath, [script], { env: { PATH, TMPDIR: scratch, ...settings } });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -60,6 +66,7 @@ describe("the smoke test on a live account", () => {
     expect(body.constraints.maxWallClockTime).toBe("PT2880S");
     expect(body.poolInfo.autoPoolSpecification.pool.autoScaleFormula).toContain("min(1, ");
     await emptyAccount();
+    expect(readdirSync(scratch)).toEqual([]);
   });
 
   it("deletes everything when it is killed half-way", async () => {
@@ -70,5 +77,6 @@ describe("the smoke test on a live account", () => {
     await ended;
     await emptyAccount();
     services.simulator.setAllocation({});
+    await until("its folder to be gone", () => readdirSync(scratch).length === 0);
   });
 });
