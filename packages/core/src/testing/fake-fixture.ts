@@ -64,6 +64,7 @@ function play(program: Program, action: JobAction, job: Job, clock: Clock): Play
   const { name } = program;
   switch (program.does) {
     case "exit":
+    case "advance":
       return { name, code: program.code };
     case "die":
       return { name, signal: program.signal };

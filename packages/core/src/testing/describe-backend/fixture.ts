@@ -27,7 +27,18 @@ interface Expectation {
 
 /** Changes to a job's defaults: one action per program, a grace of ten seconds, no time limit. */
 export type JobChanges = Partial<
-  Pick<Job, "env" | "secrets" | "stop" | "timeoutMs" | "resources" | "finally" | "interactive">
+  Pick<
+    Job,
+    | "env"
+    | "secrets"
+    | "stop"
+    | "timeoutMs"
+    | "requeueCodes"
+    | "restarts"
+    | "resources"
+    | "finally"
+    | "interactive"
+  >
 > & {
   /** Applied to every action. */
   readonly action?: Partial<Job["actions"][number]>;

@@ -7,6 +7,7 @@ import { describeEnds } from "./ends.ts";
 import type { BackendUnderTest, TestApi } from "./fixture.ts";
 import { describeLifecycle } from "./lifecycle.ts";
 import { describeReattach } from "./reattach.ts";
+import { describeRestarts } from "./restarts.ts";
 
 export type { BackendFixture, BackendUnderTest, JobChanges, TestApi } from "./fixture.ts";
 export { type Program, type ProgramFiles, shellAction } from "./program.ts";
@@ -19,5 +20,6 @@ export function describeBackend(api: TestApi, name: string, subject: BackendUnde
     describeEnds(api, subject);
     describeCancel(api, subject);
     describeReattach(api, subject);
+    describeRestarts(api, subject);
   });
 }

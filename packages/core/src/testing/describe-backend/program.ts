@@ -9,6 +9,8 @@ import type { JobAction } from "../../backend/backend.ts";
  */
 export type Program = { readonly name: string } & (
   | { readonly does: "exit"; readonly code: number }
+  /** Reports progress, then exits. */
+  | { readonly does: "advance"; readonly code: number }
   /** Ends itself with a signal. */
   | { readonly does: "die"; readonly signal: string }
   | { readonly does: "print"; readonly stdout: string; readonly stderr: string }
@@ -58,6 +60,8 @@ function body(program: Program, wait: string): string {
   switch (program.does) {
     case "exit":
       return `exit ${program.code}`;
+    case "advance":
+      return `echo '{"k":"progress","done":1}' >>"$FLOW_EVENTS"\nexit ${program.code}`;
     case "die":
       return `kill -s ${program.signal.replace(/^SIG/, "")} $$`;
     case "print":
