@@ -107,9 +107,9 @@ r_give_up() {
 
 # --- the process tree --------------------------------------------------------------------------------------------------------
 
-# Prints the processes that carry this attempt's key, without the runner. Zombies have no environment and are not among them.
+# Prints the processes that carry this attempt's directory, without the runner: its key is that of equal tasks elsewhere, too. Zombies have no environment and are not among them.
 r_marked() {
-  for r_file in `grep -lszFx -- "FLOW_ATTEMPT_KEY=$flow_key" /proc/[0-9]*/environ 2>/dev/null`; do
+  for r_file in `grep -lszFx -- "FLOW_ATTEMPT_DIR=$r_dir" /proc/[0-9]*/environ 2>/dev/null`; do
     r_file=${r_file#/proc/}
     [ "${r_file%/environ}" = "$$" ] || printf '%s\n' "${r_file%/environ}"
   done
@@ -276,7 +276,7 @@ r_catch_up() {
 r_tick_after() {
   r_hundredths "$1"
   (
-    unset FLOW_ATTEMPT_KEY
+    unset FLOW_ATTEMPT_DIR
     [ -z "$r_bash" ] || exec sleep "$r_decimal"
     exec sh -c 'trap "kill \$! 2>/dev/null; wait; exit 0" VTALRM
       sleep "$1" 2>/dev/null & wait "$!" || { sleep 1 & wait "$!"; }
@@ -394,6 +394,7 @@ r_become() {
   [ -z "$flow_tmp_dir" ] || export FLOW_TMP_DIR="$flow_tmp_dir" TMPDIR="$flow_tmp_dir"
   flow_env
   "flow_env_$1"
+  export FLOW_ATTEMPT_DIR="$r_dir"
   if [ -n "${FLOW_CHECKPOINT_DIR:-}" ] && [ -z "$flow_resume" ]; then
     FLOW_RESUME=0
     for r_rest in "$FLOW_CHECKPOINT_DIR"/* "$FLOW_CHECKPOINT_DIR"/.[!.]*; do

@@ -8,7 +8,7 @@ const MEANINGS = {
   FLOW_RUN_ID: "the `flow run` it belongs to",
   FLOW_TASK: "readable name, with axes",
   FLOW_TASK_ID: "the task's id, the same over attempts and runs",
-  FLOW_ATTEMPT_KEY: "this attempt's key; marks its processes",
+  FLOW_ATTEMPT_KEY: "this attempt's key",
   FLOW_ATTEMPT: "1, 2, … while the recipe and inputs stay the same",
   FLOW_RESTART_COUNT: "`FLOW_ATTEMPT` − 1",
   FLOW_RESTART_REASON:

@@ -1925,8 +1925,8 @@ class _Refused(Exception):
 class _Processes:
     """The processes of one attempt, found through /proc."""
 
-    def __init__(self, key: str) -> None:
-        self._mark = f"FLOW_ATTEMPT_KEY={key}".encode()
+    def __init__(self, directory: str) -> None:
+        self._mark = os.fsencode(f"FLOW_ATTEMPT_DIR={directory}")
 
     def tree(self, program: int) -> List[int]:
         """Live processes with the attempt's mark, of the program's group, or below one of these."""
@@ -2152,7 +2152,7 @@ class _Runner:
             if not argv or not all(isinstance(word, str) and "\0" not in word for word in argv):
                 raise _SpecError("an action has no argv of texts")
         self.spec = spec
-        self.processes = _Processes(spec["key"])
+        self.processes = _Processes(self.dir)
         self.requeue = spec.get("requeue") or {}
         self.meanings = {"TERM": "shutdown", "INT": "user", "HUP": "ignore", **spec.get("signals", {})}
         stop = spec.get("stop") or {}
@@ -2309,6 +2309,8 @@ class _Runner:
         checkpoints = env.get("FLOW_CHECKPOINT_DIR")
         if checkpoints and "FLOW_RESUME" not in own:
             env["FLOW_RESUME"] = "1" if _entries(checkpoints) else "0"
+        # The mark of the attempt's processes: its key is that of equal tasks elsewhere, too.
+        env["FLOW_ATTEMPT_DIR"] = self.dir
         return env
 
     def defaults(self) -> List[int]:

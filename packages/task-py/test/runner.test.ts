@@ -61,6 +61,7 @@ for (const runner of runners) {
         .split("\n")
         .filter((line) => line !== "" && !/^(_|PWD|OLDPWD|SHLVL)=/.test(line));
       expect(seen.sort()).toEqual([
+        `FLOW_ATTEMPT_DIR=${attempt.dir}`,
         `FLOW_ATTEMPT_KEY=${attempt.key}`,
         `FLOW_CHECKPOINT_DIR=${attempt.path("ckpt")}`,
         "FLOW_DEADLINE=4102444800",
@@ -198,9 +199,23 @@ for (const runner of runners) {
 
     it("kills and counts what a program leaves behind when it ends well", async () => {
       using attempt = new Attempt(runner);
-      const result = await attempt.run({ actions: [sh("sleep 300 & sleep 300 & echo done")] });
+      const are = "grep -qs sleep /proc/$one/comm && grep -qs sleep /proc/$!/comm";
+      const script = `sleep 300 & one=$!; sleep 300 & until ${are}; do sleep 0.01; done`;
+      const result = await attempt.run({ actions: [sh(script)] });
       expect(result).toMatchObject({ ...ok, leaky: 2 });
       expect(attempt.alive()).toEqual([]);
+    });
+
+    it("leaves alone what runs elsewhere under the same key, as an equal task of another project does", async () => {
+      using attempt = new Attempt(runner);
+      using other = new Attempt(runner);
+      const key = "00000000deadbeef-1";
+      const child = other.start({ key, actions: [patient("exit 0")] });
+      await other.said("ready");
+      const result = await attempt.run({ key, actions: [sh("sleep 300 & sleep 1.1")] });
+      expect(result).toMatchObject({ ...ok, leaky: 1 });
+      process.kill(child.pid ?? 0, "SIGTERM");
+      expect(await other.end(child)).toMatchObject({ code: 0, signal: 0 });
     });
 
     it("speaks the scheduler's protocol for run me again after the result is written", async () => {
