@@ -36,6 +36,7 @@ tasks:
     checkpoint: true
     requeue_codes: [3]
     values: found.json
+    metrics: {jsonl: steps.jsonl}
     actions: ["sh tools/train.sh"]
 `;
 
@@ -75,6 +76,7 @@ echo "start $n of $(cat counts/*.txt | wc -l)"
 echo $((n + 1)) >"$FLOW_CHECKPOINT_DIR/n"
 [ "$n" -ge 1 ] || exit 3
 echo '{"n": '$n'}' >found.json
+echo '{"step": 1, "loss": 0.5}' >steps.jsonl
 echo done >model
 `,
     );
@@ -118,6 +120,8 @@ echo done >model
     expect(read("all/3/x")).toBe("3 8\n");
     expect(read("found.json")).toBe('{"n": 1}\n');
     expect(read("model")).toBe("done\n");
+    expect(read("steps.jsonl")).toBe('{"step": 1, "loss": 0.5}\n');
+    expect(flow("runs", "task == 'train' and loss == 0.5").stdout).toContain("✔ done");
     expect(flow("logs", "train").stdout).toContain("start 0 of 3\nstart 1 of 3\n");
     const place = flow("logs", "count@n=1").stdout.trim();
     expect(place.startsWith(join(folder(), "work"))).toBe(true);
