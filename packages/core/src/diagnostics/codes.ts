@@ -47,6 +47,7 @@ const TITLES = {
   "param-type": "A parameter of the wrong type",
   "secret-in-command": "A secret where it would be recorded",
   "self-dependency": "A task that needs what it makes",
+  "shared-metrics": "Metrics that several tasks read from the same file",
   "template-in-flow": "YAML read a template as a map",
   "too-deep": "Nesting beyond the limit",
   "too-many-aliases": "YAML aliases that expand too far",

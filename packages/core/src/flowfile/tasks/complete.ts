@@ -12,7 +12,7 @@ import type { Member, TaskTemplate } from "./declare.ts";
 import { matrixPolicy } from "./declare.ts";
 import { readAfter, readDeps, readUses } from "./deps.ts";
 import type { FieldReader } from "./fields.ts";
-import { readCheckpoint, readMetrics, readOutputs } from "./outputs.ts";
+import { readCheckpoint, readMetrics, readOutputs, warnAboutMetrics } from "./outputs.ts";
 import { readBackend, readBackendOptions, readPools, readResources } from "./placement.ts";
 import { readRequeue, readRetries, readStop } from "./policy.ts";
 import type { TaskIndex } from "./references.ts";
@@ -27,7 +27,9 @@ export function completeTasks(
 ): readonly Task[] {
   warnAboutArgv(template.members[0]?.reader.node("actions"), loading);
   const completer = new Completer(template, index, loading);
-  return template.members.map((member) => completer.complete(member));
+  const tasks = template.members.map((member) => completer.complete(member));
+  warnAboutMetrics(tasks, template.members[0]?.reader.node("metrics"), loading);
+  return tasks;
 }
 
 const { fromEntries } = Object;

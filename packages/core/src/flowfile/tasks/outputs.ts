@@ -1,6 +1,6 @@
 // What a task makes beside its targets: named output directories, a checkpoint, metrics, values.
 
-import type { Checkpoint, MetricSource } from "../../model/task.ts";
+import type { Checkpoint, MetricSource, Task } from "../../model/task.ts";
 import type { Node } from "../document/node.ts";
 import { asList, child, entriesOf, spanOf } from "../document/node.ts";
 import { resolvePath } from "../paths.ts";
@@ -92,4 +92,33 @@ function readMetric(
     }
   }
   return sources;
+}
+
+/** Members that run at once would take the metrics of the others for their own. */
+export function warnAboutMetrics(
+  tasks: readonly Task[],
+  node: Node | undefined,
+  loading: Loading,
+): void {
+  const seen = new Set<string>();
+  for (const { id, template, metrics, maxParallel } of tasks) {
+    if (maxParallel === 1) return;
+    const own = metrics.flatMap(filesOf);
+    const shared = own.find((path) => seen.has(path));
+    if (shared !== undefined) {
+      loading.report.warn(
+        "shared-metrics",
+        node && spanOf(node),
+        `\`${id}\` and another member of \`${template}\` read their metrics from \`${shared}\`, each also those of the other`,
+        { fix: "Write the axes of the matrix in the path, so that each has its own." },
+      );
+      return;
+    }
+    for (const path of own) seen.add(path);
+  }
+}
+
+function filesOf(source: MetricSource): readonly string[] {
+  if (source.kind === "stdout") return [];
+  return [source.kind === "json" ? source.path : source.glob];
 }
