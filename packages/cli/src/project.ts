@@ -44,7 +44,10 @@ export async function readProject(
   return err({ diagnostics: selection.error, sources: opened.value.sources });
 }
 
-/** Reads it and prints what is to be said about it: warnings, or errors and exit code 2. */
+/**
+ * Reads it and prints its errors, for exit code 2. Warnings are for `check`, and for those who plan
+ * and run: whoever looks for something else has seen them there.
+ */
 export async function openProject(
   invocation: Invocation,
   io: Io,
@@ -52,7 +55,7 @@ export async function openProject(
 ): Promise<Result<OpenedProject, ExitCode>> {
   const read = await readProject(invocation, io, selectors);
   if (read.ok) {
-    printDiagnostics(read.value, invocation, io);
+    if (invocation.verb === "check") printDiagnostics(read.value, invocation, io);
     return read;
   }
   if ("problem" in read.error) io.stderr.write(`flow: ${read.error.problem}\n`);

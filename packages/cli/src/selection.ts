@@ -31,7 +31,6 @@ export async function openSelection(
     printDiagnostics(opened.error, invocation, io);
     return err(EXIT.usage);
   }
-  for (const warning of opened.value.warnings) io.stderr.write(`${warning}\n`);
   const { plan } = opened.value;
   return ok({ ...opened.value, asked: plan.asked.flatMap((index) => plan.tasks[index] ?? []) });
 }

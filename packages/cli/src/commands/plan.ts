@@ -44,6 +44,7 @@ export const command: Command = async (invocation, io) => {
     printDiagnostics(opened.error, invocation, io);
     return EXIT.usage;
   }
+  for (const warning of opened.value.warnings) io.stderr.write(`${warning}\n`);
   return showPlan(opened.value, invocation, io);
 };
 

@@ -107,3 +107,19 @@ it("a task that has written nothing is said to have written nothing", async () =
   });
   expect((await flow("accept", "a")).stderr).toBe("accepted 1 task as it is\n");
 });
+
+it("what a flow file is warned about is said by those who check, plan and run", async () => {
+  const { flow } = projectFolder({
+    "flow.yaml": `tasks:
+  a: {matrix: {n: 1..2}, metrics: {json: end.json}, actions: ["true"]}
+`,
+  });
+  const warning = `flow.yaml:2:35: warning: \`a@n=2\` and another member of \`a\` read their metrics from \`end.json\`, each also those of the other [shared-metrics]
+  2 |   a: {matrix: {n: 1..2}, metrics: {json: end.json}, actions: ["true"]}
+    |                                   ^^^^^^^^^^^^^^^^
+  fix: Write the axes of the matrix in the path, so that each has its own.
+`;
+  for (const verb of ["check", "plan", "run"]) expect((await flow(verb)).stderr).toContain(warning);
+  for (const verb of ["list", "status", "history", "runs", "cancel"])
+    expect((await flow(verb)).stderr).not.toContain("warning");
+});
