@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 
 const script = fileURLToPath(new URL("slurm.sh", import.meta.url));
 
-export type Command = "sbatch" | "squeue" | "scancel" | "scontrol" | "sacct" | "sinfo";
+type Command = "sbatch" | "squeue" | "scancel" | "scontrol" | "sacct" | "sinfo";
 
 const COMMANDS: readonly Command[] = ["sbatch", "squeue", "scancel", "scontrol", "sacct", "sinfo"];
 

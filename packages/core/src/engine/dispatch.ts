@@ -33,6 +33,8 @@ export class Dispatch {
   readonly #parts: DispatchParts;
   readonly #starter: Starter;
   readonly #lanes = new Map<string, Lane>();
+  /** Backends that could not take work, and why. */
+  readonly #delays = new Set<string>();
 
   constructor(services: Services, parts: DispatchParts) {
     this.#services = services;
@@ -171,7 +173,16 @@ export class Dispatch {
       this.#parts.attendant.abandon(live, refusedFor(failure.message));
     }
     if (failure.type === "misconfigured") this.#services.missing();
+    if (failure.type === "unavailable") this.#warnOfDelay(live, failure.message);
     this.#tellRefused(live.index, live.record.serial, failure);
+  }
+
+  /** Once for each backend and reason, not for every task that waits for the same. */
+  #warnOfDelay({ record, index }: LiveAttempt, message: string): void {
+    const delay = `${this.#task(index).backend} ${message}`;
+    if (this.#delays.has(delay)) return;
+    this.#delays.add(delay);
+    this.#services.warn(`could not be submitted yet: ${message}; flow tries again`, record.task);
   }
 
   #tellRefused(task: number, serial: number, failure: BackendFailure): void {
