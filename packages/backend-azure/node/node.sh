@@ -114,8 +114,9 @@ n_save() {
   rm -f state.part
 }
 
+# Kills what carries this attempt's directory; its key is that of equal tasks of other projects on this node, too.
 n_kill_marked() {
-  for n_file in $(grep -lszFx -- "FLOW_ATTEMPT_KEY=$n_key" /proc/[0-9]*/environ 2>/dev/null); do
+  for n_file in $(grep -lszFx -- "FLOW_ATTEMPT_DIR=$n_link/attempt" /proc/[0-9]*/environ 2>/dev/null); do
     n_file=${n_file#/proc/}
     kill -s KILL "${n_file%/environ}" 2>/dev/null
   done

@@ -26,19 +26,19 @@ case " $* " in *" -T "*) printf 201 ;; *) printf 404 ;; esac
 class TaskDirectory implements Disposable {
   readonly dir: string = mkdtempSync(join(tmpdir(), "flow-node-"));
   readonly link: string = `${this.dir}.link`;
+  readonly key: string = this.dir.slice(-6);
 
   constructor(shell: string, program: string) {
     for (const folder of ["attempt", "support", "bin"]) mkdirSync(join(this.dir, folder));
     copyFileSync(nodeScript, join(this.dir, "support/node.sh"));
     copyFileSync(flowRunnerPath, join(this.dir, "support/flow-runner.sh"));
-    const key = this.dir.slice(-6);
+    const { key } = this;
     this.write(
       "attempt/spec.sh",
       shellSpec({ version: 1, key, actions: [{ argv: ["sh", "-c", program] }] }),
     );
     this.write("attempt/outputs", "");
     const settings = {
-      key,
       link: this.link,
       claim_url: "http://claim",
       stop_url: "http://stop",
@@ -88,6 +88,16 @@ kill -TERM $NODE_PID; kill -TERM $NODE_PID; kill -TERM $NODE_PID
 exit 7
 `;
 
+/** A runner that ends without its program. */
+const LEAVING = `FLOW_ATTEMPT_DIR=DIR setsid sleep 60 </dev/null >/dev/null 2>&1 &
+echo $! >attempt/stdout
+printf 'code=0 signal=0 stopped=- cause=- action=1 leaky=0 error=-\\n' >attempt/exit
+`;
+
+/** Zombies are not. */
+const isAlive = (pid: number): boolean =>
+  spawnSync("grep", ["-q", "^State:.[^ZX]", `/proc/${pid}/status`]).status === 0;
+
 for (const [name, command] of SHELLS)
   systemSuite(name, `node.sh in ${name}`, () => {
     it("ends with the program's code and brings back what it printed", async () => {
@@ -95,6 +105,17 @@ for (const [name, command] of SHELLS)
       expect(await task.run()).toBe(7);
       expect(task.packed("attempt/exit")).toMatch(/^code=7 signal=0 /);
       expect(task.packed("attempt/stdout")).toBe("done\n");
+    });
+
+    it("kills what its program left behind, and nothing of an equal task", async () => {
+      using task = new TaskDirectory(command, "true");
+      const equal = { ...process.env, FLOW_ATTEMPT_KEY: task.key, FLOW_ATTEMPT_DIR: "/elsewhere" };
+      const bystander = spawn("sleep", ["60"], { env: equal, stdio: "ignore" });
+      task.write("support/flow-runner.sh", LEAVING.replace("DIR", `${task.link}/attempt`));
+      expect(await task.run()).toBe(0);
+      expect(isAlive(Number(task.packed("attempt/stdout")))).toBe(false);
+      expect(isAlive(bystander.pid ?? 0)).toBe(true);
+      bystander.kill("SIGKILL");
     });
 
     it("ends, with the runner's own word, when signals come together with its end", async () => {

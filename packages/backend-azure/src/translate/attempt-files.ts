@@ -145,7 +145,6 @@ const wantedBack = ({ outputs, leaves = [] }: Job): readonly string[] => [
 function nodeConf(job: Job, settings: NodeSettings): string {
   const every = Math.max(1, Math.round(settings.saveMs / settings.stopPollMs));
   const values = {
-    key: job.key,
     link: nodeDirectory(job),
     claim_url: settings.claimUrl,
     stop_url: settings.stopUrl,
