@@ -53,8 +53,11 @@ systemSuite("slurm", "pilots", () => {
       return codes.size === jobs.length;
     }, "twenty ends");
     expect(jobs.map(({ key }) => codes.get(key))).toEqual(jobs.map((_, n) => n % 3));
-    for (const job of jobs)
+    for (const job of jobs) {
       expect(readFileSync(join(job.paths.checkpoint, "starts"), "utf8")).toBe("start\n");
+      const machine = readFileSync(join(job.paths.attempt, "0.0/machine"), "utf8");
+      expect(machine).toMatch(/^system=Linux .*\n(cpu=.*\n)?cpus=\d+\nmemory= *\d+ kB\n$/);
+    }
     expect(new Set(jobs.map(pilotOf)).size).toBeLessThanOrEqual(2);
   });
 

@@ -3,8 +3,9 @@
 # specification.
 
 . ../spec.sh
-. "$FLOW_NODE_SCRIPTS/scheduler.sh"
+job_scripts=$FLOW_NODE_SCRIPTS
 unset FLOW_NODE_SCRIPTS
+. "$job_scripts/scheduler.sh"
 
 # Why the incarnation before this one ended, from what it left behind.
 job_why_restarted() {
@@ -36,7 +37,7 @@ for job_rest in $job_seconds $job_timeout; do
 done
 flow_deadline=$job_end
 
-# A pilot has one for all it runs.
+# A pilot has one for all it runs, and asks the node once what it is.
 if [ -n "${FLOW_NODE_TMP:-}" ]; then
   export FLOW_TMP_DIR="$FLOW_NODE_TMP" TMPDIR="$FLOW_NODE_TMP"
   unset FLOW_NODE_TMP
@@ -48,17 +49,10 @@ else
   }
 fi
 
-# What the node is, for the record; anything that cannot be said is left out.
-job_machine() {
-  echo "system=$(uname -srm)"
-  while read -r job_line; do
-    case $job_line in "model name"*) echo "cpu=${job_line#*: }" && break ;; esac
-  done </proc/cpuinfo
-  echo "cpus=$(getconf _NPROCESSORS_ONLN)"
-  while read -r job_line; do
-    case $job_line in MemTotal:*) echo "memory=${job_line#*:}" && break ;; esac
-  done </proc/meminfo
-  [ -z "${CUDA_VISIBLE_DEVICES:-}" ] ||
-    nvidia-smi --query-gpu=name,uuid,driver_version,memory.total --format=csv,noheader,nounits | sed 's/^/gpu=/'
-}
-job_machine </dev/null >machine 2>/dev/null || :
+if [ -n "${FLOW_NODE_MACHINE:-}" ]; then
+  printf '%s\n' "$FLOW_NODE_MACHINE" 2>/dev/null >machine || :
+  unset FLOW_NODE_MACHINE
+else
+  . "$job_scripts/machine.sh"
+  job_machine </dev/null >machine 2>/dev/null || :
+fi

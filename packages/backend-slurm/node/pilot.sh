@@ -62,6 +62,9 @@ mkdir -p -- "$FLOW_NODE_TMP" 2>/dev/null || {
   mkdir -p -- "$FLOW_NODE_TMP"
 }
 export FLOW_NODE_TMP
+. "$here/machine.sh"
+FLOW_NODE_MACHINE=`job_machine </dev/null 2>/dev/null`
+export FLOW_NODE_MACHINE
 
 cd "$base/queue" || exit 96
 uptime

@@ -17,6 +17,7 @@ import { flowRunnerPath, flowTaskPath } from "@flow/task-py";
 const SOURCES: Readonly<Record<string, string>> = {
   "member.sh": fileURLToPath(new URL("../node/member.sh", import.meta.url)),
   "incarnation.sh": fileURLToPath(new URL("../node/incarnation.sh", import.meta.url)),
+  "machine.sh": fileURLToPath(new URL("../node/machine.sh", import.meta.url)),
   "pilot.sh": fileURLToPath(new URL("../node/pilot.sh", import.meta.url)),
   "cause.sh": fileURLToPath(new URL("../node/cause.sh", import.meta.url)),
   "requeue.sh": fileURLToPath(new URL("../node/requeue.sh", import.meta.url)),
