@@ -14,6 +14,7 @@ import {
 import type { LocalOptions } from "./options.ts";
 import { Attempts } from "./process/attempts.ts";
 import { capacity } from "./process/capacity.ts";
+import { usesNoFolders } from "./process/job.ts";
 import { type ProcessTable, systemTable } from "./process/table.ts";
 
 const CAPABILITIES: Capabilities = {
@@ -48,6 +49,7 @@ export function openLocal(
   return {
     name: context.name,
     capabilities: CAPABILITIES,
+    usesNoFolders,
     limits: () => ({ slots: undefined, cpusMilli, memoryBytes, pools: {} }),
     async submit(jobs, signal) {
       const answers = new Map<AttemptKey, Result<Handle, BackendFailure>>();

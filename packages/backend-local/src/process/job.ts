@@ -3,7 +3,7 @@
 import type { Job } from "@flow/core";
 import type { StopPolicy } from "./files.ts";
 import type { Descriptors } from "./launch.ts";
-import { isForRunner, isHarmless } from "./wrapper.ts";
+import { isBrief, isForRunner, isHarmless } from "./wrapper.ts";
 
 /** What a backend adds to one start. */
 export interface StartExtra {
@@ -43,3 +43,18 @@ export function variablesOf(
 /** Whether a job may run in a shell that has run others. */
 export const mayShare = (job: Job, variables: Readonly<Record<string, string>>): boolean =>
   !job.interactive && Object.keys(variables).every(isHarmless) && isForRunner(job);
+
+/** Text that may become the path of a folder below the state, or stand for it. */
+const MAY_NAME_A_FOLDER = /[$*?]|\.flow/;
+
+/**
+ * Whether a job cannot use its scratch and output folders: it starts no program that could look for
+ * them, and its commands neither name them nor contain anything a shell could make their names from.
+ */
+export const usesNoFolders = (job: Job): boolean =>
+  !job.interactive &&
+  isForRunner(job) &&
+  isBrief(job) &&
+  [...job.actions, ...job.finally].every(({ argv, cwd, stdin }) =>
+    [...argv, cwd, stdin ?? ""].every((text) => !MAY_NAME_A_FOLDER.test(text)),
+  );

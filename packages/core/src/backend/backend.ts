@@ -150,6 +150,11 @@ export interface Backend extends AsyncDisposable {
   readonly capabilities: Capabilities;
   /** Asked of an open backend, before a run starts anything: what this place has not got. */
   readonly refuse?: (task: Task) => ReturnType<Refuse> | Promise<ReturnType<Refuse>>;
+  /**
+   * Whether it can be seen from a job's commands that they use neither its scratch folder nor its
+   * output folder. The engine does not make them then. Absent: it never can.
+   */
+  readonly usesNoFolders?: ((job: Job) => boolean) | undefined;
   /** What there is to give on this backend; an absent field is not limited here. */
   limits(): Limits;
   /** One answer per job; one bad job does not fail the others. */

@@ -3,7 +3,7 @@
 // needs to bring the attempt to its end is on disk before the job is handed over.
 
 import { dirname, join, resolve } from "node:path";
-import type { Job, JobPaths } from "../backend/backend.ts";
+import type { Backend, Job, JobPaths } from "../backend/backend.ts";
 import { isGlob } from "../graph/glob.ts";
 import { type AttemptKey, attemptKey, type RunId } from "../model/ids.ts";
 import type { RestartReason } from "../model/outcome.ts";
@@ -47,6 +47,7 @@ export interface AttemptPlan {
   readonly code: CodeState | undefined;
   /** Unix milliseconds. */
   readonly wall: number;
+  readonly usesNoFolders: Backend["usesNoFolders"];
 }
 
 export interface PreparedAttempt {
@@ -69,8 +70,16 @@ export function prepare(
   const paths = jobPaths(layout, task, key);
   const record = makeRecord(plan, key, layout, fileSystem);
   const outputs = outputDirectories(task, layout);
-  makeFolders(plan, paths, Object.values(outputs), layout, fileSystem, known);
+  const own = layout.task(task.key);
+  const parents = [layout.tasks, dirname(own), own, layout.attempts(task.key)];
+  makeOnce(parents, fileSystem, known);
+  fileSystem.makeDirectory(paths.attempt);
   const job = makeJob(plan, record, paths, outputs, fileSystem);
+  makeOnce(Object.values(outputs), fileSystem, known);
+  if (plan.usesNoFolders?.(job) !== true) {
+    makeOnce([paths.output], fileSystem, known);
+    fileSystem.makeDirectory(`${paths.attempt}/${ATTEMPT_FILES.scratch}`);
+  }
   fileSystem.write(`${paths.attempt}/${ATTEMPT_FILES.record}`, JSON.stringify(record));
   makeTargetFolders(task, layout.root, known, fileSystem);
   const { root } = layout;
@@ -80,23 +89,12 @@ export function prepare(
 }
 
 /** From the top down, so that a folder that is there costs nothing and a new one a single call. */
-function makeFolders(
-  { task }: AttemptPlan,
-  paths: JobPaths,
-  outputs: readonly string[],
-  layout: Layout,
-  fileSystem: FileSystem,
-  known: KnownFolders,
-): void {
-  const own = layout.task(task.key);
-  const parents = [layout.tasks, dirname(own), own, layout.attempts(task.key)];
-  for (const path of [...parents, paths.output, ...outputs]) {
+function makeOnce(paths: readonly string[], fileSystem: FileSystem, known: KnownFolders): void {
+  for (const path of paths) {
     if (known.has(path)) continue;
     fileSystem.makeDirectory(path);
     known.add(path);
   }
-  fileSystem.makeDirectory(paths.attempt);
-  fileSystem.makeDirectory(`${paths.attempt}/${ATTEMPT_FILES.scratch}`);
 }
 
 function jobPaths(layout: Layout, task: Task, key: AttemptKey): JobPaths {

@@ -98,6 +98,7 @@ export class Starter {
         pythonPath: request.pythonPath,
         code: code?.started(attemptKey(task.key, serial)),
         wall: clock.wall(),
+        usesNoFolders: request.backends.get(task.backend)?.usesNoFolders,
       },
       layout,
       files,

@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Job } from "../../src/backend/backend.ts";
+import type { Backend, Job } from "../../src/backend/backend.ts";
 import type { RunResult } from "../../src/engine/run.ts";
 import type { RunEvent } from "../../src/engine/run-event.ts";
 import { buildGraph } from "../../src/graph/build.ts";
@@ -20,7 +20,10 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
 
-async function run(tasks: readonly Task[]): Promise<{
+async function run(
+  tasks: readonly Task[],
+  usesNoFolders?: Backend["usesNoFolders"],
+): Promise<{
   result: RunResult;
   events: RunEvent[];
   started: string[];
@@ -35,7 +38,7 @@ async function run(tasks: readonly Task[]): Promise<{
   const backend = shellBackend();
   const { run: prepared } = prepareRun(plan, openState(root), {
     env: process.env,
-    backends: new Map([["local", backend]]),
+    backends: new Map([["local", { ...backend, usesNoFolders }]]),
     slots: 4,
     keepGoing: false,
     failFast: false,
@@ -50,6 +53,17 @@ async function run(tasks: readonly Task[]): Promise<{
 }
 
 describe("a run", () => {
+  it("makes no scratch and output folder for a task that its backend knows to use neither", async () => {
+    const plain = task("plain", { run: "true" });
+    const other = task("other", { run: "true" });
+    await run([plain, other], (job) => job.task === "plain");
+    const folder = ({ key }: Task): string => join(root, ".flow/tasks", key.slice(0, 2), key);
+    const made = (one: Task): readonly boolean[] =>
+      ["attempts/1", "attempts/1/tmp", "out"].map((name) => fs.existsSync(join(folder(one), name)));
+    expect(made(plain)).toEqual([true, false, false]);
+    expect(made(other)).toEqual([true, true, true]);
+  });
+
   it("runs tasks in order and finds them fresh the second time", async () => {
     fs.writeFileSync(join(root, "in"), "1");
     const tasks = [
