@@ -12,6 +12,8 @@ export class Claims {
   readonly #layout: Layout;
   readonly #fileSystem: FileSystem;
   readonly #locks: Locks;
+  /** Links that hold this run's name. */
+  readonly #held = new Set<string>();
 
   constructor(run: RunId, layout: Layout, fileSystem: FileSystem, locks: Locks) {
     this.#run = run;
@@ -24,7 +26,7 @@ export class Claims {
   take(task: TaskKey): "taken" | "orphan" | { readonly heldBy: RunId } {
     const path = this.#layout.claim(task);
     for (;;) {
-      if (this.#fileSystem.link(path, this.#run)) return "taken";
+      if (this.#link(path)) return "taken";
       const holder = this.holder(task);
       if (holder === undefined) continue;
       if (holder === this.#run) return "taken";
@@ -35,11 +37,13 @@ export class Claims {
 
   /** Takes a task that nobody holds, not even this run; false when somebody does. */
   takeFree(task: TaskKey): boolean {
-    return this.#fileSystem.link(this.#layout.claim(task), this.#run);
+    return this.#link(this.#layout.claim(task));
   }
 
   release(task: TaskKey): void {
-    this.#fileSystem.remove(this.#layout.claim(task));
+    const path = this.#layout.claim(task);
+    this.#held.delete(path);
+    this.#fileSystem.remove(path);
   }
 
   /** The run that holds the task; undefined when none does. */
@@ -70,6 +74,13 @@ export class Claims {
   /** The runs among them that go on. */
   living(): readonly RunId[] {
     return this.runs().filter((run) => this.isLive(run));
+  }
+
+  #link(path: string): boolean {
+    const [like] = this.#held;
+    if (!this.#fileSystem.link(path, this.#run, like)) return false;
+    this.#held.add(path);
+    return true;
   }
 
   /**

@@ -66,8 +66,11 @@ export interface FileSystem {
   removeDirectory(path: string): boolean;
   /** Removes whatever is there, directories with all they hold. Never follows links. */
   removeTree(path: string): void;
-  /** Creates a link holding `text`; false when the path exists. Atomic, also against other processes. */
-  link(path: string, text: string): boolean;
+  /**
+   * Creates a link holding `text`; false when the path exists. Atomic, also against other processes.
+   * `like` is a link that holds the same text: where it can, the new one is another name of it.
+   */
+  link(path: string, text: string, like?: string): boolean;
   /** The text of a link; undefined when there is none. */
   readLink(path: string): string | undefined;
   /** SHA-256 of a file's content. Undefined when it vanished. */

@@ -131,6 +131,20 @@ function succeeds(call: () => void, ...codes: readonly string[]): boolean {
   }
 }
 
+/**
+ * Gives the link `like` a second name. That costs no file of its own, which matters where files that
+ * come and go are dear. Undefined when it cannot be done here, or `like` is gone.
+ */
+function sharedLink(path: string, like: string): boolean | undefined {
+  // Elsewhere the system may follow the link instead.
+  if (process.platform !== "linux") return undefined;
+  try {
+    return succeeds(() => fs.linkSync(like, path), "EEXIST");
+  } catch {
+    return undefined;
+  }
+}
+
 export const nodeFileSystem: FileSystem = {
   stat: (path) => describe(ifThere(() => fs.statSync(path, QUIETLY))),
   lstat: (path) => describe(ifThere(() => fs.lstatSync(path, QUIETLY))),
@@ -176,7 +190,9 @@ export const nodeFileSystem: FileSystem = {
   removeDirectory: (path) =>
     succeeds(() => fs.rmdirSync(path), "ENOENT", "ENOTDIR", "ENOTEMPTY", "EEXIST"),
   removeTree: (path) => fs.rmSync(path, { recursive: true, force: true }),
-  link: (path, text) => succeeds(() => fs.symlinkSync(text, path), "EEXIST"),
+  link: (path, text, like) =>
+    (like === undefined ? undefined : sharedLink(path, like)) ??
+    succeeds(() => fs.symlinkSync(text, path), "EEXIST"),
   readLink: (path) =>
     ifThere(() => {
       try {
