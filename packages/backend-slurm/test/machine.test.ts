@@ -1,9 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { parseMachine } from "../src/attempt/machine.ts";
 
 it("a node is what it says it is", () => {
@@ -27,12 +24,12 @@ it("a node is what it says it is", () => {
 });
 
 it("the node's script says it of this machine", () => {
-  const folder = mkdtempSync(join(tmpdir(), "flow-machine-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const script = fileURLToPath(new URL("../node/incarnation.sh", import.meta.url));
-  const [own = ""] = /^job_machine\(\)[\s\S]*$/m.exec(readFileSync(script, "utf8")) ?? [];
-  execFileSync("sh", ["-eu", "-c", own], { cwd: folder, env: { PATH: process.env["PATH"] } });
-  const machine = parseMachine(readFileSync(join(folder, "machine"), "utf8"));
+  const script = fileURLToPath(new URL("../node/machine.sh", import.meta.url));
+  const said = execFileSync("sh", ["-euc", '. "$0"; job_machine', script], {
+    env: { PATH: process.env["PATH"] },
+    encoding: "utf8",
+  });
+  const machine = parseMachine(said);
   expect(machine?.system).toMatch(/^Linux /);
   expect(machine?.cpus).toBeGreaterThan(0);
   expect(machine?.memoryBytes).toBeGreaterThan(2 ** 20);
