@@ -384,6 +384,13 @@ r_bash_wait_program() {
   esac
 }
 
+# A scheduler signals the processes of a job one after the other: what ended the program may be on its way to the runner.
+r_await_own_signal() {
+  case $r_rc in 129 | 130 | 138 | 140 | 143) ;; *) return 0 ;; esac
+  [ -n "$r_stopped" ] || sleep 0.2 2>/dev/null || sleep 1
+  r_catch_up
+}
+
 # --- one action --------------------------------------------------------------------------------------------------------------
 
 # Becomes the program of action $1, in the child: environment, directory, then exec.
@@ -441,6 +448,7 @@ r_run_action() {
   r_busy=
   r_catch_up
   "r_${r_bash}wait_program"
+  r_await_own_signal
   r_sweep
   r_pid=
   r_signal=0

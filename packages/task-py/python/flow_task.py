@@ -2279,9 +2279,12 @@ class _Runner:
         finally:
             os.chdir(self.dir)
         status = self.wait(self.program)
-        if os.WIFSIGNALED(status):
-            return 128 + os.WTERMSIG(status), os.WTERMSIG(status)
-        return os.WEXITSTATUS(status), 0
+        ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        code = 128 + ended_by if ended_by else os.WEXITSTATUS(status)
+        if self.stopped is None and code - 128 in self.numbers:
+            # A scheduler signals the processes of a job one after the other: what ended the program may be on its way.
+            self.take_signals(0.2)
+        return code, ended_by
 
     def environment(self, action: Dict[str, Any]) -> Dict[str, str]:
         env = dict(os.environ)

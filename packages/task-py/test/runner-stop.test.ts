@@ -214,6 +214,15 @@ for (const runner of runners) {
       expect(sessionOf(child.pid ?? 0)).toEqual([]);
     });
 
+    it("knows that it is stopped also when the signal reaches the program first", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({ actions: [sh("echo ready; kill -s TERM $$"), sh("true")] });
+      await attempt.said("ready");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      child.kill("SIGTERM");
+      expect(await attempt.end(child)).toMatchObject({ code: 143, signal: 15, stopped: "shutdown" });
+    });
+
     it("loses neither the end nor the stop when both come at once", async () => {
       const rounds = Array.from({ length: 12 }, async (_, round) => {
         using attempt = new Attempt(runner);
