@@ -220,7 +220,11 @@ for (const runner of runners) {
       await attempt.said("ready");
       await new Promise((resolve) => setTimeout(resolve, 50));
       child.kill("SIGTERM");
-      expect(await attempt.end(child)).toMatchObject({ code: 143, signal: 15, stopped: "shutdown" });
+      expect(await attempt.end(child)).toMatchObject({
+        code: 143,
+        signal: 15,
+        stopped: "shutdown",
+      });
     });
 
     it("loses neither the end nor the stop when both come at once", async () => {
