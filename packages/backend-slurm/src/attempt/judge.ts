@@ -132,7 +132,10 @@ function explain(row: Row, { started }: Incarnation): string {
 function ended(evidence: Evidence, record: ExitRecord, row: Row | undefined): Verdict {
   const { incarnation } = evidence;
   const facts = factsOf(record);
-  const told = facts.stopped === undefined ? undefined : stopReason(facts.stopped);
+  // A signal may end the program before its runner hears of the stop.
+  const unheard =
+    record.code > 128 ? (evidence.stop ?? (row?.cancelled ? "user" : undefined)) : undefined;
+  const told = facts.stopped === undefined ? unheard : stopReason(facts.stopped);
   // The node asks while the scheduler is still at it; the state in the end is sure.
   const isPreempted =
     told !== undefined && evidence.stop === undefined && row?.cause === "preempted";
