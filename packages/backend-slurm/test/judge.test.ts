@@ -183,6 +183,17 @@ describe("jobs that are gone", () => {
 });
 
 describe("why a program was stopped", () => {
+  it("is what was asked for, when a signal ended it before its runner heard of that", () => {
+    const killed = { ...started, exit: exit(143, { signal: 15 }) };
+    const reason = (more: Partial<Evidence>) => {
+      const verdict = judge(evidence({ incarnation: killed, ...more }));
+      return verdict.type === "ended" ? verdict.exit.stopped : verdict;
+    };
+    expect(reason({ stop: "pruned" })).toBe("pruned");
+    expect(reason({ row: row("CANCELLED") })).toBe("user");
+    expect(reason({ row: row("FAILED") })).toBeUndefined();
+  });
+
   const stopped = (word: string, more: Partial<Evidence> = {}) => {
     const verdict = judge(
       evidence({
