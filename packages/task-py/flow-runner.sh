@@ -78,6 +78,8 @@ r_measure() {
 
 # Writes the result. A full disk may have room again in a moment, and the result is worth waiting for.
 r_write_exit() {
+  # The program may end before the stop that was asked for is heard of.
+  [ -n "$r_stopped" ] || [ ! -e "$r_stop_file" ] || r_read_stop_file
   r_clock
   r_measure
   r_result="code=$r_code signal=$r_signal stopped=${r_stopped:--} cause=${r_cause:--} action=$r_action leaky=$r_leaky"
@@ -565,7 +567,7 @@ case $r_dir in /*) ;; *) r_dir=$PWD/$r_dir ;; esac
 cd -- "$r_dir" || r_usage "cannot enter the directory $r_dir"
 
 r_bash=${BASH_VERSION:+bash_} r_noted='' r_busy=1 r_woken='' r_written='' r_pid='' r_ticker='' r_peak='' r_grouped=''
-r_stopped='' r_cause='' r_error=''
+r_stopped='' r_cause='' r_error='' r_stop_file=
 r_timeout_at='' r_action_timeout_at='' r_deadline_at='' r_code=0 r_signal=0 r_action=0 r_leaky=0
 for r_name in TERM INT HUP USR1 USR2 CONT ALRM; do
   # shellcheck disable=SC2064 # the name is wanted now

@@ -183,13 +183,14 @@ describe("jobs that are gone", () => {
 });
 
 describe("why a program was stopped", () => {
-  it("is what was asked for, when a signal ended it before its runner heard of that", () => {
+  it("is what was asked for, when the program ended before its runner heard of that", () => {
     const killed = { ...started, exit: exit(143, { signal: 15 }) };
     const reason = (more: Partial<Evidence>) => {
       const verdict = judge(evidence({ incarnation: killed, ...more }));
       return verdict.type === "ended" ? verdict.exit.stopped : verdict;
     };
     expect(reason({ stop: "pruned" })).toBe("pruned");
+    expect(reason({ stop: "user", incarnation: { ...started, exit: exit(0) } })).toBe("user");
     expect(reason({ row: row("CANCELLED") })).toBe("user");
     expect(reason({ row: row("FAILED") })).toBeUndefined();
   });

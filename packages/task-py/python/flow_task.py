@@ -2042,6 +2042,7 @@ class _Runner:
         self.program: Optional[int] = None
         self.kill_at = self.timeout_at = self.action_timeout_at = self.deadline_at = self.look_at = float("inf")
         self.is_killed = False
+        self.stop_file = ""
 
     # The claim and the result.
 
@@ -2134,6 +2135,9 @@ class _Runner:
             self.say(str(error))
         if self.program is not None:
             self.processes.kill(self.program)
+        if self.stopped is None and os.path.exists(self.stop_file):
+            # The program may end before the stop that was asked for is heard of.
+            self.stopped = self.read_stop_file()
         self.write_exit()
         return self.leave()
 

@@ -214,6 +214,17 @@ for (const runner of runners) {
       expect(sessionOf(child.pid ?? 0)).toEqual([]);
     });
 
+    it("names a stop that was asked for and that the program's end came before", async () => {
+      using attempt = new Attempt(runner);
+      const child = attempt.start({
+        actions: [sh("echo ready; until [ -e go ]; do sleep 0.02; done")],
+      });
+      await attempt.said("ready");
+      writeFileSync(attempt.path("stop"), '{"reason":"pruned"}\n');
+      writeFileSync(attempt.path("go"), "");
+      expect(await attempt.end(child)).toMatchObject({ ...ok, stopped: "pruned" });
+    });
+
     it("knows that it is stopped also when the signal reaches the program first", async () => {
       using attempt = new Attempt(runner);
       const child = attempt.start({ actions: [sh("echo ready; kill -s TERM $$"), sh("true")] });

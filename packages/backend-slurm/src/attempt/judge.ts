@@ -132,9 +132,9 @@ function explain(row: Row, { started }: Incarnation): string {
 function ended(evidence: Evidence, record: ExitRecord, row: Row | undefined): Verdict {
   const { incarnation } = evidence;
   const facts = factsOf(record);
-  // A signal may end the program before its runner hears of the stop.
-  const unheard =
-    record.code > 128 ? (evidence.stop ?? (row?.cancelled ? "user" : undefined)) : undefined;
+  // The program may end before its runner hears of the stop.
+  const isKilled = record.code > 128 && row?.cancelled === true;
+  const unheard = evidence.stop ?? (isKilled ? "user" : undefined);
   const told = facts.stopped === undefined ? unheard : stopReason(facts.stopped);
   // The node asks while the scheduler is still at it; the state in the end is sure.
   const isPreempted =
