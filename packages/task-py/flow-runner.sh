@@ -389,8 +389,12 @@ r_bash_wait_program() {
 # A scheduler signals the processes of a job one after the other: what ended the program may be on its way to the runner.
 r_await_own_signal() {
   case $r_rc in 129 | 130 | 138 | 140 | 143) ;; *) return 0 ;; esac
-  [ -n "$r_stopped" ] || sleep 0.2 2>/dev/null || sleep 1
   r_catch_up
+  for r_rest in 1 2 3 4 5; do
+    [ -z "$r_stopped" ] || return 0
+    sleep 0.2 2>/dev/null || sleep 1
+    r_catch_up
+  done
 }
 
 # --- one action --------------------------------------------------------------------------------------------------------------

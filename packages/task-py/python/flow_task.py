@@ -2286,9 +2286,14 @@ class _Runner:
         ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         code = 128 + ended_by if ended_by else os.WEXITSTATUS(status)
         if self.stopped is None and code - 128 in self.numbers:
-            # A scheduler signals the processes of a job one after the other: what ended the program may be on its way.
-            self.take_signals(0.2)
+            self.await_own_signal()
         return code, ended_by
+
+    def await_own_signal(self) -> None:
+        """A scheduler signals the processes of a job one after the other: what ended the program may be on its way here."""
+        until = self.clock() + 1
+        while self.stopped is None and self.clock() < until:
+            self.take_signals(until - self.clock())
 
     def environment(self, action: Dict[str, Any]) -> Dict[str, str]:
         env = dict(os.environ)
