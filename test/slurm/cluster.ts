@@ -17,6 +17,8 @@ export interface Cluster {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** First port; sshd listens on the 22nd after it. */
   readonly port: number;
+  /** What a person writes into an SSH configuration to reach the cluster's sshd under these names. */
+  sshConfig(...names: readonly string[]): string;
   /** Runs a command of SLURM and returns what it prints. */
   run(program: string, ...args: readonly string[]): string;
   /** kill -9 of a daemon: `slurmctld`, `sshd`, `n1`, … */
@@ -54,6 +56,14 @@ export async function startCluster(
     directory,
     env,
     port,
+    sshConfig: (...names) => `Host ${names.join(" ")}
+  HostName 127.0.0.1
+  Port ${port + 22}
+  IdentityFile ${directory}/sshd/client_key
+  IdentitiesOnly yes
+  UserKnownHostsFile ${directory}/sshd/known_hosts
+  GlobalKnownHostsFile none
+`,
     run: (program, ...args) => execFileSync(program, args, { env, encoding: "utf8" }),
     kill: (daemon) => call("kill", directory, daemon),
     halt: (daemon) => call("halt", directory, daemon),

@@ -51,17 +51,7 @@ systemSuite(["slurm", "sshd"], "a project that the nodes do not see", () => {
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), "flow-elsewhere-"));
     const config = join(root, "../", `${root.split("/").at(-1)}.ssh`);
-    write(
-      config,
-      `Host login
-  HostName 127.0.0.1
-  Port ${cluster.port + 22}
-  IdentityFile ${cluster.directory}/sshd/client_key
-  IdentitiesOnly yes
-  UserKnownHostsFile ${cluster.directory}/sshd/known_hosts
-  GlobalKnownHostsFile none
-`,
-    );
+    write(config, cluster.sshConfig("login"));
     put("flow.yaml", flowFile.replace("SSH_CONFIG", config).replace("FOLDER", there()));
     put("source.txt", "one two\n");
     put(

@@ -49,17 +49,7 @@ systemSuite(["slurm", "sshd"], "a secret", () => {
       writeFileSync(join(folder, "bin", name), script);
       chmodSync(join(folder, "bin", name), 0o755);
     }
-    writeFileSync(
-      join(folder, "ssh_config"),
-      `Host login
-  HostName 127.0.0.1
-  Port ${cluster.port + 22}
-  IdentityFile ${cluster.directory}/sshd/client_key
-  IdentitiesOnly yes
-  UserKnownHostsFile ${cluster.directory}/sshd/known_hosts
-  GlobalKnownHostsFile none
-`,
-    );
+    writeFileSync(join(folder, "ssh_config"), cluster.sshConfig("login"));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -15,19 +15,7 @@ systemSuite(["slurm", "sshd"], "over SSH", () => {
   beforeAll(async () => {
     cluster = await startCluster({ SSHD: 1 });
     config = join(cluster.directory, "ssh_config");
-    writeFileSync(
-      config,
-      `Host login far
-  HostName 127.0.0.1
-  Port ${cluster.port + 22}
-  IdentityFile ${cluster.directory}/sshd/client_key
-  IdentitiesOnly yes
-  UserKnownHostsFile ${cluster.directory}/sshd/known_hosts
-  GlobalKnownHostsFile none
-Host far
-  ProxyJump login
-`,
-    );
+    writeFileSync(config, `${cluster.sshConfig("login", "far")}Host far\n  ProxyJump login\n`);
   });
   afterEach(async () => {
     await bench?.[Symbol.asyncDispose]();
