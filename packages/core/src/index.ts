@@ -134,6 +134,7 @@ export {
 } from "./record/attempt-record.ts";
 export type { FoundFile, MadeFile, MadeFiles } from "./record/made-files.ts";
 export { listFiles, ownDirectories, readMade, recordMade } from "./record/made-files.ts";
+export { markForgotten } from "./record/recorded-success.ts";
 // For hosts that ask records.
 export {
   asNumber,

@@ -1,11 +1,19 @@
 // What flow keeps of a task below `.flow/`: its own output and checkpoint directories, the records of
 // its attempts, what failed attempts left.
 
-import { attemptSerials, type FileSystem, type Layout, type Task, type TaskKey } from "@flow/core";
+import {
+  attemptSerials,
+  type FileSystem,
+  type Layout,
+  markForgotten,
+  type Task,
+  type TaskKey,
+} from "@flow/core";
 
 /**
  * Removes it. The number of the latest attempt stays (as an empty folder), because numbers of
- * attempts never repeat. `keepRecords`: logs and records stay too.
+ * attempts never repeat. `keepRecords`: logs and records stay too,
+ * with a note that they count no more.
  */
 export function removeRecords(
   key: TaskKey,
@@ -17,7 +25,10 @@ export function removeRecords(
   files.removeTree(layout.output(key));
   files.removeTree(layout.checkpoint(key));
   if (slug !== undefined) files.removeTree(`${layout.partial}/${slug}`);
-  if (keepRecords) return;
+  if (keepRecords) {
+    markForgotten(layout, key, files);
+    return;
+  }
   const serials = attemptSerials(layout, key, files);
   const latest = serials.at(-1);
   for (const serial of serials) files.removeTree(`${layout.attempts(key)}/${serial}`);

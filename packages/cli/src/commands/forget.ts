@@ -1,5 +1,6 @@
 // `flow forget SEL…|--all`: the tasks count as never done; files stay where they are.
 
+import { markForgotten, nodeFileSystem } from "@flow/core";
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../invocation.ts";
 import { openProject } from "../project.ts";
@@ -19,7 +20,10 @@ export const command: Command = async (invocation, io) => {
   const state = openForChange(graph.project.root, io);
   if (!state.ok) return state.error;
   const known = asked.filter(({ key }) => state.value.traces.get(key) !== undefined);
-  for (const { key } of known) state.value.traces.remove(key);
+  for (const { key } of known) {
+    markForgotten(state.value.layout, key, nodeFileSystem);
+    state.value.traces.remove(key);
+  }
   const code = await saveChange(state.value, io);
   if (code !== EXIT.ok) return code;
   const names = known.map(({ id }) => id);

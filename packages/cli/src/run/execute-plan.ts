@@ -29,6 +29,7 @@ import type { Io } from "../io.ts";
 import type { Rerun } from "../report/failure-block.ts";
 import { type OutputMode, openReporter, type Reporter } from "../report/reporter.ts";
 import { VERSION } from "../version.ts";
+import { damageNotes } from "./damage-notes.ts";
 import { DETACHED_RUN } from "./detach.ts";
 import { handleSignals } from "./signals.ts";
 
@@ -73,7 +74,7 @@ export async function executePlan(
 ): Promise<ExitCode> {
   const { sandbox } = settings;
   const state = openStateFor(opened.plan.project.root, sandbox);
-  warnOfDamage(state, io);
+  for (const note of damageNotes(state)) io.stderr.write(`flow: ${note}\n`);
   const durationMs: PlanOptions["durationMs"] = (task) => state.traces.durationMs(task);
   const plan = overridePlan(opened.plan, settings, { ...settings.planOptions, durationMs });
   const { project } = plan;
@@ -200,21 +201,6 @@ async function refusedTasks(
 function announcedRun(io: Io): RunId | undefined {
   const announced = io.env[DETACHED_RUN];
   return announced === undefined ? undefined : asRunId(announced);
-}
-
-function warnOfDamage({ damaged, traces }: ProjectState, io: Io): void {
-  for (const { path, bytes } of damaged) {
-    io.stderr.write(
-      `flow: ${bytes} bytes of ${path} are damaged and were left out; what they recorded runs again\n`,
-    );
-  }
-  const lost = traces.damaged;
-  if (lost > 0) {
-    const what = lost === 1 ? "record of a past success is" : "records of past successes are";
-    io.stderr.write(
-      `flow: ${lost} ${what} damaged or of another version of flow; what they recorded runs again\n`,
-    );
-  }
 }
 
 function logTo(io: Io, verbose: boolean): Log {

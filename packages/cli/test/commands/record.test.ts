@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type ProjectFolder, projectFolder, SMALL } from "../project-folder.ts";
@@ -312,6 +312,14 @@ describe("flow forget and accept", () => {
     expect((await flow("plan", "--check", "train")).code).toBe(5);
     expect((await flow("accept", "train")).stderr).toBe("accepted 2 tasks as they are\n");
     expect((await flow("plan", "--check", "train")).code).toBe(0);
+  });
+
+  it("forgets for good, also when the file of past successes is lost", async () => {
+    const { flow, path } = await ran();
+    await flow("forget", "train");
+    rmSync(join(path, ".flow/traces"));
+    expect((await flow("plan", "--check", "prep")).code).toBe(0);
+    expect((await flow("plan", "--check", "train")).code).toBe(5);
   });
 
   it("bless a target that was edited", async () => {

@@ -32,6 +32,8 @@ export interface Layout {
   attempt(key: AttemptKey): string;
   output(task: TaskKey): string;
   checkpoint(task: TaskKey): string;
+  /** Holds the number of the task's latest attempt when it was forgotten last. */
+  forgotten(task: TaskKey): string;
 }
 
 const RUN_LOCK = "run-";
@@ -68,6 +70,7 @@ export function layout(root: string): Layout {
     },
     output: (key) => `${task(key)}/out`,
     checkpoint: (key) => `${task(key)}/ckpt`,
+    forgotten: (key) => `${task(key)}/forgotten`,
   };
 }
 

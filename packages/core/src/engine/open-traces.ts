@@ -1,11 +1,13 @@
 // The traces of a project as they are now: the file, overlaid with what runs that are still open, or
-// died before they folded their results into it, have in their journals.
+// died before they folded their results into it, have in their journals. Where the file is lost or
+// damaged, the tasks' own records are asked.
 
 import { readJournal } from "../journal/read-journal.ts";
 import { parseAttemptKey, type RunId } from "../model/ids.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import type { HeldLock, Locks } from "../ports/locks.ts";
+import { recordedSuccess, recordedTasks } from "../record/recorded-success.ts";
 import { TraceStore } from "../trace/store.ts";
 import { type Layout, runOfLock } from "./layout.ts";
 
@@ -27,12 +29,15 @@ export interface OpenTraces {
 
 /** Never writes. */
 export function openTraces(layout: Layout, files: FileSystem): OpenTraces {
-  const traces = new TraceStore(files, layout.traces);
+  const traces = new TraceStore(files, layout.traces, (task) =>
+    recordedSuccess(layout, task, files),
+  );
   const damaged: DamagedJournal[] = [];
   for (const run of unfoldedRuns(layout, files)) {
     const bytes = overlayJournal(traces, layout, run, files);
     if (bytes > 0) damaged.push({ run, path: layout.journal(run), bytes });
   }
+  if (traces.isIncomplete || damaged.length > 0) traces.recover(recordedTasks(layout, files));
   return { traces, damaged };
 }
 

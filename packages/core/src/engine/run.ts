@@ -10,7 +10,7 @@ import { exitWith, type StopReason } from "../model/outcome.ts";
 import type { Limits } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { troubleOf } from "../ports/system-error.ts";
-import { lastAttempt } from "../record/attempt-record.ts";
+import { recordedSuccess } from "../record/recorded-success.ts";
 import { demandUsedUp } from "../trace/forecast.ts";
 import { Attendant } from "./attendant.ts";
 import { Checker } from "./checker.ts";
@@ -161,7 +161,7 @@ export class Run {
         this.#afterFlush.push(action);
       },
       reload: (task) => {
-        const trace = lastAttempt(layout, task, ports.fileSystem)?.result?.trace;
+        const trace = recordedSuccess(layout, task, ports.fileSystem);
         if (trace !== undefined) request.traces.overlay([[task, trace]]);
       },
       missing: () => {

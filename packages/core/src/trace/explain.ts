@@ -15,7 +15,9 @@ export function describeReason(reason: Reason): string {
     case "always":
       return "set to run always";
     case "never-succeeded":
-      return "never succeeded before";
+      return reason.new === undefined
+        ? "never succeeded before"
+        : "never succeeded before, though its targets are there (`flow accept` keeps them)";
     case "no-inputs-or-targets":
       return "has neither deps nor targets, so it runs every time";
     case "actions":

@@ -101,7 +101,7 @@ export class Inspector {
     }
 
     const reasons = [
-      ...ownReasons(task, trace, isForced?.(task) === true),
+      ...ownReasons(task, trace, isForced?.(task) === true, () => this.#hasTargets(task)),
       ...(trace === undefined ? [] : this.#nameFiles(compareWithTrace(trace, inputs))),
       ...targets.reasons,
       ...this.temporary.demandedOf(task.key),
@@ -171,6 +171,16 @@ export class Inspector {
         budget: task.budgetValues,
       },
     };
+  }
+
+  /** Whether there is something at every place where the task promises to leave something. */
+  #hasTargets(task: Task): boolean {
+    const { root, fileSystem } = this.#options;
+    const needed = promisedBy(task).filter(({ optional }) => !optional);
+    return (
+      needed.length > 0 &&
+      needed.every(({ path }) => fileSystem.stat(`${root}/${path}`) !== undefined)
+    );
   }
 
   async #inspectTargets(
@@ -291,7 +301,12 @@ function promisedBy(task: Pick<Task, "targets" | "values">): readonly {
   return [...targets, { path: values, optional: false, sha256: undefined }];
 }
 
-function ownReasons(task: Task, trace: Trace | undefined, isForced: boolean): Reason[] {
+function ownReasons(
+  task: Task,
+  trace: Trace | undefined,
+  isForced: boolean,
+  hasTargets: () => boolean,
+): readonly Reason[] {
   const reasons: Reason[] = [];
   const isBare =
     task.deps.length === 0 &&
@@ -301,7 +316,9 @@ function ownReasons(task: Task, trace: Trace | undefined, isForced: boolean): Re
   if (isForced) reasons.push(reason("forced"));
   if (task.always) reasons.push(reason("always"));
   else if (isBare && task.actions.length > 0) reasons.push(reason("no-inputs-or-targets"));
-  else if (trace === undefined && task.actions.length > 0) reasons.push(reason("never-succeeded"));
+  else if (trace === undefined && task.actions.length > 0) {
+    reasons.push(reason("never-succeeded", "", undefined, hasTargets() ? "present" : undefined));
+  }
   return reasons;
 }
 

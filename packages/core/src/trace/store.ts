@@ -1,5 +1,6 @@
 // The last success of every task, in one file with one line per task. Lines are parsed when asked
-// for. Damage costs the damaged lines and nothing else: their tasks run again.
+// for. Damage costs the damaged lines and nothing else, and what they said is looked for in the
+// tasks' own records; where it is not found, the task runs again.
 
 import type { TaskKey } from "../model/ids.ts";
 import type { FileSystem } from "../ports/file-system.ts";
@@ -10,27 +11,44 @@ const keyPattern = /^[0-9a-f]{16}$/;
 /** The version that this flow writes and understands. */
 const VERSION = 1;
 
+/** The last success of a task that its own records tell of; undefined: none. */
+type ReadBack = (key: TaskKey) => Trace | undefined;
+
 /** Traces by task. Reading never writes; {@link TraceStore.save} is for the holder of a run's lock. */
 export class TraceStore {
   readonly #fileSystem: FileSystem;
   readonly #path: string;
+  readonly #readBack: ReadBack;
   #lines = new Map<TaskKey, string>();
   readonly #parsed = new Map<TaskKey, Trace | undefined>();
   readonly #overlaid = new Map<TaskKey, Trace>();
   /** Own changes; undefined: forgotten. */
   readonly #changes = new Map<TaskKey, Trace | undefined>();
+  /** Read back from the tasks' own records, and not saved since. */
+  readonly #recovered = new Set<TaskKey>();
   #signature: string | undefined;
   #damaged = 0;
 
-  constructor(fileSystem: FileSystem, path: string) {
+  constructor(fileSystem: FileSystem, path: string, readBack: ReadBack = () => undefined) {
     this.#fileSystem = fileSystem;
     this.#path = path;
+    this.#readBack = readBack;
     this.#load();
   }
 
   /** How many lines are no traces of this version; their tasks count as never done. */
   get damaged(): number {
     return this.#damaged;
+  }
+
+  /** Whether the file may lack successes that were recorded: it is not there, empty or damaged. */
+  get isIncomplete(): boolean {
+    return this.#lines.size === 0 || this.#damaged > 0;
+  }
+
+  /** How many tasks' last successes came from their own records, and are not saved here yet. */
+  get recovered(): number {
+    return this.#recovered.size;
   }
 
   /** Signature of the file as it was read or saved; undefined when there was none. */
@@ -40,7 +58,7 @@ export class TraceStore {
 
   /** Whether there is something to save. */
   get isChanged(): boolean {
-    return this.#changes.size > 0;
+    return this.#changes.size > 0 || this.#recovered.size > 0;
   }
 
   /** Keys of all tasks with a trace. */
@@ -86,6 +104,11 @@ export class TraceStore {
     }
   }
 
+  /** Looks for later successes of these tasks in their own records. */
+  recover(keys: Iterable<TaskKey>): void {
+    for (const key of keys) this.#recover(key);
+  }
+
   /** Makes what was overlaid part of what is saved, for runs that can no longer save it themselves. */
   absorb(): void {
     for (const [key, trace] of this.#overlaid) {
@@ -116,6 +139,14 @@ export class TraceStore {
     this.#signature = this.#fileSystem.stat(this.#path)?.signature;
     for (const [key, trace] of this.#changes) this.#parsed.set(key, trace);
     this.#changes.clear();
+    this.#recovered.clear();
+  }
+
+  #recover(key: TaskKey): void {
+    const trace = this.#readBack(key);
+    if (trace === undefined || trace.serial <= (this.get(key)?.serial ?? 0)) return;
+    this.overlay([[key, trace]]);
+    this.#recovered.add(key);
   }
 
   #load(): void {
@@ -152,6 +183,7 @@ export class TraceStore {
       }
     }
     this.#parsed.set(key, trace);
+    if (line !== undefined && trace === undefined) this.#recover(key);
     return trace;
   }
 }
@@ -162,15 +194,21 @@ const isCurrent = (line: string): boolean => line.includes(`"version":${VERSION}
 /** Undefined when the text is not a trace of this version. */
 function parseTrace(line: string): Trace | undefined {
   try {
-    const trace = JSON.parse(line) as Partial<Trace> | null;
-    const isTrace =
-      trace?.version === VERSION &&
-      typeof trace.fingerprint?.digest === "string" &&
-      typeof trace.serial === "number" &&
-      Array.isArray(trace.deps) &&
-      Array.isArray(trace.targets);
-    return isTrace ? (trace as Trace) : undefined;
+    const trace: unknown = JSON.parse(line);
+    return isTrace(trace) ? trace : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether something that was parsed is a trace of this version. */
+export function isTrace(value: unknown): value is Trace {
+  const trace = value as Partial<Trace> | null | undefined;
+  return (
+    trace?.version === VERSION &&
+    typeof trace.fingerprint?.digest === "string" &&
+    typeof trace.serial === "number" &&
+    Array.isArray(trace.deps) &&
+    Array.isArray(trace.targets)
+  );
 }

@@ -91,7 +91,10 @@ export interface Trace {
   readonly changed: readonly string[];
 }
 
-/** One way in which a task is not fresh. Absent `old` or `new`: there was or is none. */
+/**
+ * One way in which a task is not fresh. Absent `old` or `new`: there was or is none. `new` of
+ * `never-succeeded` is `present` when the task's targets are there all the same.
+ */
 export interface Reason {
   readonly component:
     | RecipePart

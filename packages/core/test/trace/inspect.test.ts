@@ -218,6 +218,10 @@ describe("after a success", () => {
       `bad: Target \`sum\` has SHA-256 043a718774c572bd8a25adbeb1bfcd5c0256ae11cecf9f9c3f925d0e52beaf89, expected ${"ab".repeat(32)}.`,
     ]);
     expect(await bench.verdict(promised)).toContain("never succeeded before");
+    bench.write("gone", "");
+    expect(await bench.verdict(promised)).toContain(
+      "never succeeded before, though its targets are there (`flow accept` keeps them)",
+    );
   });
 
   test("parameters are on record, so that what changed can be told", async () => {

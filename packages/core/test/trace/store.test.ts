@@ -151,4 +151,40 @@ describe("traces on disk", () => {
     expect(store.get(key(1))).toBeUndefined();
     expect(store.damaged).toBe(1);
   });
+
+  test("what damage or loss took away is read back from the tasks' own records, and saved", () => {
+    const { files, open } = project();
+    const records = new Map([
+      [key(1), trace(3)],
+      [key(2), trace(1)],
+    ]);
+    const reopen = () => new TraceStore(files, path, (task) => records.get(task));
+    const first = open();
+    first.put(key(1), trace(3));
+    first.put(key(2), trace(2));
+    first.save();
+
+    const whole = reopen();
+    expect([whole.isIncomplete, whole.isChanged, whole.recovered]).toEqual([false, false, 0]);
+
+    const text = files.text(path) ?? "";
+    files.write(path, text.replace('"serial":3', '"serial":"3"'));
+    const damaged = reopen();
+    expect([damaged.get(key(1)), damaged.get(key(2))]).toEqual([trace(3), trace(2)]);
+    expect([damaged.damaged, damaged.recovered, damaged.isChanged]).toEqual([1, 1, true]);
+
+    files.remove(path);
+    const lost = reopen();
+    expect(lost.isIncomplete).toBe(true);
+    lost.recover([key(1), key(2), key(3)]);
+    expect([lost.get(key(1)), lost.get(key(2)), lost.get(key(3))]).toEqual([
+      trace(3),
+      trace(1),
+      undefined,
+    ]);
+    lost.absorb();
+    lost.save();
+    expect([lost.recovered, lost.isChanged]).toEqual([0, false]);
+    expect(open().keys()).toEqual([key(1), key(2)]);
+  });
 });
