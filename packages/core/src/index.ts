@@ -47,7 +47,7 @@ export { askRun } from "./engine/requests.ts";
 export type { Run, RunResult } from "./engine/run.ts";
 export { makeState } from "./engine/run-directory.ts";
 export type { RunCounts, RunEvent, RunEventBody, TaskRef } from "./engine/run-event.ts";
-export type { ConditionVerdict } from "./engine/services.ts";
+export type { ConditionVerdict, EnclosingTask } from "./engine/services.ts";
 export type { BackendChecks } from "./flowfile/backends.ts";
 export { findFlowFile } from "./flowfile/find.ts";
 export { memberId, slugOf } from "./flowfile/names.ts";

@@ -6,10 +6,8 @@ import {
   type Backend,
   type CodeTree,
   evaluateCondition,
-  lastAttempt,
   type Log,
   leaveEvidence,
-  nodeFileSystem,
   type OpenedPlan,
   openState,
   overridePlan,
@@ -31,6 +29,7 @@ import { type OutputMode, openReporter, type Reporter } from "../report/reporter
 import { VERSION } from "../version.ts";
 import { damageNotes } from "./damage-notes.ts";
 import { DETACHED_RUN } from "./detach.ts";
+import { enclosingTask, waitForItself } from "./enclosing-tasks.ts";
 import { handleSignals } from "./signals.ts";
 
 /** How a plan is run, whatever the verb. */
@@ -78,9 +77,9 @@ export async function executePlan(
   const durationMs: PlanOptions["durationMs"] = (task) => state.traces.durationMs(task);
   const plan = overridePlan(opened.plan, settings, { ...settings.planOptions, durationMs });
   const { project } = plan;
-  const own = ownTask(plan, state, io);
-  if (own !== undefined) {
-    io.stderr.write(`flow: ${waitsForItself(own)}\n`);
+  const circle = waitForItself({ root: project.root, tasks: plan.tasks }, io);
+  if (circle !== undefined) {
+    io.stderr.write(`flow: ${circle}\n`);
     return EXIT.usage;
   }
   const env = {
@@ -115,6 +114,7 @@ export async function executePlan(
   const asked = new Set(plan.asked.map((index) => plan.tasks[index]?.key));
   const { run, inspector } = prepareRun(plan, state, {
     run: announcedRun(io),
+    inside: enclosingTask(io),
     env,
     isForced: (task) => settings.force && asked.has(task.key),
     rebuildModified: settings.rebuildModified,
@@ -157,21 +157,6 @@ async function runToEnd(
     await closeBackends(backends);
   }
 }
-
-/** The task that runs this very command, should it be among those of the plan; an old environment counts for nothing. */
-function ownTask(
-  { tasks, project: { root } }: OpenedPlan["plan"],
-  { layout }: ProjectState,
-  { env }: Io,
-): Task | undefined {
-  if (env["FLOW_PROJECT_DIR"] !== root) return undefined;
-  const task = tasks.find(({ key }) => key === env["FLOW_TASK_ID"]);
-  const last = task && lastAttempt(layout, task.key, nodeFileSystem);
-  return last?.record !== undefined && last.result === undefined ? task : undefined;
-}
-
-const waitsForItself = ({ id }: Task): string =>
-  `the task \`${id}\` runs this command and is itself among the tasks that are asked for, so it would wait for itself; ask for others, or add \`!${id}\``;
 
 const always = (code: CodeTree) => (): Promise<CodeTree> => Promise.resolve(code);
 

@@ -3,32 +3,63 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { commandLine } from "../../src/command-line.ts";
-import { fakeIo } from "../fake-io.ts";
-import { projectFolder } from "../project-folder.ts";
+import { type FakeIo, fakeIo } from "../fake-io.ts";
+import { type ProjectFolder, projectFolder } from "../project-folder.ts";
 
+/** Tasks that wait until they are told to go on, having written down their environment. */
 const FILE = `tasks:
-  outer: {actions: ["env > vars.new; mv vars.new vars; until [ -e go ]; do sleep 0.05; done"]}
+  outer: {actions: ["env > new; mv new outer-vars; until [ -e go ]; do sleep 0.05; done"]}
+  inner: {actions: ["env > new2; mv new2 inner-vars; until [ -e go ]; do sleep 0.05; done"]}
+  user: {after: [outer], actions: ["true"]}
   other: {actions: ["true"]}
 `;
+
+/** Starts command lines as the program of a running task would, once it runs. */
+async function inside(
+  { path }: ProjectFolder,
+  task: "outer" | "inner",
+): Promise<
+  (...args: readonly string[]) => { readonly io: FakeIo; readonly code: Promise<number> }
+> {
+  const vars = join(path, `${task}-vars`);
+  await expect.poll(() => existsSync(vars), { timeout: 20_000 }).toBe(true);
+  const lines = readFileSync(vars, "utf8").split("\n");
+  const env = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string]));
+  return (...args) => {
+    const io = fakeIo({ cwd: path, env });
+    return { io, code: commandLine(args, io) };
+  };
+}
 
 it("a task that asks for itself is refused, and may ask for others and when it is over", async () => {
   const project = projectFolder({ "flow.yaml": FILE });
   const run = project.start("run", "outer");
-  const vars = join(project.path, "vars");
-  while (!existsSync(vars)) await new Promise((resolve) => setTimeout(resolve, 20));
-  const lines = readFileSync(vars, "utf8").split("\n");
-  const env = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string]));
-  const inside = async (...args: readonly string[]) => {
-    const io = fakeIo({ cwd: project.path, env });
-    return { code: await commandLine(args, io), stderr: io.stderr.text };
-  };
-  expect(await inside("run")).toEqual({
-    code: 2,
-    stderr:
-      "flow: the task `outer` runs this command and is itself among the tasks that are asked for, so it would wait for itself; ask for others, or add `!outer`\n",
-  });
-  expect((await inside("run", "!outer")).code).toBe(0);
+  const flow = await inside(project, "outer");
+  const itself = flow("run", "outer");
+  expect(await itself.code).toBe(2);
+  expect(itself.io.stderr.text).toBe(
+    "flow: the task `outer` runs this command and is itself among the tasks that are asked for, so it would wait for itself; ask for others, or add `!outer`\n",
+  );
+  expect(await flow("run", "other").code).toBe(0);
   project.write("go", "");
   expect(await run.code).toBe(0);
-  expect((await inside("run")).code).toBe(0);
+  expect(await flow("run", "outer").code).toBe(0);
+});
+
+it("tasks that ask for each other are refused, over any number of runs", async () => {
+  const project = projectFolder({ "flow.yaml": FILE });
+  const first = project.start("run", "outer");
+  const second = (await inside(project, "outer"))("run", "inner");
+  const flow = await inside(project, "inner");
+  for (const asked of ["outer", "user"]) {
+    const third = flow("run", asked);
+    expect(await third.code).toBe(2);
+    expect(third.io.stderr.text.replaceAll(/\d{8}-\d{6}-\w+/g, "RUN")).toBe(
+      "flow: the task `outer` is among the tasks that are asked for, and waits itself for this command to end: `outer` (run RUN) → `inner` (run RUN) → this command; ask for others, or add `!outer`\n",
+    );
+  }
+  expect(await flow("run", "other").code).toBe(0);
+  project.write("go", "");
+  expect([await first.code, await second.code]).toEqual([0, 0]);
+  expect(await flow("run", "user").code).toBe(0);
 });

@@ -48,7 +48,7 @@ export function openRun(services: Services): OpenRun {
 }
 
 function runRecord({ request, clock }: Services): object {
-  const { plan, run, file } = request;
+  const { plan, run, file, inside } = request;
   return {
     run,
     file,
@@ -59,6 +59,7 @@ function runRecord({ request, clock }: Services): object {
     experiment: plan.project.experiment,
     params: plan.project.params,
     tasks: plan.tasks.length,
+    inside,
   };
 }
 

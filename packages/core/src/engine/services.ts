@@ -30,8 +30,18 @@ export interface RunPorts {
   readonly pid: number;
 }
 
+/** A task of a project, at work in a run of it. */
+export interface EnclosingTask {
+  /** Absolute root. */
+  readonly project: string;
+  readonly run: RunId;
+  readonly task: TaskKey;
+}
+
 export interface RunRequest {
   readonly run: RunId;
+  /** The task whose program asked for this run; absent: none. */
+  readonly inside?: EnclosingTask | undefined;
   readonly plan: Plan;
   /** Every backend the plan names, open. The caller closes them. */
   readonly backends: ReadonlyMap<string, Backend>;

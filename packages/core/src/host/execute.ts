@@ -6,7 +6,7 @@ import type { CaptureCode } from "../engine/code-keeper.ts";
 import { type DamagedJournal, openTraces } from "../engine/open-traces.ts";
 import type { RunListener } from "../engine/recorder.ts";
 import { Run } from "../engine/run.ts";
-import type { RunRequest } from "../engine/services.ts";
+import type { EnclosingTask, RunRequest } from "../engine/services.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { RunId } from "../model/ids.ts";
 import type { Task } from "../model/task.ts";
@@ -31,6 +31,8 @@ export interface FreshnessOptions {
 export interface ExecuteOptions extends FreshnessOptions {
   /** Absent: a new one. */
   readonly run?: RunId | undefined;
+  /** The task whose program asks for the run; absent: none. */
+  readonly inside?: EnclosingTask | undefined;
   readonly backends: ReadonlyMap<string, Backend>;
   readonly slots: number | undefined;
   /** Folder that holds `flow_task.py` and nothing else; put on PYTHONPATH. Absent: programs do without. */
@@ -96,6 +98,7 @@ export function prepareRun(plan: Plan, state: ProjectState, options: ExecuteOpti
     options;
   const run = new Run({
     run: options.run ?? newRunId(nodeClock.wall()),
+    inside: options.inside,
     plan,
     backends,
     inspector,
