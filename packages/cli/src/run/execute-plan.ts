@@ -82,11 +82,7 @@ export async function executePlan(
     io.stderr.write(`flow: ${circle}\n`);
     return EXIT.usage;
   }
-  const env = {
-    ...io.env,
-    ...opened.secretValues,
-    ...(settings.gpus === undefined ? {} : { FLOW_USE_GPUS: settings.gpus }),
-  };
+  const env = { ...io.env, ...opened.secretValues, ...gpuChoice(settings) };
   const backends = await openBackends(
     plan.backends,
     project,
@@ -141,6 +137,9 @@ export async function executePlan(
   }
   return result.exitCode as ExitCode;
 }
+
+const gpuChoice = ({ gpus }: ExecutionSettings): Readonly<Record<string, string>> =>
+  gpus === undefined ? {} : { FLOW_USE_GPUS: gpus };
 
 async function runToEnd(
   run: Run,
