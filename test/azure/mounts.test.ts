@@ -1,5 +1,5 @@
 /** Storage that nodes see as directories: what lies there, how programs find it, what is left there. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { ContainerClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { describe, expect } from "vitest";
 import { type FlowProject, flowTest } from "../rig/flow-test.ts";
@@ -72,28 +72,62 @@ describe("mounts", () => {
   );
 
   flowTest(
-    "of shares are filled by a task, and again when the files change",
+    "of shares and exports are filled before the first task, and again when the files change",
     async ({ project }) => {
-      Object.assign(project.env, keysFor(services));
-      const azure = {
-        type: "azure-batch",
-        ...optionsFor(services, { mounts: { tools: { files: "tools" } } }),
+      const mounts = { tools: { files: "tools" }, home: { nfs: "server:/export", path: "a/home" } };
+      const upload = { tools: "tools/sub", "one.txt": "tools/renamed.txt", "two.txt": "home" };
+      const files = ["TOOLS/sub/in/name", "TOOLS/renamed.txt", "HOME/two.txt"];
+      const read = `cat ${files.map((file) => `$FLOW_MOUNT_${file}`).join(" ")} >\${{ target }}`;
+      write(
+        project,
+        { matrix: { n: [1, 2, 3] }, targets: ["${{ matrix.n }}"], actions: [read], always: true },
+        { mounts, upload },
+      );
+      project.write("one.txt", "one\n");
+      project.write("two.txt", "two\n");
+      project.write("tools/in/run", "a program\n", 0o700);
+      const address = "https://devstoreaccount1.file.core.windows.net/tools";
+      const share = services.simulator.shareDirectory(address);
+      const marks = () => {
+        const [mark = ""] = readdirSync(share).filter((name) => name.startsWith(".flow-upload-"));
+        return statSync(`${share}/${mark}`).ino;
       };
-      const tasks = {
-        fill: {
-          deps: ["tools/"],
-          actions: ["cp -R tools/. $FLOW_MOUNT_TOOLS/", "touch ${{ target }}"],
-          targets: ["tools.done"],
-        },
-        use: { deps: ["tools.done"], actions: ["cat $FLOW_MOUNT_TOOLS/in/name"], always: true },
-      };
-      const file = { version: 1, backends: { azure }, defaults: { backend: "azure" }, tasks };
-      project.write("flow.yaml", JSON.stringify(file));
-      for (const name of ["first", "second"]) {
-        project.write("tools/in/name", name);
+      const seen: number[] = [];
+      for (const name of ["first", "first", "second"]) {
+        project.write("tools/in/name", `${name}\n`);
         expect(await project.run("run")).toMatchObject({ code: 0 });
-        expect((await project.run("logs", "use")).stdout).toContain(name);
+        for (const n of [1, 2, 3]) expect(project.read(String(n))).toBe(`${name}\none\ntwo\n`);
+        seen.push(marks());
       }
+      expect(seen[1]).toBe(seen[0]);
+      expect(seen[2]).not.toBe(seen[1]);
+      expect(readdirSync(share).sort()).toEqual([
+        expect.stringMatching(/^\.flow-upload-[0-9a-f]{8}$/),
+        "renamed.txt",
+        "sub",
+      ]);
+      // Each task may run as another user of its node.
+      expect(statSync(`${share}/sub/in/run`).mode & 0o777).toBe(0o755);
+      expect(statSync(`${share}/sub/in`).mode & 0o777).toBe(0o777);
+    },
+  );
+
+  flowTest(
+    "that cannot be written to are said by the tasks that need them",
+    async ({ project }) => {
+      write(
+        project,
+        { actions: ["true"] },
+        { mounts: { full: { files: "full" } }, upload: { "one.txt": "full/place/one.txt" } },
+      );
+      project.write("one.txt", "one\n");
+      const address = "https://devstoreaccount1.file.core.windows.net/full";
+      writeFileSync(`${services.simulator.shareDirectory(address)}/place`, "a file, and no folder");
+      const { code, stderr } = await project.run("run");
+      expect(code).toBe(1);
+      expect(stderr).toContain(
+        "the node could not run it: the uploads for the mount `full` cannot be copied there; is it full, or read-only?",
+      );
     },
   );
 

@@ -185,6 +185,42 @@ n_unpack() {
   ln -s "$PWD" "$n_link"
 }
 
+n_deliver_files='
+n_into=$1 n_own=$2
+shift 2
+for n_file; do
+  n_to=$n_into/$n_file n_new=$n_into/$n_file.$n_own
+  cmp -s "$n_file" "$n_to" && continue
+  mkdir -p "${n_to%/*}" && cp "$n_file" "$n_new" || exit
+  # Who reads the file that another attempt has just brought may keep it open.
+  mv -f "$n_new" "$n_to" 2>/dev/null || { cmp -s "$n_new" "$n_to" && rm -f "$n_new"; } || exit
+done
+'
+
+# n_deliver FOLDER MARK DIGEST URL: brings the files of an archive to a mount, unless the mark tells that they lie there. Others
+# may do the same at once, so each file is put in its place whole; every user of the mount may read, and bring the next.
+n_deliver() {
+  n_dir=$AZ_BATCH_NODE_MOUNTS_DIR/$1 n_own=${AZ_BATCH_TASK_ID:-$$}
+  [ "$(cat "$n_dir/$2" 2>/dev/null)" != "$3" ] || return 0
+  rm -rf delivery && mkdir delivery && n_get "$4" delivery.tar.gz || return
+  (
+    umask 000
+    tar -xzf delivery.tar.gz -C delivery && chmod -R a+rX delivery && cd delivery || exit
+    find . -type f -exec sh -c "$n_deliver_files" sh "$n_dir" "$n_own" {} + || exit
+    printf '%s\n' "$3" >"$n_dir/$2.$n_own" && mv -f "$n_dir/$2.$n_own" "$n_dir/$2"
+  ) || return
+  rm -rf delivery delivery.tar.gz
+}
+
+n_deliver_all() {
+  [ -e attempt/deliveries ] || return 0
+  while read -r n_folder n_mark n_digest n_url; do
+    n_deliver "$n_folder" "$n_mark" "$n_digest" "$n_url" </dev/null && continue
+    n_say "the uploads for the mount \`$n_folder\` cannot be copied there; is it full, or read-only?"
+    return 1
+  done <attempt/deliveries
+}
+
 # Says who takes part, for a task on several nodes. Processes are dealt out evenly, the first nodes get what is left over.
 n_tell_hosts() {
   printf '%s\n' "$AZ_BATCH_HOST_LIST" | tr ',' '\n' >attempt/hosts
@@ -237,6 +273,7 @@ n_unpack || {
   n_say "an archive cannot be unpacked here; is the disk full?"
   exit 97
 }
+n_deliver_all || exit 97
 if [ -e secrets ]; then
   . ./secrets
   rm -f secrets

@@ -14,7 +14,7 @@ import { azureCliTokens, type Credentials } from "./service/credentials.ts";
 import { Retry } from "./service/retry.ts";
 import { type BlobClientOptions, blobClient } from "./storage/blob-client.ts";
 import { folderOf } from "./storage/folder-store.ts";
-import { uploadToMounts } from "./storage/uploads.ts";
+import { uploadToContainers } from "./storage/uploads.ts";
 
 /** Fails with a sentence about what is missing. */
 export function foundation(context: BackendContext<AzureOptions>): Result<Foundation, string> {
@@ -63,7 +63,7 @@ export function foundation(context: BackendContext<AzureOptions>): Result<Founda
     options,
     project,
     variable: (name) => env[name],
-    upload: () => uploadToMounts({ options, root, retry, openContainer }),
+    upload: () => uploadToContainers({ options, root, retry, openContainer }),
     mountAccess: (until) => mountAccess({ options, retry, key, openContainer }, until),
   });
   const cleanUp = new CleanUp({ batch, store, retry, ledger, project });

@@ -33,9 +33,9 @@ export interface JobsParts {
   readonly project: string;
   /** Value of an environment variable. */
   readonly variable: Secrets["variable"];
-  /** What lets the nodes of a pool use its mounts, until then (Unix milliseconds; undefined: for ever). */
-  /** Brings what is to lie on mounts there. */
+  /** Brings what is to lie in containers there. */
   upload(): Promise<void>;
+  /** What lets the nodes of a pool use its mounts, until then (Unix milliseconds; undefined: for ever). */
   mountAccess(until: number | undefined): Promise<Secrets["mounts"]>;
 }
 

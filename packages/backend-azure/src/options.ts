@@ -102,8 +102,7 @@ const variable: z.ZodString = z
 const ADDRESS =
   "Expected an https:// address, such as `https://myaccount.westeurope.batch.azure.com`.";
 
-const UPLOAD =
-  "Expected a path that begins with the name of a `blob` mount; a share is filled by a task, with `cp -R FOLDER/. $FLOW_MOUNT_NAME/`.";
+const ON_A_MOUNT = "Expected a path that begins with one of the names under `mounts`.";
 
 const STORAGE = "Expected the storage account, as in `{ account: mystorage }`.";
 
@@ -240,10 +239,10 @@ function checkTogether(options: AzureOptions, context: z.RefinementCtx): void {
   const known = (name: string): boolean => Object.hasOwn(mounts, name);
   if (state !== undefined && !known(state))
     issue(["state"], `Expected one of the names under \`mounts\`, not \`${state}\`.`);
-  for (const [local, remote] of Object.entries(upload))
-    if (!("blob" in (mounts[remote.split("/")[0] ?? ""] ?? {}))) issue(["upload", local], UPLOAD);
-  if (stdouterr !== undefined && !known(stdouterr.split("/")[0] ?? ""))
-    issue(["stdouterr"], "Expected a path that begins with one of the names under `mounts`.");
+  const isOnMount = (place: string): boolean => known(place.split("/")[0] ?? "");
+  for (const [local, place] of Object.entries(upload))
+    if (!isOnMount(place)) issue(["upload", local], ON_A_MOUNT);
+  if (stdouterr !== undefined && !isOnMount(stdouterr)) issue(["stdouterr"], ON_A_MOUNT);
 }
 
 export const parseOptions = (input: unknown): Result<AzureOptions, readonly OptionIssue[]> =>

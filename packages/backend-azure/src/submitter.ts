@@ -26,7 +26,7 @@ import {
 import { mountedFolder } from "./attempt/mounted-checkpoint.ts";
 import { each } from "./each.ts";
 import type { Jobs } from "./jobs.ts";
-import { attemptBlobs, projectName } from "./naming.ts";
+import { attemptBlobs, digestOf, projectName } from "./naming.ts";
 import type { AzureOptions, AzureTaskOptions } from "./options.ts";
 import type { Added, BatchPort, TaskBody } from "./service/batch-port.ts";
 import { explain, failureOf } from "./service/explain.ts";
@@ -35,7 +35,8 @@ import { hasCode, ServiceError } from "./service/service-error.ts";
 import type { Archives } from "./storage/archives.ts";
 import type { BlobStore } from "./storage/blob-store.ts";
 import { packTar } from "./storage/tar.ts";
-import { attemptFiles, shellQuote } from "./translate/attempt-files.ts";
+import { filesForShares } from "./storage/uploads.ts";
+import { attemptFiles, type Delivery, shellQuote } from "./translate/attempt-files.ts";
 import { folderOnMount, maxTimeMs, mountFolders, nodesFor } from "./translate/pool.ts";
 import { taskBody } from "./translate/task.ts";
 
@@ -63,6 +64,7 @@ export interface SubmitterParts {
 
 export class Submitter {
   readonly #parts: SubmitterParts;
+  #shares: ReturnType<typeof filesForShares> | undefined;
 
   constructor(parts: SubmitterParts) {
     this.#parts = parts;
@@ -167,6 +169,7 @@ export class Submitter {
       limitMs,
       mounts: mountFolders(options),
       stdouterr: this.#outputFolder(job),
+      deliveries: await this.#deliveries(job, (name) => link(name, "r")),
     });
     if (!files.ok) return err({ type: "rejected", message: files.error });
     await retry.call(() => store.putNew(blobs.spec, packTar(files.value)), signal);
@@ -189,6 +192,27 @@ export class Submitter {
     const result = { url, path: store.path(blobs.result) };
     const serviceMs = Math.min(mostMs, limitMs + SLACK_MS);
     return ok(taskBody({ job, shared, resources, result, maxTimeMs: serviceMs }));
+  }
+
+  /** Archives of what is to lie on shares, sent once. */
+  async #deliveries(
+    job: Job,
+    link: (name: string) => Promise<string>,
+  ): Promise<readonly Delivery[]> {
+    const { options, archives } = this.#parts;
+    const { root } = job.paths;
+    this.#shares ??= filesForShares({ options, root });
+    const found: Delivery[] = [];
+    for (const [name, files] of this.#shares) {
+      const blob = await archives.named(files);
+      found.push({
+        folder: mountFolders(options)[name] ?? name,
+        mark: `.flow-upload-${projectName(root)}`,
+        digest: digestOf(blob),
+        url: await link(blob),
+      });
+    }
+    return found;
   }
 
   #stateFolder(job: Job): string {

@@ -1,6 +1,14 @@
 /** `node.sh` under the shells that a node may have as its `sh`, with a curl that only answers. */
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +28,16 @@ const SHELLS: readonly (readonly [name: string, command: string])[] = [
 const CURL = `#!/bin/sh
 cat >/dev/null
 case " $* " in *" -T "*) printf 201 ;; *) printf 404 ;; esac
+`;
+
+/** The same with an archive for each link that ends in its path. */
+const CURL_WITH_FILES = `#!/bin/sh
+read -r line; url=\${line#url = \\"}; file=\${url%\\"}
+case " $* " in *" -T "*) printf 201 && exit ;; esac
+[ -e "$file" ] || { printf 404; exit; }
+while [ "$1" != -o ]; do shift; done
+echo "$file" >>"$FETCHED"
+cp "$file" "$2" && printf 200
 `;
 
 /** A task's working directory as the service lays it out, for one program; disposing removes it. */
@@ -44,7 +62,7 @@ class TaskDirectory implements Disposable {
       stop_url: "http://stop",
       stop_s: "0.1",
       save_every: "1",
-      limit_s: "60",
+      limit_s: "3600",
     };
     const empty = ["state_url", "state_mount", "fresh", "processes", "mounted", "stdouterr"];
     const lines = [...Object.entries(settings), ...empty.map((name) => [name, ""])];
@@ -62,8 +80,8 @@ class TaskDirectory implements Disposable {
   }
 
   /** Runs it to its end, with the number of its process in `NODE_PID`; gives its exit status. */
-  async run(): Promise<number | null> {
-    const env = { PATH: `${this.dir}/bin:${process.env["PATH"]}` };
+  async run(more: Readonly<Record<string, string>> = {}): Promise<number | null> {
+    const env = { PATH: `${this.dir}/bin:${process.env["PATH"]}`, ...more };
     const start = "export NODE_PID=$$; exec sh support/node.sh";
     const child = spawn("/bin/sh", ["-c", start], { cwd: this.dir, env, stdio: "ignore" });
     return new Promise((resolve) => child.once("exit", resolve));
@@ -78,6 +96,41 @@ class TaskDirectory implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.dir, { recursive: true, force: true });
     rmSync(this.link, { force: true });
+  }
+}
+
+/** A mount that is to have the file `in/data`, and what a node knows of that; disposing removes it. */
+class Share implements Disposable {
+  readonly dir: string = mkdtempSync(join(tmpdir(), "flow-share-"));
+  readonly original: string = join(this.dir, "original/in/data");
+  readonly env: Readonly<Record<string, string>>;
+
+  constructor() {
+    for (const folder of ["original/in", "mounts/share"])
+      mkdirSync(join(this.dir, folder), { recursive: true });
+    this.env = {
+      AZ_BATCH_NODE_MOUNTS_DIR: join(this.dir, "mounts"),
+      FETCHED: join(this.dir, "fetched"),
+    };
+  }
+
+  /** A task that compares what it finds on the mount with the file that it brings. */
+  task(shell: string): TaskDirectory {
+    const task = new TaskDirectory(shell, `cmp ${this.original} ${this.dir}/mounts/share/in/data`);
+    const archive = join(this.dir, "archive.tar.gz");
+    spawnSync("tar", ["-czf", archive, "-C", join(this.dir, "original"), "in/data"]);
+    const digest = spawnSync("cksum", [this.original], { encoding: "utf8" }).stdout.split(" ")[0];
+    task.write("attempt/deliveries", `share .mark ${digest} ${archive}\n`);
+    task.write("bin/curl", CURL_WITH_FILES, 0o755);
+    return task;
+  }
+
+  get fetches(): number {
+    return readFileSync(join(this.dir, "fetched"), "utf8").trim().split("\n").length;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.dir, { recursive: true, force: true });
   }
 }
 
@@ -116,6 +169,25 @@ for (const [name, command] of SHELLS)
       expect(isAlive(Number(task.packed("attempt/stdout")))).toBe(false);
       expect(isAlive(bystander.pid ?? 0)).toBe(true);
       bystander.kill("SIGKILL");
+    });
+
+    it("brings uploads to a mount whole, beside others who do the same, and once", async () => {
+      using share = new Share();
+      for (const text of ["one\n", "two\n"]) {
+        writeFileSync(share.original, text.repeat(50_000));
+        const tasks = Array.from({ length: 4 }, () => share.task(command));
+        const codes = await Promise.all(
+          tasks.map((task) => task.run({ ...share.env, AZ_BATCH_TASK_ID: task.key })),
+        );
+        const before = share.fetches;
+        using last = share.task(command);
+        codes.push(await last.run(share.env));
+        expect(codes).toEqual([0, 0, 0, 0, 0]);
+        expect(share.fetches).toBe(before);
+        for (const task of tasks) task[Symbol.dispose]();
+      }
+      expect(readdirSync(join(share.dir, "mounts/share"))).toEqual([".mark", "in"]);
+      expect(readdirSync(join(share.dir, "mounts/share/in"))).toEqual(["data"]);
     });
 
     it("ends, with the runner's own word, when signals come together with its end", async () => {

@@ -49,9 +49,9 @@ describe("options", () => {
     expect(issues({ mounts, state: "nowhere" })).toEqual([
       "state: Expected one of the names under `mounts`, not `nowhere`.",
     ]);
-    expect(issues({ mounts, upload: { scripts: "data/scripts" } })).toEqual([]);
-    expect(issues({ mounts, upload: { scripts: "home/scripts" } })).toEqual([
-      "upload.scripts: Expected a path that begins with the name of a `blob` mount; a share is filled by a task, with `cp -R FOLDER/. $FLOW_MOUNT_NAME/`.",
+    expect(issues({ mounts, upload: { scripts: "data/scripts", more: "home" } })).toEqual([]);
+    expect(issues({ mounts, upload: { scripts: "nowhere/scripts" } })).toEqual([
+      "upload.scripts: Expected a path that begins with one of the names under `mounts`.",
     ]);
     expect(issues({ mounts: { data: { smb: "x" } } })).toEqual([
       "mounts.data: Expected `{blob: CONTAINER}`, `{files: SHARE}` or `{nfs: SERVER:/PATH}`.",

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -83,6 +83,24 @@ export class Archives {
     return name;
   }
 
+  /** Name of the blob with these files, each under a name of its own: name → path relative to the root. */
+  async named(files: ReadonlyMap<string, string>): Promise<string> {
+    const { root, scratch } = this.#options;
+    const parts = [];
+    for (const [name, file] of files) parts.push(name, await this.#digest(join(root, file)));
+    const blob = `objects/upload-${digestOf(...parts).slice(0, 32)}.tar.gz`;
+    await this.#sendOnce(blob, () =>
+      inScratch(scratch, async (folder) => {
+        for (const [name, file] of files) {
+          mkdirSync(dirname(join(folder, name)), { recursive: true });
+          symlinkSync(join(root, file), join(folder, name));
+        }
+        await this.#packed(blob, folder, [...files.keys()], ["-h"]);
+      }),
+    );
+    return blob;
+  }
+
   /** Sends folders under other names, as one blob of this name. */
   async renamed(name: string, folders: Readonly<Record<string, string>>): Promise<void> {
     const { store, retry, scratch } = this.#options;
@@ -131,14 +149,19 @@ export class Archives {
     return name;
   }
 
-  async #packed(name: string, base: string, files: readonly string[]): Promise<void> {
+  async #packed(
+    name: string,
+    base: string,
+    files: readonly string[],
+    options: readonly string[] = [],
+  ): Promise<void> {
     const { store, retry, scratch } = this.#options;
     if (await retry.call(() => store.exists(name))) return;
     await inScratch(scratch, async (folder) => {
       const list = join(folder, "list");
       const archive = join(folder, "archive.tar.gz");
       writeFileSync(list, files.map((file) => `${file}\0`).join(""));
-      await run("tar", ["-czf", archive, "-C", base, "--null", "-T", list]);
+      await run("tar", [...options, "-czf", archive, "-C", base, "--null", "-T", list]);
       await retry.call(() => store.putNewFile(name, archive));
     });
   }

@@ -26,6 +26,19 @@ export interface NodeSettings {
   readonly mounts: Readonly<Record<string, string>>;
   /** Folder below the node's mounts for the attempt's output; absent: it is not left there. */
   readonly stdouterr: string | undefined;
+  /** What the node brings to a mount unless it lies there. */
+  readonly deliveries: readonly Delivery[];
+}
+
+/** Files for a mount that only nodes can write to. */
+export interface Delivery {
+  /** Folder below the node's mounts. */
+  readonly folder: string;
+  /** File in it that tells what was brought last. */
+  readonly mark: string;
+  readonly digest: string;
+  /** Link to the archive. */
+  readonly url: string;
 }
 
 /** Variables that the node sets, or that mean nothing there. */
@@ -54,6 +67,7 @@ export function attemptFiles(job: Job, settings: NodeSettings): Result<readonly 
           .join(""),
       ),
     },
+    ...deliveryFiles(settings),
     ...contractFiles(job),
   ]);
 }
@@ -141,6 +155,14 @@ const foldersOf = (job: Job): readonly string[] =>
 const wantedBack = ({ outputs, leaves = [] }: Job): readonly string[] => [
   ...new Set([...outputs, ...leaves].map((path) => path.replace(/\/+$/, ""))),
 ];
+
+function deliveryFiles({ deliveries }: NodeSettings): readonly TarFile[] {
+  if (deliveries.length === 0) return [];
+  const lines = deliveries.map(
+    ({ folder, mark, digest, url }) => `${folder} ${mark} ${digest} ${url}\n`,
+  );
+  return [{ path: "attempt/deliveries", data: Buffer.from(lines.join("")) }];
+}
 
 function nodeConf(job: Job, settings: NodeSettings): string {
   const every = Math.max(1, Math.round(settings.saveMs / settings.stopPollMs));
