@@ -84,14 +84,17 @@ export async function openBackends(
   return ok(opened);
 }
 
-/** Why there is no such backend in the project; undefined when there is one. */
+/** Why there is no such backend in the project, or not with these options; undefined when there is one. */
 export async function missingBackend(
   name: string,
   { file, backends }: Pick<PlanProject, "file" | "backends">,
 ): Promise<string | undefined> {
   const declared = backends.find((each) => each.name === name);
   const plugin = await loadBackend(declared?.use ?? name, dirname(file));
-  return plugin.ok ? undefined : unusable(name, plugin.error);
+  const options = plugin.ok ? plugin.value.parseOptions(declared?.options ?? {}) : plugin;
+  if (options.ok) return undefined;
+  const { error } = options;
+  return unusable(name, typeof error === "string" ? error : issuesText(error));
 }
 
 const unusable = (name: string, why: string): string =>

@@ -53,11 +53,13 @@ tasks:
 
   it("also where only what a task declares comes home from", async () => {
     const folder = projectFolder({
-      "flow.yaml": `defaults: {backend: azure-batch}
+      "flow.yaml": `defaults: {backend: cloud}
 tasks:
   train: {metrics: {jsonl: "logs/*.jsonl"}, actions: ["true"]}
   kept: {metrics: {jsonl: "logs/*.jsonl"}, outputs: {logs: logs}, actions: ["true"]}
   named: {metrics: {jsonl: logs/a.jsonl}, actions: ["true"]}
+backends:
+  cloud: {type: azure-batch, endpoint: "https://myaccount.westeurope.batch.azure.com", storage: {account: mystorage}, vm_size: standard_d2s_v3}
 `,
     });
     const { code, stderr } = await folder.flow("run");

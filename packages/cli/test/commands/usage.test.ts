@@ -63,14 +63,63 @@ describe("a backend that nobody has", () => {
   );
 });
 
-it("several things wrong with a backend's options make a list", async () => {
-  const { flow } = projectFolder(FILE);
-  expect(await flow("run", "--backend", "azure-batch")).toMatchObject({
-    code: 4,
-    stderr: `flow: the backend \`azure-batch\` cannot be used:
+describe("a backend that needs options", () => {
+  const issues =
+    "`endpoint`: Expected an https:// address, such as `https://myaccount.westeurope.batch.azure.com`. `storage`: Expected the storage account, as in `{ account: mystorage }`.";
+
+  it.each(["run", "plan"])("cannot be used by its bare name: flow %s", async (verb) => {
+    const { flow } = projectFolder(FILE);
+    expect(await flow(verb, "--backend", "azure-batch")).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: the backend \`azure-batch\` cannot be used without options. ${issues} [backend-options]
+  fix: Write backends: {azure-batch: {type: azure-batch, endpoint: …, storage: …}} at the top of the flow file.
+`,
+    });
+  });
+
+  it("is pointed to at the task that names it, and other backends can take the task", async () => {
+    const { flow } = projectFolder({
+      "flow.yaml": "tasks:\n  a: {backend: azure-batch, actions: ['true']}\n",
+    });
+    expect(
+      (await flow("check")).stderr,
+    ).toBe(`flow.yaml:2:3: error: the backend \`azure-batch\` cannot be used without options. ${issues} [backend-options]
+  2 |   a: {backend: azure-batch, actions: ['true']}
+    |   ^
+  fix: Write backends: {azure-batch: {type: azure-batch, endpoint: …, storage: …}} at the top of the flow file.
+`);
+    expect((await flow("run", "--backend", "local")).code).toBe(0);
+  });
+
+  it("may be meant under the name of a declaration, which has to be whole", async () => {
+    const cloud =
+      "{type: azure-batch, endpoint: 'https://myaccount.westeurope.batch.azure.com', storage: {account: mystorage}, vm_size: standard_d2s_v3}";
+    const file = (options: string): string =>
+      `backends:\n  cloud: ${options}\ntasks:\n  a: {actions: ['true']}\n`;
+    const whole = projectFolder({ "flow.yaml": file(cloud) });
+    const { code, stderr } = await whole.flow("plan", "--backend", "azure-batch");
+    expect(code).toBe(2);
+    expect(stderr).toContain("fix: Did you mean `cloud`, which is declared with this type?\n");
+    const bare = projectFolder({ "flow.yaml": file("{type: azure-batch}") });
+    expect(await bare.flow("run", "--backend", "cloud")).toMatchObject({
+      code: 2,
+      stderr: `flow.yaml:2:10: error: ${issues.replaceAll(/`(endpoint|storage)`/g, "`backends.cloud.$1`")} [backend-options]
+  2 |   cloud: {type: azure-batch}
+    |          ^^^^^^^^^^^^^^^^^^^
+`,
+    });
+  });
+
+  it("several things wrong with them make a list where there is no flow file", async () => {
+    const { flow } = projectFolder(FILE);
+    expect(await flow("exec", "--backend", "azure-batch", "--", "true")).toMatchObject({
+      code: 2,
+      stderr: `flow: the backend \`azure-batch\` cannot be used:
   endpoint: Expected an https:// address, such as \`https://myaccount.westeurope.batch.azure.com\`.
   storage: Expected the storage account, as in \`{ account: mystorage }\`.
 `,
+    });
   });
 });
 

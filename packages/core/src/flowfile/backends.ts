@@ -1,8 +1,9 @@
 // Backends as the file declares them, and the check of the parts that are a backend's own.
 
 import type { OptionIssue } from "../backend/plugin.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { didYouMean } from "../diagnostics/suggest.ts";
-import type { Task } from "../model/task.ts";
+import type { Span, Task } from "../model/task.ts";
 import type { BackendDeclaration } from "../model/project.ts";
 import type { MapNode, Node } from "./document/node.ts";
 import { child, entriesOf, spanOf, textOf } from "./document/node.ts";
@@ -106,12 +107,14 @@ export function checkTaskOptions(
   report(loading.checks?.taskOptions(use, options), node, block, filling);
 }
 
+/** All that is wrong at one place is one problem. */
 function report(
   issues: readonly OptionIssue[] | undefined,
   node: Node,
   what: string,
   filling: Filling,
 ): void {
+  const found = new Map<Node, string[]>();
   for (const { path, message } of issues ?? []) {
     let at: Node = node;
     for (const part of path) {
@@ -120,6 +123,40 @@ function report(
       at = next;
     }
     const name = [what, ...path.map(String)].join(".");
-    filling.report.error("backend-options", spanOf(at), `\`${name}\`: ${message}`);
+    found.set(at, [...(found.get(at) ?? []), `\`${name}\`: ${message}`]);
   }
+  for (const [at, messages] of found) {
+    filling.report.error("backend-options", spanOf(at), messages.join(" "));
+  }
+}
+
+/** Of backends that are used by their bare names (with the place), those that need more than a name. */
+export function undeclaredBackends(
+  uses: readonly (readonly [name: string, place: Span | undefined])[],
+  declared: readonly BackendDeclaration[],
+  checks: BackendChecks | undefined,
+): readonly Diagnostic[] {
+  return uses.flatMap(([name, span]): Diagnostic[] => {
+    const issues = checks?.options(name, {}) ?? [];
+    if (issues.length === 0) return [];
+    const wanted = issues.map(({ path, message }) =>
+      path.length === 0 ? message : `\`${path.join(".")}\`: ${message}`,
+    );
+    const keys = new Set(issues.flatMap(({ path: [key] }) => (key === undefined ? [] : [key])));
+    const options = [`type: ${name}`, ...[...keys].map((key) => `${key}: …`)].join(", ");
+    const meant = declared.find(({ use }) => use === name);
+    return [
+      {
+        code: "backend-options",
+        severity: "error",
+        message: `the backend \`${name}\` cannot be used without options. ${wanted.join(" ")}`,
+        span,
+        related: [],
+        fix:
+          meant === undefined
+            ? `Write backends: {${name}: {${options}}} at the top of the flow file.`
+            : `Did you mean \`${meant.name}\`, which is declared with this type?`,
+      },
+    ];
+  });
 }

@@ -53,11 +53,12 @@ export async function openGraph(
   request: ProjectRequest,
   backend?: string,
 ): Promise<Result<OpenedGraph, LoadFailure>> {
-  const [{ loadProject }, { unknownBackend }, { buildGraph }] = await Promise.all([
-    import("../flowfile/load.ts"),
-    import("../flowfile/backends.ts"),
-    import("../graph/build.ts"),
-  ]);
+  const [{ loadProject }, { undeclaredBackends, unknownBackend }, { buildGraph }] =
+    await Promise.all([
+      import("../flowfile/load.ts"),
+      import("../flowfile/backends.ts"),
+      import("../graph/build.ts"),
+    ]);
   const { directory, file, params, paramsFile, env } = request;
   const wanted = { file, directory, params, paramsFile, env, fileSystem: nodeFileSystem };
   let loaded = loadProject(wanted);
@@ -71,10 +72,13 @@ export async function openGraph(
   if (project === undefined) return err({ diagnostics, sources });
   const names = project.backends.map(({ name }) => name);
   const unknown = backend === undefined ? undefined : unknownBackend(backend, names);
-  const refused =
+  const refused: readonly Diagnostic[] =
     unknown === undefined
-      ? refusals(project, checks, backend)
-      : [{ ...REFUSAL, code: "unknown-backend" as const, ...unknown }];
+      ? [
+          ...undeclaredBackends(undeclaredUses(project, backend), project.backends, checks),
+          ...refusals(project, checks, backend),
+        ]
+      : [{ ...REFUSAL, code: "unknown-backend", ...unknown }];
   if (refused.length > 0) return err({ diagnostics: [...diagnostics, ...refused], sources });
   const graph = buildGraph(project, nodeFileSystem);
   if (!graph.ok) return err({ diagnostics: [...diagnostics, ...graph.error], sources });
@@ -86,7 +90,24 @@ function usesToCheck(project: Project, backend: string | undefined): readonly st
   const ofTasks = project.tasks
     .filter(asksMore)
     .map((task) => useOf(project, backend ?? task.backend));
-  return [...new Set([...project.backends.map(({ use }) => use), ...ofTasks])];
+  const undeclared = undeclaredUses(project, backend).map(([name]) => name);
+  return [...new Set([...project.backends.map(({ use }) => use), ...undeclared, ...ofTasks])];
+}
+
+/** Backends other than this machine that are used by their bare names, with the first task that does. */
+function undeclaredUses(
+  { backends, tasks }: Project,
+  backend: string | undefined,
+): readonly (readonly [string, Task["span"] | undefined])[] {
+  const first = new Map<string, Task["span"] | undefined>();
+  if (backend !== undefined) first.set(backend, undefined);
+  else {
+    for (const task of tasks) {
+      if (!first.has(task.backend)) first.set(task.backend, task.span);
+    }
+  }
+  const known = new Set(["local", ...backends.map(({ name }) => name)]);
+  return [...first].filter(([name]) => !known.has(name));
 }
 
 const useOf = ({ backends }: Project, name: string): string =>

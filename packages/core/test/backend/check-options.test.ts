@@ -21,6 +21,17 @@ it("tells all that is wrong, each with the place where it stands", () => {
   });
 });
 
+it("says of a key that nobody knows which one is meant, at that key", () => {
+  expect(checkOptions(schema, { pol: 1, x: 2, mounts: [{ path: "p", pth: "q" }] })).toEqual({
+    ok: false,
+    error: [
+      { path: ["mounts", 0, "pth"], message: "Unknown option `pth`." },
+      { path: ["pol"], message: "Unknown option `pol`. Did you mean `poll`?" },
+      { path: ["x"], message: "Unknown option `x`. Known are `poll`, `mounts`." },
+    ],
+  });
+});
+
 it.each([
   ["10s", 10_000],
   ["2h", 7_200_000],
