@@ -15,7 +15,8 @@ interface Toolkit {
   readonly settings: Fields;
 }
 
-const KEYS = [
+/** Where a job says what it starts. */
+export const TOOLKITS: readonly string[] = [
   "customToolkitSettings",
   "customMpiSettings",
   "horovodSettings",
@@ -33,7 +34,7 @@ const BY_NUMBER: ReadonlySet<string> = new Set(["pyTorchSettings", "caffe2Settin
 /** The actions, each of which begins with `preamble`. */
 export function launch(job: Fields, preamble: string, notes: string[]): Launch {
   const nodes = asNumber(job["nodeCount"]) ?? 1;
-  const toolkit = toolkitOf(job);
+  const toolkit = toolkitOf(job, notes);
   const preparation = asText(asMap(job["jobPreparation"])["commandLine"]);
   if (preparation !== undefined && nodes > 1)
     notes.push(
@@ -58,9 +59,10 @@ export function launch(job: Fields, preamble: string, notes: string[]): Launch {
   };
 }
 
-function toolkitOf(job: Fields): Toolkit | undefined {
-  const key = KEYS.find((each) => Object.keys(asMap(job[each])).length > 0);
+function toolkitOf(job: Fields, notes: string[]): Toolkit | undefined {
+  const [key, ...others] = TOOLKITS.filter((each) => Object.keys(asMap(job[each])).length > 0);
   if (key === undefined) return undefined;
+  if (others.length > 0) notes.push(`Only \`${key}\` is started, and not ${others.join(", ")}.`);
   const settings = asMap(job[key]);
   return { key, settings, command: commandOf(key, settings) };
 }

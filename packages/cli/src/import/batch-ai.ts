@@ -11,10 +11,61 @@ import {
   type Imported,
   nameFrom,
 } from "./imported.ts";
-import { launch } from "./batch-ai-launch.ts";
+import { launch, TOOLKITS } from "./batch-ai-launch.ts";
+import { type Known, leftOut } from "./left-out.ts";
 
 export const isBatchAi = (document: Fields): boolean =>
   asNumber(asMap(document["properties"])["nodeCount"]) !== undefined;
+
+const TOOLKIT: Known = {
+  commandLine: true,
+  commandLineArgs: true,
+  configFilePath: true,
+  languageType: true,
+  masterCommandLineArgs: true,
+  parameterServerCommandLineArgs: true,
+  parameterServerCount: true,
+  processCount: true,
+  pythonInterpreterPath: true,
+  pythonScriptFilePath: true,
+  workerCommandLineArgs: true,
+  workerCount: true,
+};
+
+const MOUNTED = { accountName: true, credentials: true, relativeMountPath: true } as const;
+
+/** Keys that are carried over, or of which a sentence says what became of them. */
+const KNOWN: Known = {
+  $schema: true,
+  properties: {
+    schedulingPriority: true,
+    cluster: true,
+    nodeCount: true,
+    mountVolumes: {
+      azureFileShares: { ...MOUNTED, azureFileUrl: true, fileMode: true, directoryMode: true },
+      azureBlobFileSystems: { ...MOUNTED, containerName: true, mountOptions: true },
+      fileServers: {
+        fileServer: true,
+        sourceDirectory: true,
+        relativeMountPath: true,
+        mountOptions: true,
+      },
+      unmanagedFileSystems: { mountCommand: true, relativeMountPath: true },
+    },
+    containerSettings: {
+      imageSourceRegistry: { serverUrl: true, image: true, credentials: true },
+      shmSize: true,
+    },
+    ...Object.fromEntries(TOOLKITS.map((key) => [key, TOOLKIT])),
+    jobPreparation: { commandLine: true },
+    stdOutErrPathPrefix: true,
+    inputDirectories: { id: true, path: true },
+    outputDirectories: { id: true, pathPrefix: true, pathSuffix: true },
+    environmentVariables: { name: true, value: true },
+    secrets: { name: true, value: true, valueSecretReference: true },
+    constraints: { maxWallClockTime: true },
+  },
+};
 
 interface Mount {
   readonly name: string;
@@ -46,6 +97,12 @@ export function importBatchAi(document: Fields, folder: string): Imported {
   const statePlace = state === undefined ? undefined : place(state);
   const outputPlace = stdouterr === undefined ? undefined : place(stdouterr);
   const started = launch(job, preamble(job), notes);
+  const limit = limitOf(asMap(job["constraints"]), notes);
+  outputsNote(outputs, notes);
+  if (job["cluster"] !== undefined)
+    notes.push(
+      "The cluster is left out: flow makes a pool for each run; `pool: {id: NAME}` names one that is there.",
+    );
   const secrets = asMaps(job["secrets"]).flatMap(({ name }) => asText(name) ?? []);
   if (secrets.length > 0)
     notes.push(`Its secrets are taken from the environment of flow: ${secrets.join(", ")}.`);
@@ -70,14 +127,34 @@ export function importBatchAi(document: Fields, folder: string): Imported {
         mounts: Object.fromEntries(mounts.map(({ name, body }) => [name, body])),
         state: statePlace?.split("/")[0],
         stdouterr: outputPlace,
+        max_time: limit === undefined || limit <= DAY_S ? undefined : `${limit + HOUR_S}s`,
       }),
     },
-    tasks: { job: taskOf(job, started, notes) },
+    tasks: { job: taskOf(job, started, limit, notes) },
   });
-  return { file, notes };
+  return { file, notes: [...notes, ...leftOut(document, KNOWN)] };
 }
 
-function taskOf(job: Fields, started: ReturnType<typeof launch>, notes: string[]): Fields {
+/** What Batch AI let be apart lies in one place, by the outputs' names. */
+function outputsNote(outputs: readonly Fields[], notes: string[]): void {
+  const [first] = outputs;
+  for (const { id, pathPrefix, pathSuffix } of outputs) {
+    const [name, suffix] = [asText(id) ?? "", asText(pathSuffix)];
+    if (suffix !== undefined && suffix !== name)
+      notes.push(`The output ${name} lies in a folder of that name, not in \`${suffix}\`.`);
+    if (pathPrefix !== first?.["pathPrefix"])
+      notes.push(
+        `The output ${name} lies beside ${asText(first?.["id"]) ?? ""}, not in \`${String(pathPrefix)}\`.`,
+      );
+  }
+}
+
+function taskOf(
+  job: Fields,
+  started: ReturnType<typeof launch>,
+  limit: number | undefined,
+  notes: string[],
+): Fields {
   const nodes = asNumber(job["nodeCount"]) ?? 1;
   const outputs = asMaps(job["outputDirectories"]).flatMap(({ id }) => asText(id) ?? []);
   const variables = asMaps(job["environmentVariables"]).map(({ name, value }) => [name, value]);
@@ -92,10 +169,13 @@ function taskOf(job: Fields, started: ReturnType<typeof launch>, notes: string[]
     resources,
     env: Object.fromEntries(variables) as Fields,
     outputs: Object.fromEntries(outputs.map((id) => [id, ""])),
-    timeout: timeoutOf(asMap(job["constraints"]), notes),
+    timeout: limit === undefined ? undefined : `${limit}s`,
+    priority: PRIORITIES[asText(job["schedulingPriority"]) ?? ""],
     actions: started.actions,
   });
 }
+
+const PRIORITIES: Readonly<Record<string, number>> = { low: -1, high: 1 };
 
 /** Lines that set what programs of Batch AI may use and flow does not set, as far as the job names it. */
 function preamble(job: Fields): string {
@@ -113,6 +193,10 @@ function preamble(job: Fields): string {
 const isPlaceholder = (account: string): boolean => account.startsWith("<");
 
 function* mountsOf(volumes: Fields, notes: string[]): Generator<Mount> {
+  if (JSON.stringify(volumes).includes('"credentials"'))
+    notes.push(
+      "Keys of mounts are not carried over: that of the storage account is taken from AZURE_STORAGE_KEY.",
+    );
   const mount = (value: unknown, body: Fields): Mount => {
     const path = asText(value) ?? "data";
     const name = nameFrom(path, "data");
@@ -123,9 +207,14 @@ function* mountsOf(volumes: Fields, notes: string[]): Generator<Mount> {
   for (const each of asMaps(volumes["azureFileShares"])) {
     const [, account, share] =
       /^https:\/\/([^./]+)\.[^/]+\/(.+?)\/?$/.exec(asText(each["azureFileUrl"]) ?? "") ?? [];
+    const modes = [
+      ["file_mode", asText(each["fileMode"])],
+      ["dir_mode", asText(each["directoryMode"])],
+    ].flatMap(([name, mode]) => (mode === undefined ? [] : [`${name}=${mode}`]));
     const body = {
       files: share ?? "share",
       account: other(account ?? asText(each["accountName"])),
+      options: modes.length === 0 ? undefined : `-o ${modes.join(",")}`,
     };
     yield mount(each["relativeMountPath"], body);
   }
@@ -149,7 +238,8 @@ function* mountsOf(volumes: Fields, notes: string[]): Generator<Mount> {
     const command = asText(each["mountCommand"]) ?? "";
     const [, source] = /\s(\S+:\/\S*)/.exec(command) ?? [];
     const path = asText(each["relativeMountPath"]) ?? "";
-    if (source !== undefined && /nfs/.test(command)) yield mount(path, { nfs: source });
+    const [options] = /-o\s+\S+/.exec(command) ?? [];
+    if (source !== undefined && /nfs/.test(command)) yield mount(path, { nfs: source, options });
     else notes.push(`The mount \`${path}\` is left out: flow has no way to say \`${command}\`.`);
   }
 }
@@ -199,15 +289,22 @@ function registriesOf(container: Fields, notes: string[]): readonly Fields[] {
   return [{ server, user, password_variable: "REGISTRY_PASSWORD" }];
 }
 
-/** An ISO 8601 duration of days, hours, minutes and seconds as flow writes one. */
-function timeoutOf(constraints: Fields, notes: string[]): string | undefined {
+const [HOUR_S, DAY_S] = [3600, 86_400];
+
+/** How long the job may run, in seconds; undefined, with a note, where it does not say that in a way that is understood. */
+function limitOf(constraints: Fields, notes: string[]): number | undefined {
   const text = asText(constraints["maxWallClockTime"]);
-  if (text === undefined) return undefined;
+  if (text === undefined) {
+    notes.push(
+      "Without `maxWallClockTime` Batch AI ended a job after a week; here `max_time` of the backend does, after a day.",
+    );
+    return undefined;
+  }
   const parts = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(text)?.slice(1);
   const seconds = parts
-    ?.map((part, index) => Number(part ?? 0) * ([86_400, 3600, 60, 1][index] ?? 0))
+    ?.map((part, index) => Number(part ?? 0) * ([DAY_S, HOUR_S, 60, 1][index] ?? 0))
     .reduce((sum, each) => sum + each, 0);
-  if (seconds !== undefined && seconds > 0) return `${seconds}s`;
+  if (seconds !== undefined && seconds > 0) return seconds;
   notes.push(
     `\`maxWallClockTime: ${text}\` is left out: it is no duration of days, hours, minutes or seconds.`,
   );

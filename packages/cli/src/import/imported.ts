@@ -38,3 +38,7 @@ export const nameFrom = (text: string, otherwise: string): string => {
   const name = text.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^[^A-Za-z_]+|-+$/g, "");
   return name === "" ? otherwise : name;
 };
+
+/** Texts in a list, or one alone. */
+export const textsOf = (value: unknown): readonly string[] =>
+  (Array.isArray(value) ? value : [value]).flatMap((each) => asText(each) ?? []);

@@ -1,15 +1,45 @@
-// An XT configuration as a flow file: its compute targets as backends, its names and what it leaves out of the code. XT takes
-// the program on the command line, so the file has one task for it.
+// An XT configuration as a flow file: its compute targets as backends, its names, shares and images, what it takes along and
+// brings back. XT takes the program on the command line, or from `commands`; the file has a task for each.
 
 import {
   asMap,
-  asNumber,
   asText,
   compact,
   type Fields,
   type Imported,
   nameFrom,
+  textsOf,
 } from "./imported.ts";
+import { type Known, leftOut } from "./left-out.ts";
+import { type Share, shares } from "./xt-shares.ts";
+import { type Target, targetOf, unused } from "./xt-targets.ts";
+
+/** Keys that are carried over, or of which a sentence says what became of them. */
+const KNOWN: Known = {
+  "compute-targets": {
+    "*": {
+      service: true,
+      boxes: true,
+      setup: true,
+      docker: true,
+      nodes: true,
+      "vm-size": true,
+      "azure-image": true,
+      "low-pri": true,
+    },
+  },
+  "external-services": true,
+  "xt-services": { storage: true, target: true },
+  "azure-batch-images": true,
+  dockers: true,
+  setups: { "*": { activate: true, "pip-packages": true, "conda-packages": true } },
+  general: { workspace: true, experiment: true, "env-vars": true },
+  code: { "code-dirs": true, "code-omit": true, "working-dir": true },
+  "after-files": { "after-dirs": true, "after-upload": true },
+  data: { "data-action": true, "data-local": true, "data-share-path": true, "data-upload": true },
+  model: { "model-action": true, "model-local": true, "model-share-path": true },
+  commands: true,
+};
 
 const SECTIONS = [
   "compute-targets",
@@ -24,106 +54,131 @@ export const isXt = (document: Fields): boolean => SECTIONS.some((each) => each 
 
 export function importXt(document: Fields, folder: string): Imported {
   const notes: string[] = [];
-  const [general, code] = [asMap(document["general"]), asMap(document["code"])];
-  const backends = new Map<string, Fields>();
-  for (const [name, target] of Object.entries(asMap(document["compute-targets"]))) {
-    const backend = backendOf(name, asMap(target), document, notes);
-    if (backend !== undefined) backends.set(nameFrom(name, "target"), backend);
+  const general = asMap(document["general"]);
+  const mounted = shares(document, notes);
+  const targets = new Map<string, Target>();
+  const declared = Object.entries(asMap(document["compute-targets"]));
+  for (const [name, target] of declared) {
+    const found = targetOf(name, asMap(target), document, notes);
+    if (found !== undefined) targets.set(nameFrom(name, "target"), found);
   }
   const chosen = nameFrom(asText(asMap(document["xt-services"])["target"]) ?? "", "");
-  if (asText(code["code-dirs"]) !== undefined || Array.isArray(code["code-dirs"]))
-    notes.push(
-      "`code-dirs` is left out: flow takes the project's own files; add others to `code.include`.",
-    );
-  const left = Object.keys(document).filter((each) => !SECTIONS.includes(each));
-  if (left.length > 0) notes.push(`Sections left out: ${left.join(", ")}.`);
+  const commands = textsOf(document["commands"]);
+  const backends = [...targets].map(([name, { backend }]) => [name, withShares(backend, mounted)]);
   const file = compact({
     version: 1,
     name: nameFrom(folder, "xt"),
     workspace: asText(general["workspace"]),
     experiment: asText(general["experiment"]),
     compat: ["xt"],
-    params: { script: { type: "string", default: "main.py", help: "what `xt run` was given" } },
-    backends: Object.fromEntries(backends),
-    defaults: backends.has(chosen) ? { backend: chosen } : undefined,
-    code: compact({ omit: textsOf(code["code-omit"]) }),
-    tasks: {
-      run: {
-        desc: "What `xt run SCRIPT` ran: flow run -p script=SCRIPT",
-        requeue: "always",
-        actions: [["python3", "${{ params.script }}"]],
-      },
-    },
+    params:
+      commands.length > 0
+        ? undefined
+        : { script: { type: "string", default: "main.py", help: "what `xt run` was given" } },
+    env: variablesOf(general["env-vars"]),
+    backends: Object.fromEntries(backends) as Fields,
+    defaults: targets.has(chosen) ? { backend: chosen } : undefined,
+    code: codeOf(asMap(document["code"]), notes),
+    tasks: tasksOf(commands, document, mounted, targets.get(chosen)?.container, notes),
   });
-  return { file, notes };
+  if (JSON.stringify(document["external-services"] ?? {}).includes('"key"'))
+    notes.push(
+      "Keys are not carried over: they are taken from AZURE_BATCH_ACCESS_KEY and AZURE_STORAGE_KEY.",
+    );
+  notes.push(...unused(document, targets));
+  const left = leftOut({ ...document, "compute-targets": taken(declared, targets) }, KNOWN);
+  return { file, notes: [...notes, ...left] };
 }
 
-const textsOf = (value: unknown): readonly string[] =>
-  (Array.isArray(value) ? value : [value]).flatMap((each) => asText(each) ?? []);
+/** Those of which there is more to say than that they are left out. */
+const taken = (
+  declared: readonly (readonly [string, unknown])[],
+  targets: ReadonlyMap<string, Target>,
+): Fields => Object.fromEntries(declared.filter(([name]) => targets.has(nameFrom(name, "target"))));
 
-/** Undefined, with a note: flow has no such backend. */
-function backendOf(
-  name: string,
-  target: Fields,
-  document: Fields,
-  notes: string[],
-): Fields | undefined {
-  const service = asText(target["service"]) ?? "";
-  const services = asMap(document["external-services"]);
-  const known = asMap(services[service]);
-  const type = asText(known["type"]) ?? service;
-  const boxes = textsOf(target["boxes"]);
-  if (type === "pool" || type === "local") {
-    const others = boxes.filter((each) => each !== "localhost" && each !== "local");
-    if (others.length > 0)
-      notes.push(
-        `The boxes ${others.join(", ")} of \`${name}\` are left out: it runs on this machine.`,
-      );
-    return { type: "local" };
-  }
-  if (type !== "batch") {
-    notes.push(`The compute target \`${name}\` is left out: flow has no backend for \`${type}\`.`);
-    return undefined;
-  }
-  const account = storageOf(document, services);
-  if (account === undefined)
-    notes.push(`Put the storage account into the backend \`${name}\`, for mystorage.`);
-  const setup = asMap(asMap(document["setups"])[asText(target["setup"]) ?? ""]);
-  const packages = textsOf(setup["pip-packages"]);
-  const activate = asText(setup["activate"]);
-  if (activate !== undefined)
-    notes.push(
-      `\`${activate}\` of \`${name}\` is left out: its nodes run what \`start\` installs.`,
-    );
-  const own = packages.filter((each) => !each.startsWith("xtlib"));
-  const docker = asText(target["docker"]);
-  if (docker !== undefined && docker !== "none")
-    notes.push(
-      `\`docker: ${docker}\` of \`${name}\` is left out: give the task its image as \`container\`.`,
-    );
-  if (asText(target["azure-image"]) !== undefined)
-    notes.push(`The image of \`${name}\` is left out: flow takes the newest verified Ubuntu.`);
+/** Nodes have a share mounted; on this machine its folder is there. */
+function withShares(backend: Fields, mounted: readonly Share[]): Fields {
+  if (backend["type"] !== "azure-batch") return backend;
+  const uploads = mounted.flatMap(({ upload }) => (upload === undefined ? [] : [upload]));
   return compact({
-    type: "azure-batch",
-    endpoint: (asText(known["url"]) ?? `https://${service}.REGION.batch.azure.com`).replace(
-      /["/]+$/,
-      "",
-    ),
-    storage: { account: account ?? "mystorage" },
-    vm_size: asText(target["vm-size"])?.toLowerCase() ?? "standard_d2s_v3",
-    nodes: asNumber(target["nodes"]),
-    priority: target["low-pri"] === true ? "low" : undefined,
-    start: own.length === 0 ? undefined : `python3 -m pip install ${own.map(quote).join(" ")}`,
+    ...backend,
+    mounts: Object.fromEntries(mounted.map(({ name, container }) => [name, { blob: container }])),
+    upload: Object.fromEntries(uploads),
   });
 }
 
-const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
-
-/** The storage that XT uses, or the only kind there is. */
-function storageOf(document: Fields, services: Fields): string | undefined {
-  const named = asText(asMap(document["xt-services"])["storage"]);
-  return (
-    named ??
-    Object.keys(services).find((each) => asText(asMap(services[each])["type"]) === "storage")
+function tasksOf(
+  commands: readonly string[],
+  document: Fields,
+  mounted: readonly Share[],
+  container: string | undefined,
+  notes: string[],
+): Fields {
+  const cwd = asText(asMap(document["code"])["working-dir"])?.replace(/^(\.\/)*|\/+$/g, "") ?? ".";
+  const outputs = outputsOf(asMap(document["after-files"]), cwd, notes);
+  const exported = mounted.map(({ exports }) => exports).join("");
+  const common = {
+    container,
+    cwd: cwd === "." ? undefined : cwd,
+    mounts: Object.fromEntries(mounted.map(({ name, local }) => [name, local])),
+    requeue: "always",
+  };
+  const task = (desc: string, action: unknown, targets: readonly Fields[]): Fields =>
+    compact({
+      desc,
+      ...common,
+      always: targets.length > 0 ? true : undefined,
+      targets,
+      actions: [action],
+    });
+  if (commands.length === 0) {
+    const plain = ["python3", "${{ params.script }}"];
+    const action = exported === "" ? plain : `${exported}${plain.join(" ")}`;
+    return { run: task("What `xt run SCRIPT` ran: flow run -p script=SCRIPT", action, outputs) };
+  }
+  const [first, ...others] = commands;
+  if (others.length > 0 && outputs.length > 0)
+    notes.push("`after-dirs` is left out: give each of the tasks targets of its own.");
+  const own = others.length > 0 ? [] : outputs;
+  return Object.fromEntries(
+    [first ?? "", ...others].map((command, index) => [
+      `run-${index + 1}`,
+      task("One of `commands`", `${exported}${startOf(command)}`, own),
+    ]),
   );
+}
+
+/** XT starts a script by its ending. */
+const startOf = (command: string): string =>
+  /^\S+\.py(\s|$)/.test(command) ? `python3 ${command}` : command;
+
+function variablesOf(value: unknown): Fields {
+  const entries = Object.entries(asMap(value)).filter(
+    ([, each]) => typeof each === "string" || typeof each === "number" || typeof each === "boolean",
+  );
+  return Object.fromEntries(entries.map(([name, each]) => [name, String(each)]));
+}
+
+function codeOf(code: Fields, notes: string[]): Fields {
+  const include: string[] = [];
+  for (const pattern of textsOf(code["code-dirs"])) {
+    const inside = pattern.replace(/^\$scriptdir\//, "").replace(/^\.\//, "");
+    if (inside === "**") continue;
+    if (/^[$/~]|(^|\/)\.\.(\/|$)/.test(inside))
+      notes.push(`\`${pattern}\` of \`code-dirs\` is left out: it is not in the project.`);
+    else include.push(inside);
+  }
+  return compact({ include, omit: textsOf(code["code-omit"]) });
+}
+
+/** Folders that come back as targets, whatever is in them. */
+function outputsOf(after: Fields, cwd: string, notes: string[]): readonly Fields[] {
+  if (after["after-upload"] === false) return [];
+  return textsOf(after["after-dirs"]).flatMap((pattern) => {
+    const [, folder] = /^(?:\.\/)?([^*?$~/][^*?$]*)\/\*{1,2}$/.exec(pattern) ?? [];
+    const path = `${cwd === "." ? "" : `${cwd}/`}${folder}/`;
+    if (folder !== undefined) return [{ path, optional: true, update: true }];
+    notes.push(`\`${pattern}\` of \`after-dirs\` is left out: it names no folder of the project.`);
+    return [];
+  });
 }
