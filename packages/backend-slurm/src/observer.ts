@@ -3,7 +3,6 @@
 import { readFileSync } from "node:fs";
 import {
   type AttemptKey,
-  type AttemptPlace,
   type Clock,
   type Exit,
   exitWith,
@@ -25,6 +24,7 @@ import type { Pilots } from "./pilots.ts";
 import type { Listing, Queue } from "./queue.ts";
 import type { Row } from "./schedulers/scheduler.ts";
 import type { Site } from "./site/site.ts";
+import { type Place, Steady } from "./steady.ts";
 
 interface Sighting {
   readonly signs: string;
@@ -48,6 +48,7 @@ export class Observer {
   /** The same, by submissions. */
   readonly endings: Endings = new Endings();
   readonly #sightings = new Map<AttemptKey, Sighting>();
+  readonly #steady = new Steady();
   /** Remembered by the scheduler although no longer listed. */
   readonly #remembered = new Map<string, Row>();
 
@@ -68,7 +69,7 @@ export class Observer {
     handles: ReadonlyMap<AttemptKey, Handle>,
   ): Promise<ReadonlyMap<AttemptKey, Observation>> {
     const open = [...handles].filter(([key]) => !this.#ended.has(key));
-    if (open.length > 0) await this.#pilots.replenish(pilotGroups(open));
+    if (open.length > 0) await this.#pilots.replenish(this.#pilotGroups(open));
     const listing = open.length === 0 ? "" : await this.#look(open);
     await this.#recall(open, listing);
     const found = new Map<AttemptKey, Observation>();
@@ -97,6 +98,15 @@ export class Observer {
     return typeof listing === "string" ? this.#recordedId(place.membership) : undefined;
   }
 
+  /** The groups of attempts that wait for pilots or are in their hands. */
+  #pilotGroups(open: readonly (readonly [AttemptKey, Handle])[]): ReadonlySet<string> {
+    const names = open.flatMap(([key, handle]) => {
+      const membership = (this.#steady.place(key) ?? placeOf(handle))?.membership;
+      return membership?.pilot === true ? [membership.name] : [];
+    });
+    return new Set(names);
+  }
+
   #recordedId({ name, index }: Membership): string | undefined {
     try {
       const id = readFileSync(`${this.#folder}/${name}/job`, "utf8").trim();
@@ -108,6 +118,8 @@ export class Observer {
   }
 
   async #observe(key: AttemptKey, handle: Handle, listing: Listing): Promise<Observation> {
+    const steady = this.#steadily(key, listing);
+    if (steady !== undefined) return steady;
     const place = placeOf(handle);
     if (place === undefined || place.key !== key)
       return { type: "ended", exit: exitWith({ cause: "lost", detail: NO_SUCH_ATTEMPT }) };
@@ -169,7 +181,14 @@ export class Observer {
     return { type: "running", since: exit.startedAt, node: exit.node };
   }
 
-  #judge(key: AttemptKey, { attempt, membership }: Place, listing: Listing): Verdict {
+  #steadily(key: AttemptKey, listing: Listing): Observation | undefined {
+    const place = this.#steady.place(key);
+    const row = place && rowOf(place.membership, listing);
+    return row === "unreachable" ? undefined : this.#steady.verdict(key, row);
+  }
+
+  #judge(key: AttemptKey, place: Place, listing: Listing): Verdict {
+    const { attempt, membership } = place;
     if (membership.pilot) {
       const { generation } = membership;
       const incarnation = readIncarnation(attempt, generation, 0);
@@ -190,6 +209,7 @@ export class Observer {
     const remembered =
       row !== undefined && row !== "unreachable" && this.#remembered.has(memberId(membership));
     const incarnation = readIncarnation(attempt, generation, remembered ? undefined : restarts);
+    if (typeof row === "object" && !remembered) this.#steady.note(key, place, row, incarnation);
     return judge({
       row,
       incarnation,
@@ -256,17 +276,6 @@ export class Observer {
     }
   }
 }
-
-/** The groups of attempts that wait for pilots or are in their hands. */
-function pilotGroups(open: readonly (readonly [AttemptKey, Handle])[]): ReadonlySet<string> {
-  const names = open.flatMap(([, handle]) => {
-    const membership = placeOf(handle)?.membership;
-    return membership?.pilot === true ? [membership.name] : [];
-  });
-  return new Set(names);
-}
-
-type Place = AttemptPlace & { readonly membership: Membership };
 
 function placeOf(handle: Handle): Place | undefined {
   const parsed = parseAttemptHandle(handle);

@@ -31,7 +31,6 @@ const unstarted: Incarnation = {
   startedAt: undefined,
   exit: undefined,
   requeued: false,
-  stopping: false,
 };
 const started: Incarnation = { ...unstarted, started: { pid: 1, host: "n1" }, startedAt: 1000 };
 const exit = (code: number, more: Partial<ExitRecord> = {}): ExitRecord => ({

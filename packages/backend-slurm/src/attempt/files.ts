@@ -74,8 +74,6 @@ export interface Incarnation {
   readonly machine?: MachineFacts | undefined;
   /** The scheduler restarts it, asked or by itself, so its result is not the attempt's. */
   readonly requeued: boolean;
-  /** It has taken notice of a stop request. */
-  readonly stopping: boolean;
 }
 
 /** The directory of an incarnation, within that of the attempt. */
@@ -84,6 +82,10 @@ export const incarnationName = (generation: number, restart: number): string =>
 
 const incarnationDirectory = (attempt: string, generation: number, restart: number): string =>
   `${attempt}/${incarnationName(generation, restart)}`;
+
+/** Where the result of an incarnation lies once there is one. */
+export const exitFile = (attempt: string, generation: number, restart: number): string =>
+  `${incarnationDirectory(attempt, generation, restart)}/exit`;
 
 /**
  * The incarnation that counts: the one after so many restarts, as the scheduler counts them; without
@@ -112,7 +114,7 @@ function readOne(attempt: string, generation: number, restart: number): Incarnat
   if (started === undefined) {
     const nothing = { started, startedAt: undefined, exit: undefined };
     const fenced = claim?.startsWith(FENCE) === true;
-    return { restart, ...nothing, fenced, requeued: false, stopping: false };
+    return { restart, ...nothing, fenced, requeued: false };
   }
   const exit = readText(`${directory}/exit`);
   return {
@@ -123,7 +125,6 @@ function readOne(attempt: string, generation: number, restart: number): Incarnat
     exit: exit === undefined ? undefined : parseExit(exit),
     machine: exit === undefined ? undefined : parseMachine(readText(`${directory}/machine`) ?? ""),
     requeued: exists(`${directory}/requeue`) || exists(`${directory}/superseded`),
-    stopping: exists(`${directory}/stop`),
   };
 }
 

@@ -19,6 +19,9 @@ import { restoreAside } from "./targets.ts";
 /** Pause between two looks at what running programs tell. */
 const LOOK_MS = 250;
 
+/** Attempts looked at in one look; with more of them each has its turn less often. */
+const MOST_LOOKED_AT = 64;
+
 /** Pause before a disk that refused a result is tried again, and how often that is done when nothing runs. */
 const RETRY_MS = 500;
 const MOST_TRIES = 20;
@@ -81,6 +84,8 @@ export class Attendant {
   readonly #trials = new Map<string, Trials>();
   #closed = false;
   #cancelLook: (() => void) | undefined;
+  /** Those whose turn has not come in this round of looks. */
+  #round: LiveAttempt[] = [];
 
   constructor(services: Services) {
     this.#services = services;
@@ -291,13 +296,14 @@ export class Attendant {
   #lookLater(): void {
     this.#cancelLook ??= this.#services.clock.after(LOOK_MS, () => {
       this.#cancelLook = undefined;
-      for (const live of this.#live.values()) this.#look(live);
+      if (this.#round.length === 0) this.#round = this.all().filter(({ running }) => running);
+      for (const live of this.#round.splice(0, MOST_LOOKED_AT)) this.#look(live);
       if (this.#live.size > 0) this.#lookLater();
     });
   }
 
   #look(live: LiveAttempt): void {
-    if (!live.running) return;
+    if (!live.running || this.#live.get(live.index) !== live) return;
     const events = live.story.read();
     this.#tell(live, events);
     const { task } = live.record;

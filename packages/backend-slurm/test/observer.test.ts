@@ -1,0 +1,130 @@
+/** What watching many jobs costs: questions to the scheduler and files looked at. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  attemptHandle,
+  type AttemptKey,
+  attemptKey,
+  type Backend,
+  backendName,
+  type Handle,
+  silentLog,
+  taskKey,
+} from "@flow/core";
+import { VirtualClock } from "@flow/core/testing";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { openCluster } from "../src/backend.ts";
+import { parseOptions } from "../src/options.ts";
+import { slurm } from "../src/schedulers/slurm/slurm.ts";
+import type { CommandResult, Transport } from "../src/transport/transport.ts";
+
+const MEMBERS = 100;
+const NAME = "flow-0123456789abcdef0123";
+const INTERVAL_MS = 2000;
+const { signal } = new AbortController();
+
+let folder: string;
+let clock: VirtualClock;
+let cluster: Backend;
+/** What was asked, by program. */
+let asked: string[];
+let states: string[];
+let handles: Map<AttemptKey, Handle>;
+
+const attemptOf = (index: number): string => join(folder, `attempts/${index}`);
+const answer = (stdout: string): CommandResult => ({ code: 0, stdout, stderr: "" });
+const rows = (): string =>
+  states.map((state, index) => `7|${index}|0|${state}|None|n1|${NAME}|\n`).join("");
+
+const transport: Transport = {
+  run: async ([program = ""]) => {
+    asked.push(program);
+    return answer(program === "squeue" ? rows() : "");
+  },
+  pipe: async () => ({ code: 1, stderr: "" }),
+  [Symbol.asyncDispose]: async () => {},
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "flow-observer-"));
+  clock = new VirtualClock();
+  asked = [];
+  handles = new Map();
+  states = Array.from({ length: MEMBERS }, () => "RUNNING");
+  for (let index = 0; index < MEMBERS; index++) {
+    const key = attemptKey(taskKey(index.toString(16).padStart(16, "0")), 1);
+    handles.set(key, attemptHandle(key, attemptOf(index)));
+    mkdirSync(join(attemptOf(index), "0.0"), { recursive: true });
+    writeFileSync(join(attemptOf(index), "submission.0"), `${NAME} ${index}\n`);
+    start(index, "0.0");
+  }
+  const options = parseOptions({});
+  if (!options.ok) throw new Error(JSON.stringify(options.error));
+  const ports = { clock, log: silentLog, env: {} };
+  cluster = openCluster(
+    { name: backendName("cluster"), root: folder, stateDirectory: folder, ports },
+    {
+      type: "slurm",
+      scheduler: slurm(options.value),
+      transport,
+      base: undefined,
+      pollMs: INTERVAL_MS,
+      pilots: { most: 1, timeMs: 60_000, idleMs: 1000 },
+      pilotTime: () => undefined,
+    },
+  );
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const start = (index: number, incarnation: string): void =>
+  writeFileSync(
+    join(attemptOf(index), incarnation, "started"),
+    "pid=1 start=1 boot=b host=n1 uptime=1.00 runner=sh\n",
+  );
+
+const end = (index: number, incarnation: string): void =>
+  writeFileSync(
+    join(attemptOf(index), incarnation, "exit"),
+    "code=0 signal=0 stopped=- cause=- action=1 leaky=0 error=- uptime=2.00 wall=1.00 user=0 sys=0 rss=-\n",
+  );
+
+/** How many attempts there are of each kind, one interval later. */
+async function observe(): Promise<Readonly<Record<string, number>>> {
+  clock.after(INTERVAL_MS, () => {});
+  await clock.advance(INTERVAL_MS);
+  const seen = await cluster.observe(handles, signal);
+  const counts: Record<string, number> = {};
+  for (const { type } of seen.ok ? seen.value.values() : []) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
+
+it("all running jobs are one question an interval", async () => {
+  for (let interval = 1; interval <= 5; interval++) {
+    expect(await observe()).toEqual({ running: MEMBERS });
+    expect(asked).toEqual(Array.from({ length: interval }, () => "squeue"));
+  }
+});
+
+it("while the scheduler says the same of a job none of its files but the result is looked for", async () => {
+  states[1] = "PENDING";
+  rmSync(join(attemptOf(1), "0.0/started"));
+  expect(await observe()).toEqual({ running: MEMBERS - 1, queued: 1 });
+  for (let index = 0; index < MEMBERS; index++)
+    for (const each of readdirSync(attemptOf(index)))
+      rmSync(join(attemptOf(index), each), { recursive: true });
+  expect(await observe()).toEqual({ running: MEMBERS - 1, queued: 1 });
+});
+
+it("a result, a start and a restart are seen at the next question", async () => {
+  states[2] = "PENDING";
+  rmSync(join(attemptOf(2), "0.0/started"));
+  expect(await observe()).toEqual({ running: MEMBERS - 1, queued: 1 });
+  end(0, "0.0");
+  states[2] = "RUNNING";
+  start(2, "0.0");
+  expect(await observe()).toEqual({ running: MEMBERS - 1, ended: 1 });
+  expect(await observe()).toEqual({ running: MEMBERS - 1, ended: 1 });
+  end(2, "0.0");
+  expect(await observe()).toEqual({ running: MEMBERS - 2, ended: 2 });
+});
