@@ -25,7 +25,7 @@ job_export_grants() {
 
 # Prints `REASON [KILL_AT]`. A job whose restart count has gone up has been taken from here already: it is superseded.
 job_why_stopped() {
-  job_text=$(timeout 20 scontrol -o show job "$SLURM_JOB_ID" 2>/dev/null) || return 0
+  job_text=$(SLURM_TIME_FORMAT=standard timeout 20 scontrol -o show job "$SLURM_JOB_ID" 2>/dev/null) || return 0
   job_state='' job_why='' job_restarts='' job_preempted='' job_ends=''
   # shellcheck disable=SC2086 # words are wanted
   for job_rest in $job_text; do

@@ -38,9 +38,10 @@ const rows = (): string =>
   states.map((state, index) => `7|${index}|0|${state}|None|n1|${NAME}|\n`).join("");
 
 const transport: Transport = {
-  run: async ([program = ""]) => {
-    asked.push(program);
-    return answer(program === "squeue" ? rows() : "");
+  run: async (argv) => {
+    const isList = argv.includes("squeue");
+    asked.push(isList ? "squeue" : argv.join(" "));
+    return answer(isList ? rows() : "");
   },
   pipe: async () => ({ code: 1, stderr: "" }),
   [Symbol.asyncDispose]: async () => {},

@@ -26,6 +26,40 @@ const QUEUE_FIELDS = [
   "Name",
 ];
 
+/**
+ * A command of SLURM without the variables by which a person narrows what it does: a job that `squeue`
+ * leaves out would be taken for gone.
+ */
+const whole = (program: "squeue" | "scancel"): readonly string[] => [
+  "env",
+  ...NARROWING.flatMap((name) => ["-u", `${program.toUpperCase()}_${name}`]),
+  program,
+];
+
+const NARROWING = [
+  ...[
+    "ACCOUNT",
+    "CTLD",
+    "FULL",
+    "INTERACTIVE",
+    "LICENSES",
+    "NAME",
+    "NAMES",
+    "PARTITION",
+    "PRIORITY",
+  ],
+  ...["QOS", "SIB", "SIBLING", "STATE", "STATES", "USER", "USERS", "WCKEY"],
+];
+
+/**
+ * Asks for jobs that have ended. Without states and a last moment `sacct` leaves out what was cancelled
+ * before it could start; the variable keeps it from cutting off the list of an array's elements.
+ */
+const HISTORY = [
+  ...["env", "SLURM_BITSTR_LEN=0", "sacct", "-X", "-n", "-P", "-S", "now-30days", "-E", "now"],
+  ...["-s", "BF,CA,CD,DL,F,NF,OOM,PR,TO", "-o", "JobID,State,NodeList,JobName"],
+];
+
 /** The descriptor of a cluster with these options. */
 export function slurm(options: SlurmOptions): Scheduler {
   return {
@@ -43,16 +77,12 @@ export function slurm(options: SlurmOptions): Scheduler {
     submit,
     parseSubmitted,
     list: () => ({
-      argv: ["squeue", "--me", "-h", "-r", "-t", "all", "-O", fields(QUEUE_FIELDS)],
+      argv: [...whole("squeue"), "--me", "-h", "-r", "-t", "all", "-O", fields(QUEUE_FIELDS)],
       input: "",
     }),
     parseList,
     history: (names) => ({
-      argv: [
-        "sacct",
-        ...["-X", "-n", "-P", "-S", "now-30days", "-o", "JobID,State,NodeList,JobName"],
-        `--name=${names.join(",")}`,
-      ],
+      argv: [...HISTORY, `--name=${names.join(",")}`],
       input: "",
     }),
     parseHistory,
@@ -132,9 +162,20 @@ function submit(submission: Submission): Command {
   };
 }
 
-/** Refusals that pass when others' jobs, or one's own, have ended. */
-const BUSY =
-  /(Assoc|QOS)\w*(Max|Grp)\w*(Submit|Job)\w*Limit|MaxSubmitJobs|job submit limit|Slurm temporarily unable to accept job|Resource temporarily unavailable/i;
+/** Refusals that pass by themselves: for want of room, or because something of the cluster is down. */
+const BUSY = new RegExp(
+  [
+    String.raw`(Assoc|QOS)\w*(Max|Grp)\w*(Submit|Job)\w*Limit|MaxSubmitJobs|job submit limit`,
+    "Slurm temporarily unable to accept job|Resource temporarily unavailable|job queue full",
+    "Unable to create job record|Job creation temporarily disabled|Requested nodes are busy",
+    "Rate limit exceeded|in standby mode|not available (now|\\((inactive|down))",
+    "Unable to connect to database|authentication (error|failure)|Munge encode failed",
+  ].join("|"),
+  "i",
+);
+
+/** Limits on what one job may ask for. SLURM ends such a refusal with words about all limits. */
+const PER_JOB = /\b(Assoc|QOS)(Max\w*Per(Job|Node)|Min[A-Z])/;
 
 /** No answer of the controller: nobody knows whether the job was taken. */
 const UNCLEAR =
@@ -152,7 +193,7 @@ function parseTryOut(
   const { code, stderr } = result;
   if (code === undefined || UNCLEAR.test(stderr)) return undefined;
   if (code !== 0)
-    return NEVER.test(stderr)
+    return NEVER.test(stderr) || PER_JOB.test(stderr)
       ? complaint(result).replace(/^(sbatch|allocation failure): (error: )?/, "")
       : undefined;
   const partition = / in partition (\S+)/.exec(stderr)?.[1];
@@ -176,7 +217,8 @@ function parseSubmitted(result: CommandResult): Result<string, Refusal> {
   const message = complaint(result).replace(/^sbatch: (error: )?/, "");
   if (result.code === undefined || result.code === 0 || UNCLEAR.test(result.stderr))
     return err({ type: "unclear", message });
-  return err({ type: BUSY.test(result.stderr) ? "busy" : "rejected", message });
+  const isBusy = BUSY.test(result.stderr) && !PER_JOB.test(result.stderr);
+  return err({ type: isBusy ? "busy" : "rejected", message });
 }
 
 function parseList({ code, stdout }: CommandResult): readonly Row[] | undefined {
@@ -203,11 +245,31 @@ function parseList({ code, stdout }: CommandResult): readonly Row[] | undefined 
 function parseHistory({ code, stdout }: CommandResult): readonly Row[] {
   if (code !== 0) return [];
   return stdout.split("\n").flatMap((line) => {
-    const [id = "", state = "", node = "", name] = line.split("|");
+    const [id = "", state = "", nodes = "", name] = line.split("|");
     if (name === undefined) return [];
-    const index = Number(/_(\d+)$/.exec(id)?.[1] ?? 0);
-    return [{ ...row(name, index, state), id, restarts: 0, why: undefined, stuck: false, node }];
+    const [number = "", elements] = id.split("_");
+    const node = nodes === "" || nodes === "None assigned" ? undefined : nodes;
+    const known = { restarts: 0, why: undefined, stuck: false, node };
+    if (elements === undefined) return [{ ...row(name, 0, state), id, ...known }];
+    return indices(elements).map((index) => ({
+      ...row(name, index, state),
+      id: `${number}_${index}`,
+      ...known,
+    }));
   });
+}
+
+/** Elements of an array: `7`, or together those that never started: `[0-3,8-20:4%2]`. */
+function indices(text: string): readonly number[] {
+  return text
+    .replace(/^\[|(%\d+)?\]$/g, "")
+    .split(",")
+    .flatMap((range) => {
+      const [, first, last = first, step = 1] = /^(\d+)(?:-(\d+)(?::(\d+))?)?$/.exec(range) ?? [];
+      if (first === undefined) return [];
+      const count = Math.floor((Number(last) - Number(first)) / Number(step)) + 1;
+      return Array.from({ length: count }, (_, n) => Number(first) + n * Number(step));
+    });
 }
 
 function row(
@@ -221,9 +283,9 @@ function row(
 
 /** `--batch` reaches the job's own shell, which knows how to stop a program. */
 function cancel(ids: readonly string[], how: "graceful" | "forced"): readonly Command[] {
-  if (how === "forced") return [{ argv: ["scancel", ...ids], input: "" }];
+  if (how === "forced") return [{ argv: [...whole("scancel"), ...ids], input: "" }];
   return [
-    { argv: ["scancel", "--state=PENDING", ...ids], input: "" },
-    { argv: ["scancel", "--batch", "--signal=TERM", ...ids], input: "" },
+    { argv: [...whole("scancel"), "--state=PENDING", ...ids], input: "" },
+    { argv: [...whole("scancel"), "--batch", "--signal=TERM", ...ids], input: "" },
   ];
 }

@@ -50,7 +50,15 @@ export function meaningOf(state: string): StateMeaning {
 }
 
 /** Reasons with which a job waits for ever. */
-const NEVER_STARTS =
-  /^(AccountNotAllowed|Assoc.*TimeLimit|BadConstraints|DependencyNeverSatisfied|InvalidAccount|InvalidQOS|JobHeld(Admin|User)|JobHoldMaxRequeue|PartitionConfig|PartitionNodeLimit|PartitionTimeLimit|QOSMaxWallDurationPerJobLimit|QOSNotAllowed|launch_failed_requeued_held|launch failed requeued held)/;
+const NEVER_STARTS = new RegExp(
+  [
+    "AccountNotAllowed|AssociationTimeLimit|BadConstraints|DependencyNeverSatisfied|InvalidAccount|InvalidQOS",
+    "JobHeld(Admin|User)|JobHoldMaxRequeue|MaxMemPerLimit|QOSNotAllowed|Reservation(Deleted|Invalid)",
+    "Partition(Config|NodeLimit|TimeLimit)|launch[_ ]failed[_ ]requeued[_ ]held",
+    String.raw`(Assoc|QOS)Max\w*Per(Job|Node)|QOSMin[A-Z]`,
+  ]
+    .map((each) => `^(${each})`)
+    .join("|"),
+);
 
 export const neverStarts = (reason: string): boolean => NEVER_STARTS.test(reason);
