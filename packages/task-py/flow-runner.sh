@@ -137,12 +137,21 @@ r_kill_tree() {
   done
 }
 
+# Prints what the program left behind: also those of its group that are about to become another program and have no
+# environment for a moment.
+r_left() {
+  {
+    r_marked
+    [ -z "$r_grouped" ] || grep -lsE "\) [^XZ] [0-9]+ $r_pid " /proc/[0-9]*/stat | cut -d / -f 3
+  } | sort -u
+}
+
 # Ends what the program left behind and counts it.
 r_sweep() {
   r_clock
   if [ -z "$r_grouped" ] || [ -n "$r_stopped" ] || [ $((r_cs - r_action_begin)) -ge 100 ] ||
     kill -0 "-$r_pid" 2>/dev/null; then
-    for r_rest in `r_marked`; do r_leaky=$((r_leaky + 1)); done
+    for r_rest in `r_left`; do r_leaky=$((r_leaky + 1)); done
     r_kill_tree
   fi
 }

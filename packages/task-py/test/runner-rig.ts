@@ -92,6 +92,14 @@ export class Attempt implements Disposable {
     return readdirSync(this.dir).sort();
   }
 
+  /**
+   * Codes that a {@link patient} program may have when it was stopped at a time of its own: that of its
+   * answer once it was ready, or of its death by the signal when that came before it could listen.
+   */
+  obeyed(code: number): readonly number[] {
+    return this.read("stdout").startsWith("ready\n") ? [code] : [code, 128 + 15];
+  }
+
   /** Waits until the program has written `text` to its standard output. */
   async said(text: string): Promise<void> {
     await until(() => this.read("stdout").includes(text), `the program to write ${text}`);
@@ -132,7 +140,7 @@ export async function ended(child: ChildProcess): Promise<number | null> {
 
 /** Waits for something another process does and that no event tells. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const last = performance.now() + 8000;
+  const last = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > last) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
