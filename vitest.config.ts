@@ -28,8 +28,8 @@ function project(
       name,
       include: [...include],
       exclude: ["**/node_modules/**", "**/dist/**", ...(options.exclude ?? [])],
-      testTimeout: options.testTimeout ?? 30_000,
-      hookTimeout: 60_000,
+      testTimeout: options.testTimeout ?? 120_000,
+      hookTimeout: 120_000,
       ...(options.globalSetup === undefined ? {} : { globalSetup: options.globalSetup }),
     },
   };
@@ -48,9 +48,9 @@ export default defineConfig({
     projects: [
       project("unit", unit, { exclude: property }),
       project("property", property, { testTimeout: 300_000 }),
-      project("conformance", conformance, { testTimeout: 120_000 }),
+      project("conformance", conformance, { testTimeout: 300_000 }),
       project("slurm", slurm, { testTimeout: 300_000 }),
-      project("azure", azure, { testTimeout: 120_000, globalSetup: "test/rig/set-up.ts" }),
+      project("azure", azure, { testTimeout: 300_000, globalSetup: "test/rig/set-up.ts" }),
       project("e2e", endToEnd, { testTimeout: 300_000, globalSetup: "test/rig/set-up.ts" }),
     ],
   },

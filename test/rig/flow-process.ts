@@ -18,7 +18,7 @@ export interface Ended {
 }
 
 /** What an event that is waited for may take to come. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export class FlowProcess {
   readonly args: readonly string[];

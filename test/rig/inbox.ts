@@ -1,7 +1,7 @@
 /** Things that come one by one and are taken one by one, whichever is first. */
 
 /** What a test waits for comes at once or never; this ends the waiting with a message. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export class Inbox<Item> {
   readonly #items: Item[] = [];

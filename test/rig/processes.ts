@@ -26,7 +26,7 @@ export function processesOf(mark: string): readonly FoundProcess[] {
 
 /** Those that are still there after a moment in which the dying may die. */
 export async function leftBehind(mark: string): Promise<readonly FoundProcess[]> {
-  const until = performance.now() + 3000;
+  const until = performance.now() + 30_000;
   for (;;) {
     const found = processesOf(mark);
     if (found.length === 0 || performance.now() > until) return found;

@@ -1,6 +1,6 @@
 /** Waits for something that tells nobody when it happens, such as a line in a program's log. */
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 const LOOK_MS = 10;
 
 /** Resolves once `holds` returns true; `what` is named when it never does. */

@@ -15,6 +15,9 @@ import {
 import { type BackendFixture, shellFixture } from "@flow/core/testing";
 import type { Cluster } from "./cluster.ts";
 
+/** What is waited for comes in seconds or never. */
+const PATIENCE_MS = 120_000;
+
 export interface JobBench extends AsyncDisposable {
   readonly fixture: BackendFixture;
   readonly backend: Backend;
@@ -26,14 +29,13 @@ export interface JobBench extends AsyncDisposable {
   seen<Type extends Observation["type"]>(
     job: Job,
     type: Type,
-    seconds?: number,
   ): Promise<Observation & { type: Type }>;
-  ended(job: Job, seconds?: number): Promise<Exit>;
+  ended(job: Job): Promise<Exit>;
   /** Waits until the job is queued and that is why. */
   waitsFor(job: Job, why: string): Promise<void>;
   output(job: Job): string;
   /** Waits until the job's output holds a text. */
-  printed(job: Job, text: string, seconds?: number): Promise<void>;
+  printed(job: Job, text: string): Promise<void>;
   /** The scheduler's number of a job. */
   id(job: Job): string;
   /** Puts a program of this name before the real one. In the script `$REAL` is the real one's path. */
@@ -90,16 +92,15 @@ export async function openBench(
   async function until(
     condition: () => boolean | Promise<boolean>,
     what: () => string,
-    seconds: number,
   ): Promise<void> {
-    const end = performance.now() + seconds * 1000;
+    const end = performance.now() + PATIENCE_MS;
     while (!(await condition())) {
-      if (performance.now() > end) throw new Error(`waited ${seconds} s for ${what()}`);
+      if (performance.now() > end) throw new Error(`waited ${PATIENCE_MS / 1000} s for ${what()}`);
       await nodeClock.sleep(50);
     }
   }
 
-  async function seen<Type extends Observation["type"]>(job: Job, type: Type, seconds = 30) {
+  async function seen<Type extends Observation["type"]>(job: Job, type: Type) {
     let last: Observation | undefined;
     await until(
       async () => {
@@ -107,7 +108,6 @@ export async function openBench(
         return last.type === type;
       },
       () => `${type}; last: ${JSON.stringify(last)}; output: ${output(job)}`,
-      seconds,
     );
     return last as Observation & { type: Type };
   }
@@ -141,7 +141,7 @@ export async function openBench(
     submit,
     observe,
     seen,
-    ended: async (job, seconds) => (await seen(job, "ended", seconds)).exit,
+    ended: async (job) => (await seen(job, "ended")).exit,
     async waitsFor(job, why) {
       let last: Observation | undefined;
       await until(
@@ -150,15 +150,13 @@ export async function openBench(
           return last.type === "queued" && last.why === why;
         },
         () => `${JSON.stringify(why)}; last: ${JSON.stringify(last)}`,
-        30,
       );
     },
     output,
-    printed: (job, text, seconds = 30) =>
+    printed: (job, text) =>
       until(
         () => output(job).includes(text),
         () => `${JSON.stringify(text)} in ${JSON.stringify(output(job))}`,
-        seconds,
       ),
     id(job) {
       const [name = ""] = readFileSync(join(job.paths.attempt, "submission.0"), "utf8").split(" ");

@@ -39,7 +39,7 @@ describe("commands of SLURM that", () => {
       cwd: root,
       env: fake.env,
       encoding: "utf8",
-      timeout: 120_000,
+      timeout: 250_000,
     });
     return { status, text: stdout + stderr };
   };

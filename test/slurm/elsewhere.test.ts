@@ -86,7 +86,7 @@ echo done >model
       cwd: root,
       env: process.env,
       encoding: "utf8",
-      timeout: 120_000,
+      timeout: 250_000,
     });
 
   /** Only the last task, with this program. */
@@ -96,9 +96,9 @@ echo done >model
     put("tools/train.sh", text);
   };
   const until = async (holds: () => boolean) => {
-    const end = performance.now() + 60_000;
+    const end = performance.now() + 120_000;
     while (!holds()) {
-      if (performance.now() > end) throw new Error("waited a minute in vain");
+      if (performance.now() > end) throw new Error("waited two minutes in vain");
       await sleep(50);
     }
   };

@@ -44,14 +44,14 @@ systemSuite("slurm", "records of submissions", () => {
       cwd: root,
       env: cluster.env,
       encoding: "utf8",
-      timeout: 120_000,
+      timeout: 250_000,
     });
   const records = () =>
     readdirSync(join(root, ".flow/backends/cluster")).filter((name) => name.startsWith("flow-"));
   const until = async (holds: () => boolean) => {
-    const end = performance.now() + 60_000;
+    const end = performance.now() + 120_000;
     while (!holds()) {
-      if (performance.now() > end) throw new Error("waited a minute in vain");
+      if (performance.now() > end) throw new Error("waited two minutes in vain");
       await sleep(50);
     }
   };

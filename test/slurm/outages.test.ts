@@ -68,13 +68,13 @@ exit 1`,
     await bench.seen(one, "running");
     await bench.seen(other, "running");
     cluster.halt("slurmctld");
-    const unknown = await bench.seen(one, "unknown", 60);
+    const unknown = await bench.seen(one, "unknown");
     expect(unknown.why).toContain("slurm_load_jobs error");
     cluster.run("touch", `${one.paths.checkpoint}/go`);
-    expect(await bench.ended(one, 60)).toMatchObject({ code: 0 });
+    expect(await bench.ended(one)).toMatchObject({ code: 0 });
     cluster.begin("slurmctld");
     cluster.run("touch", `${other.paths.checkpoint}/go`);
-    expect(await bench.ended(other, 60)).toMatchObject({ code: 0 });
+    expect(await bench.ended(other)).toMatchObject({ code: 0 });
     expect(cluster.run("cat", `${one.paths.checkpoint}/starts`)).toBe("start\n");
   });
 

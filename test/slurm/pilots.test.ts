@@ -70,7 +70,7 @@ systemSuite("slurm", "pilots", () => {
     cluster.run("scancel", pilotOf(first) ?? "", pilotOf(second) ?? "");
     expect(await bench.ended(first)).toMatchObject({ stopped: "user" });
     expect(await bench.ended(second)).toMatchObject({ stopped: "user" });
-    expect(await bench.ended(third, 40)).toMatchObject({ code: 5 });
+    expect(await bench.ended(third)).toMatchObject({ code: 5 });
   });
 
   it("what a pilot had taken and not begun when it vanished is given to another", async () => {
@@ -80,7 +80,7 @@ systemSuite("slurm", "pilots", () => {
     const { name } = readMembership(job.paths.attempt) ?? {};
     writeFileSync(takenFile(job), "999999\n");
     bench.wrap("sbatch", `exec "$REAL" "$@"`);
-    expect(await bench.ended(job, 60)).toMatchObject({ code: 4 });
+    expect(await bench.ended(job)).toMatchObject({ code: 4 });
     expect(readMembership(job.paths.attempt)).toMatchObject({ name, generation: 1 });
     expect(readFileSync(join(job.paths.checkpoint, "starts"), "utf8")).toBe("start\n");
   });
@@ -96,8 +96,8 @@ systemSuite("slurm", "pilots", () => {
       options: { mode: "job", partition: "high", sbatch: ["--nodelist=n4", "--cpus-per-task=8"] },
     });
     await bench.submit(rival);
-    expect(await bench.ended(first, 60)).toMatchObject({ code: 75, stopped: "preempt" });
-    expect(await bench.ended(second, 60)).toMatchObject({ code: 6 });
+    expect(await bench.ended(first)).toMatchObject({ code: 75, stopped: "preempt" });
+    expect(await bench.ended(second)).toMatchObject({ code: 6 });
   });
 
   it("scratch files of a task are gone before the next one starts in the same pilot", async () => {
@@ -105,7 +105,7 @@ systemSuite("slurm", "pilots", () => {
     const jobs = [bench.job(script), bench.job(script), bench.job(script)];
     for (const job of jobs) await bench.submit(job);
     for (const job of jobs) {
-      await bench.ended(job, 60);
+      await bench.ended(job);
       expect(bench.output(job).trim()).toBe("0");
     }
   });

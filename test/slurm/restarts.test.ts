@@ -49,7 +49,7 @@ systemSuite("slurm", "jobs that are taken away", () => {
   it("a program that asks for a requeue is restarted as the same job until it is done", async () => {
     const job = bench.job(counter(3), { requeueCodes: [75, 3], ...anyNumber });
     await bench.submit(job);
-    expect(await bench.ended(job, 90)).toMatchObject({ code: 0, restarts: 3, cause: undefined });
+    expect(await bench.ended(job)).toMatchObject({ code: 0, restarts: 3, cause: undefined });
     expect(bench.output(job)).toBe(
       "1 0 first 0 0\n2 1 requeue 1 1\n3 2 requeue 1 2\n4 3 requeue 1 3\n",
     );
@@ -66,7 +66,7 @@ systemSuite("slurm", "jobs that are taken away", () => {
   it("a job restarts no more often than it may", async () => {
     const job = bench.job(counter(75), { restarts: { max: 1 } });
     await bench.submit(job);
-    expect(await bench.ended(job, 60)).toMatchObject({ code: 75, restarts: 1 });
+    expect(await bench.ended(job)).toMatchObject({ code: 75, restarts: 1 });
   });
 
   it("a job that may not restart is told nothing of requeues", async () => {
@@ -85,7 +85,7 @@ systemSuite("slurm", "jobs that are taken away", () => {
     await bench.printed(job, "ready");
     const rival = bench.job("sleep 1", inPartition("high", "n1"));
     await bench.submit(rival);
-    expect(await bench.ended(job, 60)).toMatchObject({ code: 0, restarts: 1 });
+    expect(await bench.ended(job)).toMatchObject({ code: 0, restarts: 1 });
     expect(bench.output(job)).toMatch(
       /^ready\ntold \{"reason":"preempt","at":\d+,"kill_at":\d+\}\nagain preempt\n$/,
     );
@@ -96,7 +96,7 @@ systemSuite("slurm", "jobs that are taken away", () => {
     await bench.submit(job);
     await bench.printed(job, "ready");
     await bench.submit(bench.job("sleep 1", inPartition("high", "n3")));
-    expect(await bench.ended(job, 60)).toMatchObject({ code: 75, stopped: "preempt" });
+    expect(await bench.ended(job)).toMatchObject({ code: 75, stopped: "preempt" });
   });
 
   it("a preemption with a grace time tells the program its exact deadline", async () => {
@@ -116,7 +116,7 @@ systemSuite("slurm", "jobs that are taken away", () => {
     const [, end = ""] = / EndTime=(\S+)/.exec(shown) ?? [];
     expect(Math.abs(Number(killAt) - Date.parse(end) / 1000)).toBeLessThanOrEqual(1);
     writeFileSync(`${job.paths.checkpoint}/go`, "");
-    expect(await bench.ended(job, 60)).toMatchObject({ code: 0, restarts: 1 });
+    expect(await bench.ended(job)).toMatchObject({ code: 0, restarts: 1 });
     expect(bench.output(job)).toContain("again");
   });
 
@@ -126,7 +126,7 @@ systemSuite("slurm", "jobs that are taken away", () => {
     await bench.printed(job, "ready");
     cluster.run("scancel", "--batch", "--signal=USR2", bench.id(job));
     await bench.printed(job, `"reason":"deadline"`);
-    expect(await bench.ended(job, 60)).toMatchObject({ code: 0, restarts: 1 });
+    expect(await bench.ended(job)).toMatchObject({ code: 0, restarts: 1 });
     expect(bench.output(job)).toContain("again deadline");
   });
 
@@ -157,7 +157,7 @@ until [ -e "$CKPT/end" ]; do sleep 0.05; done; exit 7`;
     writeFileSync(`${job.paths.checkpoint}/go`, "");
     await bench.printed(job, "orphan done");
     expect((await bench.observe(job)).type).not.toBe("ended");
-    await bench.printed(job, "host-lost", 60);
+    await bench.printed(job, "host-lost");
     writeFileSync(`${job.paths.checkpoint}/end`, "");
     expect(await bench.ended(job)).toMatchObject({ code: 7, restarts: 1 });
     cluster.begin(node);

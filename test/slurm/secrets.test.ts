@@ -83,7 +83,7 @@ tasks:
       cwd: root,
       env: { ...cluster.env, PATH: `${folder}/bin${delimiter}${process.env["PATH"] ?? ""}` },
       encoding: "utf8",
-      timeout: 120_000,
+      timeout: 250_000,
     });
     expect(status, stdout + stderr).toBe(0);
     expect(read("proof").slice(0, 64)).toBe(createHash("sha256").update(VALUE).digest("hex"));

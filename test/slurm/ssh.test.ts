@@ -94,9 +94,9 @@ systemSuite(["slurm", "sshd"], "over SSH", () => {
     cluster.run("sh", "-c", `pkill -KILL -P ${pid}; kill -KILL ${pid}`);
     await bench.seen(job, "unknown");
     cluster.begin("sshd");
-    await bench.seen(job, "running", 60);
+    await bench.seen(job, "running");
     writeFileSync(`${job.paths.checkpoint}/go`, "");
-    expect((await bench.ended(job, 60)).code).toBe(0);
+    expect((await bench.ended(job)).code).toBe(0);
     expect(readFileSync(`${job.paths.checkpoint}/starts`, "utf8")).toBe("start\n");
   });
 });

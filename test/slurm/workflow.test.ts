@@ -57,7 +57,7 @@ function submitQuickStart(cluster: Cluster): object {
       cwd: folder,
       env: cluster.env,
       encoding: "utf8",
-      timeout: 120_000,
+      timeout: 250_000,
     });
     expect(status, stderr).toBe(0);
     expect(stderr).toContain("8 done");

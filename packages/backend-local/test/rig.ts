@@ -140,9 +140,9 @@ export class Rig implements AsyncDisposable {
 
 /** Waits until a condition holds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 60_000;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error("the condition did not come to hold in 15 s");
+    if (performance.now() > end) throw new Error("the condition did not come to hold in 60 s");
     await nodeClock.sleep(5);
   }
 }

@@ -9,7 +9,7 @@ const folder = fileURLToPath(new URL("../tests/", import.meta.url));
 systemSuite("python", "the Python helper", () => {
   const files = readdirSync(folder).filter((name) => /^test_.*\.py$/.test(name));
 
-  it.each(files)("passes the tests of %s", { timeout: 120_000 }, (file) => {
+  it.each(files)("passes the tests of %s", { timeout: 600_000 }, (file) => {
     const run = spawnSync("python3", ["-B", "-m", "unittest", file.replace(/\.py$/, "")], {
       cwd: folder,
       encoding: "utf8",

@@ -48,46 +48,38 @@ function expectAllRan(folder: string): void {
 }
 
 systemSuite(["cc", "make", "python"], "GPUs shared under make", () => {
-  it(
-    "runs nine jobs of three kinds, and passes a failure on",
-    () =>
-      using(({ folder, env }) => {
-        const rules = jobs.map(({ name, line }) => `${name}.json: ; $(FLOW) ${line}\n`).join("");
-        const all = `all: ${jobs.map(({ name }) => `${name}.json`).join(" ")}\n`;
-        writeFileSync(
-          join(folder, "Makefile"),
-          `${all}${rules}bad: ; $(FLOW) gpu run -- sh -c 'exit 7'\n`,
-        );
-        const good = spawnSync("make", ["-j9"], { cwd: folder, env, encoding: "utf8" });
-        expect(good.stderr).toBe("");
-        expect(good.status).toBe(0);
-        expectAllRan(folder);
-        const bad = spawnSync("make", ["bad"], { cwd: folder, env, encoding: "utf8" });
-        expect(bad.stderr).toContain("Error 7");
-        expect(bad.status).toBe(2);
-      }),
-    60_000,
-  );
+  it("runs nine jobs of three kinds, and passes a failure on", () =>
+    using(({ folder, env }) => {
+      const rules = jobs.map(({ name, line }) => `${name}.json: ; $(FLOW) ${line}\n`).join("");
+      const all = `all: ${jobs.map(({ name }) => `${name}.json`).join(" ")}\n`;
+      writeFileSync(
+        join(folder, "Makefile"),
+        `${all}${rules}bad: ; $(FLOW) gpu run -- sh -c 'exit 7'\n`,
+      );
+      const good = spawnSync("make", ["-j9"], { cwd: folder, env, encoding: "utf8" });
+      expect(good.stderr).toBe("");
+      expect(good.status).toBe(0);
+      expectAllRan(folder);
+      const bad = spawnSync("make", ["bad"], { cwd: folder, env, encoding: "utf8" });
+      expect(bad.stderr).toContain("Error 7");
+      expect(bad.status).toBe(2);
+    }));
 });
 
 systemSuite(["cc", "doit", "python"], "GPUs shared under doit", () => {
-  it(
-    "runs nine jobs of three kinds, nine at once",
-    () =>
-      using(({ folder, env }) => {
-        const lines = jobs
-          .map(
-            ({ name, line }) =>
-              `    yield {"name": "${name}", "actions": [FLOW + " ${line}"], "targets": ["${name}.json"]}`,
-          )
-          .join("\n");
-        const text = `import os\nFLOW = os.environ["FLOW"]\n\ndef task_train():\n${lines}\n`;
-        writeFileSync(join(folder, "dodo.py"), text);
-        const run = spawnSync("doit", ["-n", "9"], { cwd: folder, env, encoding: "utf8" });
-        expect(run.stderr).toBe("");
-        expect(run.status).toBe(0);
-        expectAllRan(folder);
-      }),
-    60_000,
-  );
+  it("runs nine jobs of three kinds, nine at once", () =>
+    using(({ folder, env }) => {
+      const lines = jobs
+        .map(
+          ({ name, line }) =>
+            `    yield {"name": "${name}", "actions": [FLOW + " ${line}"], "targets": ["${name}.json"]}`,
+        )
+        .join("\n");
+      const text = `import os\nFLOW = os.environ["FLOW"]\n\ndef task_train():\n${lines}\n`;
+      writeFileSync(join(folder, "dodo.py"), text);
+      const run = spawnSync("doit", ["-n", "9"], { cwd: folder, env, encoding: "utf8" });
+      expect(run.stderr).toBe("");
+      expect(run.status).toBe(0);
+      expectAllRan(folder);
+    }));
 });

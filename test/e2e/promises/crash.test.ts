@@ -210,7 +210,7 @@ tasks:
       project.remove("go");
       const first = project.startRun("-p", "p=2");
       await first.event("task/started", { task: "make" });
-      await expect.poll(() => project.has("half-2"), { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => project.has("half-2"), { timeout: 60_000 }).toBe(true);
       const second = project.startRun("-p", "p=1");
       await second.event("task/held", { task: "make" });
       project.write("go", "");

@@ -125,7 +125,7 @@ systemSuite("cc", "the broker", () => {
     using(1, async (rig) => {
       const id = (await lease(rig, {})).cards[0]?.id ?? "";
       rig.machine.change({ uses: [{ gpu: id, pid: process.pid, mib: 20_000 }] });
-      await expect.poll(() => foreignBytes(rig), { timeout: 8000 }).toBeGreaterThan(0);
+      await expect.poll(() => foreignBytes(rig), { timeout: 60_000 }).toBeGreaterThan(0);
       const why = deferred<string>();
       const controller = new AbortController();
       const waiting = acquire(await rig.connect(), request({ bytes: 8 * GIB }), {
@@ -151,41 +151,40 @@ systemSuite("cc", "the broker", () => {
       expect(held.cards.map(({ index }) => index)).toEqual([1]);
     }));
 
-  it(
-    "learns what a job needs and knows it after a restart",
-    () =>
-      using(1, async (rig) => {
-        const held = await lease(rig, { keys: ["cmd train"] });
-        rig.machine.change({ uses: [] });
-        const marked = spawn("sleep", ["60"], {
-          env: { ...rig.env, FLOW_GPU_LEASE: held.id } as NodeJS.ProcessEnv,
-          stdio: "ignore",
-        });
-        await once(marked, "spawn");
-        const gpu = held.cards[0]?.id ?? "";
-        rig.machine.change({ uses: [{ gpu, pid: marked.pid ?? 0, mib: 3000 }] });
-        await expect
-          .poll(async () => (await leasesOf(await rig.connect()))[0]?.observedBytes, {
-            timeout: 8000,
-          })
-          .toBe(3000 * 2 ** 20);
-        const verdict = await held.release({ succeeded: true, outOfMemory: undefined });
-        expect(verdict).toEqual({ type: "ok", peakBytes: 3000 * 2 ** 20 });
-        marked.kill("SIGKILL");
-        const broker = await rig.pid();
-        process.kill(broker, "SIGTERM");
-        await gone(broker);
-        await expect
-          .poll(async () => {
+  it("learns what a job needs and knows it after a restart", () =>
+    using(1, async (rig) => {
+      const held = await lease(rig, { keys: ["cmd train"] });
+      rig.machine.change({ uses: [] });
+      const marked = spawn("sleep", ["60"], {
+        env: { ...rig.env, FLOW_GPU_LEASE: held.id } as NodeJS.ProcessEnv,
+        stdio: "ignore",
+      });
+      await once(marked, "spawn");
+      const gpu = held.cards[0]?.id ?? "";
+      rig.machine.change({ uses: [{ gpu, pid: marked.pid ?? 0, mib: 3000 }] });
+      await expect
+        .poll(async () => (await leasesOf(await rig.connect()))[0]?.observedBytes, {
+          timeout: 60_000,
+        })
+        .toBe(3000 * 2 ** 20);
+      const verdict = await held.release({ succeeded: true, outOfMemory: undefined });
+      expect(verdict).toEqual({ type: "ok", peakBytes: 3000 * 2 ** 20 });
+      marked.kill("SIGKILL");
+      const broker = await rig.pid();
+      process.kill(broker, "SIGTERM");
+      await gone(broker);
+      await expect
+        .poll(
+          async () => {
             const connection = await rig.connect();
             connection.send({ m: "profile" });
             const answer = await connection.next("profile");
             return answer?.m === "profile" ? answer.rows.map(([key]) => key) : [];
-          })
-          .toEqual(["cmd train"]);
-      }),
-    20_000,
-  );
+          },
+          { timeout: 60_000 },
+        )
+        .toEqual(["cmd train"]);
+    }));
 });
 
 async function foreignBytes(rig: BrokerRig): Promise<number> {
@@ -247,7 +246,8 @@ time.sleep(60)
 }
 
 /** Waits until a process is gone. */
-const gone = (pid: number) => expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
+const gone = (pid: number) =>
+  expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 60_000 }).toBe(false);
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => {};

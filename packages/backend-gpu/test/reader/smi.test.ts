@@ -108,7 +108,7 @@ describe("nvidia-smi as a source", () => {
         const reader = opened.value;
         expect(reader.gpus.map(({ index, model }) => [index, model])).toEqual([[0, "Tesla T4"]]);
         await expect
-          .poll(async () => (await reader.read())[0]?.processes)
+          .poll(async () => (await reader.read())[0]?.processes, { timeout: 60_000 })
           .toEqual([{ pid: 4242, bytes: 1034 * MIB }]);
         expect((await reader.read())[0]).toMatchObject({
           usedBytes: 1034 * MIB,

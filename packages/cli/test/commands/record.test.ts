@@ -27,7 +27,7 @@ tasks:
 `;
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 8000;
+  const deadline = Date.now() + 60_000;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error("what was waited for did not happen");
     await new Promise((resolve) => setTimeout(resolve, 20));

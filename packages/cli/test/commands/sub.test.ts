@@ -36,7 +36,7 @@ const jobsIn = (stdout: string): readonly string[] =>
     .map((line) => line.split(/ {2,}/)[2] ?? "");
 
 systemSuite("python", "flow sub", () => {
-  it("makes eight jobs of two lines, and none the second time", { timeout: 60_000 }, async () => {
+  it("makes eight jobs of two lines, and none the second time", async () => {
     const { flow, path, write } = projectFolder({
       "main.py": LAUNCHED,
       "configs/config.yaml": CONFIG,
@@ -100,7 +100,7 @@ if python train.py --check; then echo checked; fi
     ]);
   });
 
-  it("runs each command in its folder with its variables", { timeout: 30_000 }, async () => {
+  it("runs each command in its folder with its variables", async () => {
     const { flow, path } = projectFolder({
       "a/train.py": PLAIN,
       "script.sh": "export MODE=fast\ncd a\npython3 train.py --lr=0.1,0.2\n",

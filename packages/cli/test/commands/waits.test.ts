@@ -10,7 +10,7 @@ tasks:
 `;
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error("what was waited for did not happen");
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -223,7 +223,7 @@ test("a chain of 100,000 tasks is ordered without recursion and in good time", (
   const built = buildGraph(projectOf(tasks), files());
   expect(built.ok && built.value.order.at(-1)).toBe(size - 1);
   expect(built.ok && [...neighbours(built.value.dependencies, 500)]).toEqual([499]);
-}, 60_000);
+});
 
 test("100,000 globs and directory deps over 100,000 targets are not looked at pair by pair", () => {
   const size = 100_000;
@@ -234,7 +234,7 @@ test("100,000 globs and directory deps over 100,000 targets are not looked at pa
   });
   const built = buildGraph(projectOf(tasks), files());
   expect(built.ok && built.value.network.size).toBe(size - 1);
-}, 60_000);
+});
 
 test("the file system is asked once for a plain dep that many tasks share", () => {
   const fileSystem = files("shared");

@@ -22,7 +22,7 @@ import type { BackendFixture, JobChanges } from "./fixture.ts";
 import { type Program, shellAction } from "./program.ts";
 
 /** How long a condition may take to hold. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /** Processes are found by their attempt's key, so no other test process on this machine may use the same. */
 const ownKeys = randomBytes(5).toString("hex");
