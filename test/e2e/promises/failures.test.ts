@@ -152,12 +152,10 @@ describe("time", () => {
   flowTest("`timeout` ends a task that takes longer", async ({ project }) => {
     project.flowFile(`
 tasks:
-  a: { actions: [cmd a], timeout: 500ms }
+  a: { actions: ["exec sleep 600"], timeout: 500ms }
 `);
-    const flow = project.startRun();
-    const a = await project.cmd("a").next();
-    await a.gone;
-    expect((await flow.ended).code).toBe(1);
+    const flow = await project.runEvents();
+    expect(flow.code).toBe(1);
     expect(await flow.event("task/failed")).toMatchObject({ outcome: { kind: "timeout" } });
   });
 
@@ -166,11 +164,12 @@ tasks:
     async ({ project }) => {
       project.flowFile(`
 tasks:
-  lively: { actions: ["for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done"], hang_after: 1200ms }
-  hung: { actions: [cmd hung], hang_after: 1200ms }
+  lively: { actions: ["until [ -e go ]; do echo I live; sleep 0.05; done"], hang_after: 3s }
+  hung: { actions: ["exec sleep 600"], hang_after: 3s }
 `);
       const flow = project.startRun("-n", "2", "-k");
-      await (await project.cmd("hung").next()).gone;
+      await flow.event("task/failed", { task: "hung" });
+      project.write("go", "");
       expect((await flow.ended).code).toBe(1);
       expect(await flow.event("task/failed")).toMatchObject({
         task: "hung",
@@ -185,13 +184,14 @@ tasks:
     async ({ project }) => {
       project.flowFile(`
 tasks:
-  a: { actions: ["cmd --trap child & setsid cmd --trap grandchild & wait"], timeout: 500ms, stop: { grace: 200ms } }
+  a: { actions: ["cmd --trap child & setsid cmd --trap grandchild & wait"], stop: { grace: 200ms } }
 `);
       const flow = project.startRun();
       const child = await project.cmd("child").next();
       const grandchild = await project.cmd("grandchild").next();
+      flow.signal("SIGTERM");
       await Promise.all([child.gone, grandchild.gone]);
-      expect((await flow.ended).code).toBe(1);
+      expect((await flow.ended).code).toBe(143);
     },
   );
 });

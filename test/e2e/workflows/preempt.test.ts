@@ -7,12 +7,9 @@ import { flowTest } from "../../rig/flow-test.ts";
 import { systemSuite } from "../../rig/system.ts";
 
 const WAYS = ["sh", "node", "python", "helper"];
-const RUN = ["-f", "preempt.flow.yaml", "-n", "4", "-p", "goal=20", "-p", "pause=0.1"];
 
-/** Waits until every way has counted that far. */
-async function reach(flow: FlowProcess, done: number): Promise<void> {
-  for (const way of WAYS) await flow.progress(`count@way=${way}`, done);
-}
+/** So far that no way is there before the last one has begun. */
+const FAR = ["-f", "preempt.flow.yaml", "-n", "4", "-p", "goal=60"];
 
 /** What the latest attempt of a way printed. */
 function logOf(flow: FlowProcess, way: string): string {
@@ -27,18 +24,18 @@ systemSuite("python", "workflows/preempt", () => {
     "Ctrl-C lets every way save its count, and the next run goes on from there",
     async ({ project }) => {
       project.copy("workflows");
-      const first = project.startRun(...RUN);
-      await reach(first, 2);
+      const first = project.startRun(...FAR, "-p", "pause=0.4");
+      await Promise.all(WAYS.map((way) => first.progress(`count@way=${way}`, 2)));
       first.signal("SIGINT");
       expect((await first.ended).code).toBe(130);
       for (const way of WAYS) expect(logOf(first, way)).toMatch(/asked to stop at \d+\n/);
 
-      const second = await project.runEvents(...RUN, "-p", "pause=0.01");
+      const second = await project.runEvents(...FAR, "-p", "pause=0.01");
       expect(second.code).toBe(0);
       for (const way of WAYS) {
         const [, stopped] = /asked to stop at (\d+)/.exec(logOf(first, way)) ?? [];
         expect(logOf(second, way)).toMatch(new RegExp(`^resuming from ${stopped}\\n`));
-        expect(project.read(`out/preempt/${way}.txt`)).toBe("20\n");
+        expect(project.read(`out/preempt/${way}.txt`)).toBe("60\n");
       }
     },
   );
@@ -47,12 +44,13 @@ systemSuite("python", "workflows/preempt", () => {
     "a stop from outside requeues every way at once, free of retries",
     async ({ project }) => {
       project.copy("workflows");
-      const flow = project.startRun(...RUN);
-      await reach(flow, 2);
-      for (const way of WAYS) {
+      const flow = project.startRun("-f", "preempt.flow.yaml", "-n", "4", "-p", "goal=20");
+      const stop = async (way: string): Promise<void> => {
+        await flow.progress(`count@way=${way}`, 1);
         const { stdout } = await flow.event("task/started", { task: `count@way=${way}` });
         writeFileSync(`${dirname(stdout)}/stop`, '{"reason":"preempt"}\n');
-      }
+      };
+      await Promise.all(WAYS.map(stop));
       expect((await flow.ended).code).toBe(0);
       expect([...flow.tasks("task/again")].sort()).toEqual(
         [...WAYS].sort().map((way) => `count@way=${way}`),

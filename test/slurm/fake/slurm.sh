@@ -79,11 +79,12 @@ submit() {
   [ "$last" != N ] || index=N
   while :; do
     job=jobs/$number.$index
-    mkdir "$job.new"
+    # Under a name that no list of jobs finds.
+    mkdir "jobs/.$number.$index"
     for pair in "name=$name" "log=$log" "cwd=$here" restarts=0 state=PENDING; do
-      printf '%s\n' "${pair#*=}" >"$job.new/${pair%%=*}"
+      printf '%s\n' "${pair#*=}" >"jobs/.$number.$index/${pair%%=*}"
     done
-    mv "$job.new" "$job"
+    mv "jobs/.$number.$index" "$job"
     # Not a plain call: dash would keep a copy of what it redirects, and whoever reads the answer would wait for the job.
     (play "$job") </dev/null >/dev/null 2>&1 &
     [ "$index" != "$last" ] || break
