@@ -35,8 +35,8 @@ log(done === 0 ? "starting" : `resuming from step ${done + 1}`);
 for (let step = done + 1; step <= steps; step++) {
   const loss = (learn(zero, 0, step) + learn(one, 1, step)) / 2;
   await sleep(stepMs);
-  log(`step ${step} of ${steps}: loss ${loss.toFixed(4)}`);
   writeCheckpoint({ step, weights, loss });
+  log(`step ${step} of ${steps}: loss ${loss.toFixed(4)}`);
 }
 log("done");
 

@@ -177,13 +177,24 @@ async function pushChanges({ client, directory, known }: Container): Promise<voi
     const path = join(directory, name);
     const stamp = stampOf(path);
     if (stamp === undefined || known.get(name)?.stamp === stamp) continue;
-    const { etag } = await client.getBlockBlobClient(name).uploadData(readFileSync(path));
+    const data = contentOf(path);
+    if (data === undefined) continue;
+    const { etag } = await client.getBlockBlobClient(name).uploadData(data);
     known.set(name, { eTag: bare(etag), stamp });
   }
   for (const name of known.keys()) {
     if (local.has(name)) continue;
     await client.getBlobClient(name).deleteIfExists();
     known.delete(name);
+  }
+}
+
+/** Undefined when the file has gone meanwhile. */
+function contentOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
   }
 }
 

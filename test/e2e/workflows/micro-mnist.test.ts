@@ -7,7 +7,9 @@ import { type FlowProject, flowTest } from "../../rig/flow-test.ts";
 import { MARK, processesOf } from "../../rig/processes.ts";
 import { until } from "../../rig/until.ts";
 
-const RUN = ["-f", "micro-mnist.flow.yaml", "-p", "step_seconds=0.2"];
+/** Steps so slow that the program does not end before it is killed. */
+const SLOW = ["-f", "micro-mnist.flow.yaml", "-p", "step_seconds=0.5"];
+const QUICK = ["-f", "micro-mnist.flow.yaml", "-p", "step_seconds=0.05"];
 
 /** The checkpoint of a run by hand that nothing disturbed. */
 function undisturbed(project: FlowProject): unknown {
@@ -28,22 +30,27 @@ function logOf(flow: FlowProcess): string {
 
 async function startAndReach(project: FlowProject, step: number): Promise<FlowProcess> {
   project.copy("workflows");
-  const flow = project.startRun(...RUN);
+  const flow = project.startRun(...SLOW);
   await flow.event("task/started");
   await until(`step ${step}`, () => logOf(flow).includes(`step ${step} of 10`));
   return flow;
 }
 
-const program = (project: FlowProject) =>
-  processesOf(project.env[MARK] ?? "").find(({ command }) => /^node \S*micro-mnist/.test(command));
+function signalProgram(project: FlowProject, signal: NodeJS.Signals): void {
+  const program = processesOf(project.env[MARK] ?? "").find(({ command }) =>
+    /^node \S*micro-mnist/.test(command),
+  );
+  if (program === undefined) throw new Error("the program has ended too soon");
+  process.kill(program.pid, signal);
+}
 
 describe("workflows/micro-mnist", () => {
   flowTest("goes on with the next step after its program was killed", async ({ project }) => {
-    const flow = await startAndReach(project, 3);
-    process.kill(program(project)?.pid ?? 0, "SIGKILL");
+    const flow = await startAndReach(project, 2);
+    signalProgram(project, "SIGKILL");
     expect((await flow.ended).code).toBe(0);
     expect(flow.tasks("task/again")).toEqual(["train"]);
-    expect(logOf(flow)).toMatch(/^resuming from step ([4-9]|10)\n/);
+    expect(logOf(flow)).toMatch(/^resuming from step ([3-9]|10)\n/);
     expect(JSON.parse(project.read("out/micro-mnist/checkpoint.json"))).toEqual(
       undisturbed(project),
     );
@@ -51,10 +58,13 @@ describe("workflows/micro-mnist", () => {
 
   flowTest("runs on when flow is killed, and the next run adopts it", async ({ project }) => {
     const first = await startAndReach(project, 2);
+    // It waits, so that it cannot end before the next run is there.
+    signalProgram(project, "SIGSTOP");
     await first.kill();
-    const second = await project.runEvents(...RUN);
-    expect(second.code).toBe(0);
+    const second = project.startRun(...QUICK);
     expect((await second.event("task/started")).adoptedSince).toBeTypeOf("number");
+    signalProgram(project, "SIGCONT");
+    expect((await second.ended).code).toBe(0);
     expect(logOf(second)).toMatch(/^starting\n/);
     expect(JSON.parse(project.read("out/micro-mnist/checkpoint.json"))).toEqual(
       undisturbed(project),
@@ -62,12 +72,12 @@ describe("workflows/micro-mnist", () => {
   });
 
   flowTest("goes on with the next step after the power failed", async ({ project }) => {
-    const first = await startAndReach(project, 4);
+    const first = await startAndReach(project, 2);
     project.powerOff();
     await first.ended;
-    const second = await project.runEvents(...RUN);
+    const second = await project.runEvents(...QUICK);
     expect(second.code).toBe(0);
-    expect(logOf(second)).toMatch(/^resuming from step ([5-9]|10)\n/);
+    expect(logOf(second)).toMatch(/^resuming from step ([3-9]|10)\n/);
     expect(JSON.parse(project.read("out/micro-mnist/checkpoint.json"))).toEqual(
       undisturbed(project),
     );
