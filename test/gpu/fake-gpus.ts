@@ -54,7 +54,8 @@ export interface FakeState {
   gpus: readonly FakeGpu[];
   uses: readonly FakeUse[];
   stride: number;
-  initMs: number;
+  /** Whether the driver starts only once {@link FakeMachine.letStart} was called. */
+  initWaits: boolean;
   hasMemoryV2: boolean;
 }
 
@@ -66,7 +67,7 @@ export class FakeMachine {
 
   constructor(count: number, changes: Partial<FakeState> = {}) {
     const gpus = Array.from({ length: count }, (_, index) => fakeGpu(index));
-    this.#state = { gpus, uses: [], stride: 24, initMs: 0, hasMemoryV2: true, ...changes };
+    this.#state = { gpus, uses: [], stride: 24, initWaits: false, hasMemoryV2: true, ...changes };
     mkdirSync(`${this.#path}.d`);
     this.change({});
   }
@@ -83,9 +84,9 @@ export class FakeMachine {
 
   change(changes: Partial<FakeState>): void {
     this.#state = { ...this.#state, ...changes };
-    const { gpus, uses, stride, initMs, hasMemoryV2 } = this.#state;
+    const { gpus, uses, stride, initWaits, hasMemoryV2 } = this.#state;
     const lines = [
-      `init_ms ${initMs}`,
+      `init_waits ${initWaits ? 1 : 0}`,
       `stride ${stride}`,
       `memory_v2 ${hasMemoryV2 ? 1 : 0}`,
       ...gpus.map((gpu) =>
@@ -103,6 +104,10 @@ export class FakeMachine {
     ];
     writeFileSync(`${this.#path}.new`, `${lines.join("\n")}\n`);
     renameSync(`${this.#path}.new`, this.#path);
+  }
+
+  letStart(): void {
+    writeFileSync(`${this.#path}.go`, "");
   }
 
   remove(): void {

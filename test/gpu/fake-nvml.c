@@ -1,7 +1,7 @@
 /* A stand-in for NVIDIA's libnvidia-ml.so.1. It reads what to answer from the text file named by
  * FAKE_NVML, at every call, so that a test can change memory and processes while a reader runs:
  *
- *   init_ms 0            how long nvmlInit takes
+ *   init_waits 0         1: nvmlInit waits until the file FAKE_NVML.go is there, and fails after 30 s
  *   stride 24            size of an entry of the process list: 16, 24, 32 or 40
  *   gpu UUID MODEL TOTAL RESERVED LOAD MODE     memory in MiB; MODE as nvmlComputeMode; lost: LOAD = -1
  *   use UUID PID MIB                            a process; MIB -1: not available
@@ -27,7 +27,7 @@ struct gpu { char uuid[64]; char model[64]; long long total, reserved; int load,
 struct use { char uuid[64]; unsigned pid; long long mib; };
 
 struct state {
-  int init_ms, stride, memory_v2, gpus, uses;
+  int init_waits, stride, memory_v2, gpus, uses;
   struct gpu gpu[MAX_GPUS];
   struct use use[MAX_USES];
 };
@@ -60,7 +60,8 @@ static void read_folder(struct state *s, const char *path) {
 }
 
 static struct state *load(void) {
-  static struct state s;
+  /* Calls come from several threads. */
+  static _Thread_local struct state s;
   memset(&s, 0, sizeof s);
   s.stride = 24;
   s.memory_v2 = 1;
@@ -73,7 +74,7 @@ static struct state *load(void) {
     unsigned pid;
     long long mib;
     memset(&g, 0, sizeof g);
-    if (sscanf(line, "init_ms %d", &s.init_ms) == 1) continue;
+    if (sscanf(line, "init_waits %d", &s.init_waits) == 1) continue;
     if (sscanf(line, "stride %d", &s.stride) == 1) continue;
     if (sscanf(line, "memory_v2 %d", &s.memory_v2) == 1) continue;
     if (sscanf(line, "gpu %63s %63s %lld %lld %d %d", g.uuid, g.model, &g.total, &g.reserved, &g.load, &g.mode) == 6 && s.gpus < MAX_GPUS)
@@ -100,7 +101,12 @@ static unsigned long long used(struct state *s, struct gpu *g) {
 
 int nvmlInit_v2(void) {
   struct state *s = load();
-  if (s->init_ms) usleep((useconds_t)s->init_ms * 1000);
+  char go[4096];
+  snprintf(go, sizeof go, "%s.go", getenv("FAKE_NVML"));
+  for (int looks = 0; s->init_waits && access(go, F_OK) != 0; looks++) {
+    if (looks == 6000) return 999;
+    usleep(5000);
+  }
   return s->gpus ? 0 : 9;
 }
 int nvmlShutdown(void) { return 0; }

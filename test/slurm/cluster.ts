@@ -70,7 +70,8 @@ export async function startCluster(
     begin: (daemon) => call("begin", directory, daemon),
     stop() {
       call("stop", directory);
-      rmSync(directory, { recursive: true, force: true });
+      // What the daemons leave behind may still be writing there.
+      rmSync(directory, { recursive: true, force: true, maxRetries: 20 });
       rmSync(portMark(port), { recursive: true, force: true });
     },
   };

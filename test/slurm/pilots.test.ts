@@ -74,6 +74,11 @@ systemSuite("slurm", "pilots", () => {
   });
 
   it("what a pilot had taken and not begun when it vanished is given to another", async () => {
+    // A pilot that is still there would take the job.
+    await bench.fixture.until(
+      () => cluster.run("squeue", "-h", "-t", "PD,R,CG") === "",
+      "the pilots of other tests to end",
+    );
     bench.wrap("sbatch", `echo "sbatch: error: Unable to contact slurm controller" >&2; exit 1`);
     const job = bench.job(`echo start >>"$CKPT/starts"; exit 4`);
     await bench.submit(job);

@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Clock, nodeClock } from "@flow/core";
 import { describe, expect, it } from "vitest";
 import { systemTable } from "../src/process/table.ts";
 import { Rig, until, WAYS } from "./rig.ts";
@@ -129,10 +130,26 @@ describe.each(WAYS)("an attempt %s", (_way, sharesShells) => {
   });
 
   it("tells the processor time and the peak memory that were seen", async () => {
-    await using rig = await Rig.make({ sharesShells });
+    const rang: number[] = [];
+    const clock: Clock = {
+      ...nodeClock,
+      after: (delayMs, call) =>
+        nodeClock.after(delayMs, () => {
+          call();
+          rang.push(delayMs);
+        }),
+    };
+    await using rig = await Rig.make({ sharesShells, clock });
     const burn = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
-    const hold = "{ head -c 60000000 /dev/zero; sleep 2; } | tail >/dev/null";
-    const { usage } = await rig.run(rig.job([burn, hold]));
+    const held = "{ head -c 60000000 /dev/zero; : >held; until [ -e go ]; do sleep 0.05; done; }";
+    const job = rig.job([burn, `${held} | tail >/dev/null`]);
+    const handle = await rig.submit(job);
+    await until(() => existsSync(join(rig.root, "held")));
+    rang.length = 0;
+    // Only looks at the memory are so far apart.
+    await until(() => rang.some((delayMs) => [400, 800, 2000].includes(delayMs)));
+    writeFileSync(join(rig.root, "go"), "");
+    const { usage } = await rig.ended(job, handle);
     expect(usage?.cpuSeconds).toBeGreaterThan(0.01);
     expect(usage?.cpuSeconds).toBeLessThan(20);
     expect(usage?.peakMemoryBytes).toBeGreaterThan(50_000_000);

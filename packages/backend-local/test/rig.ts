@@ -6,6 +6,7 @@ import { join } from "node:path";
 import {
   type Backend,
   backendName,
+  type Clock,
   type Exit,
   type Handle,
   type Job,
@@ -24,6 +25,7 @@ export const WAYS = [
 
 export interface RigOptions extends LocalManners {
   readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly clock?: Clock;
   /** The project's folder below a temporary one. */
   readonly root?: string;
 }
@@ -71,7 +73,11 @@ export class Rig implements AsyncDisposable {
         options: { cpusMilli: undefined, memoryBytes: undefined },
         root: this.root,
         stateDirectory: this.root,
-        ports: { clock: nodeClock, log, env: this.#options.env ?? process.env },
+        ports: {
+          clock: this.#options.clock ?? nodeClock,
+          log,
+          env: this.#options.env ?? process.env,
+        },
       },
       this.#options,
     );

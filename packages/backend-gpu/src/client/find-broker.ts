@@ -12,7 +12,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The broker lives long and does little: it need not let garbage pile up. */
 const MODEST = ["--max-semi-space-size=2"];
 /** How long to wait for a broker that somebody else is starting. */
-const OTHER_MS = 10_000;
+const OTHER_MS = 30_000;
 
 /** A connection to the broker, which is started when none listens; fails with a sentence. */
 export async function findBroker(env: Environment): Promise<Result<Connection, string>> {
