@@ -24,10 +24,8 @@ describe("a task that waits", () => {
   it("has its reason: what is short and who holds it, or what comes before it", async () => {
     const project = projectFolder({ "flow.yaml": SCARCE });
     const run = project.start("run", "-n", "4");
-    await until(async () => (await project.flow("ps")).stdout.includes("waits for"));
-    expect((await project.flow("ps")).stdout).toContain(
-      "second waits for pool camera: 1 of 1 needed, 0 free, held by first\n",
-    );
+    const line = "second waits for pool camera: 1 of 1 needed, 0 free, held by first\n";
+    await until(async () => (await project.flow("ps")).stdout.includes(line));
     expect(await answers(project, "second")).toMatch(
       /waits {5}in run \S+ for pool camera: 1 of 1 needed, 0 free, held by first\n/,
     );

@@ -3,14 +3,21 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { projectFolder } from "../project-folder.ts";
 
-/** Counts to 30 in three seconds; `read` and `ask` are what a task that survives does. */
+/**
+ * Counts to 30, with a stay of three seconds at 6 unless it is told to stop: there the drill finds it. `read` and `ask`
+ * are what a task that survives does.
+ */
 const counting = (read: string, ask: string): string => `trap : TERM
 i=${read}
 while [ $i -lt 30 ]; do
   ${ask}
   i=$((i + 1)); echo $i > "$FLOW_CHECKPOINT_DIR/n.tmp"; mv "$FLOW_CHECKPOINT_DIR/n.tmp" "$FLOW_CHECKPOINT_DIR/n"
   echo '{"k":"progress","done":'$i',"total":30}' >> "$FLOW_EVENTS"
-  sleep 0.1 || :
+  n=0
+  while [ $i -eq 6 ] && [ $n -lt 60 ] && [ ! -e "$FLOW_STOP_FILE" ]; do
+    n=$((n + 1)); sleep 0.05 || :
+  done
+  sleep 0.02 || :
 done
 cat data.txt > out.txt
 `;
