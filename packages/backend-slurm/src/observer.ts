@@ -261,18 +261,24 @@ export class Observer {
   /** Asks once what became of jobs that are no longer listed and left no result. */
   async #recall(open: readonly (readonly [AttemptKey, Handle])[], listing: Listing): Promise<void> {
     if (typeof listing === "string") return;
-    const names = new Set<string>();
+    const missing: Membership[] = [];
     for (const [key, handle] of open) {
       const sighting = this.#sightings.get(key);
       if (sighting?.signs.startsWith("unlisted false") !== true) continue;
       if (this.#clock.now() - sighting.since < SETTLE_MS / 2) continue;
       const place = placeOf(handle);
       if (place !== undefined && !this.#remembered.has(memberId(place.membership)))
-        names.add(place.membership.name);
+        missing.push(place.membership);
     }
-    if (names.size === 0) return;
-    for (const row of await this.#queue.history([...names])) {
-      if (row.phase === "ended") this.#remembered.set(memberId(row), row);
+    if (missing.length === 0) return;
+    const names = new Set(missing.map(({ name }) => name));
+    const rows = await this.#queue.history([...names]);
+    const ended = rows.filter(({ phase }) => phase === "ended");
+    for (const { name, index } of missing) {
+      const row =
+        ended.find((each) => each.name === name && each.index === index) ??
+        ended.find((each) => each.name === name && each.whole === true);
+      if (row !== undefined) this.#remembered.set(memberId({ name, index }), row);
     }
   }
 }

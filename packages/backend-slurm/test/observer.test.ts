@@ -9,6 +9,7 @@ import {
   type Backend,
   backendName,
   type Handle,
+  type Observation,
   silentLog,
   taskKey,
 } from "@flow/core";
@@ -29,19 +30,24 @@ let clock: VirtualClock;
 let cluster: Backend;
 /** What was asked, by program. */
 let asked: string[];
+/** By member; those without one are not listed. */
 let states: string[];
+/** What the accounting database answers. */
+let history: string;
 let handles: Map<AttemptKey, Handle>;
 
 const attemptOf = (index: number): string => join(folder, `attempts/${index}`);
 const answer = (stdout: string): CommandResult => ({ code: 0, stdout, stderr: "" });
 const rows = (): string =>
-  states.map((state, index) => `7|${index}|0|${state}|None|n1|${NAME}|\n`).join("");
+  states
+    .map((state, index) => (state === "" ? "" : `7|${index}|0|${state}|None|n1|${NAME}|\n`))
+    .join("");
 
 const transport: Transport = {
   run: async (argv) => {
-    const isList = argv.includes("squeue");
-    asked.push(isList ? "squeue" : argv.join(" "));
-    return answer(isList ? rows() : "");
+    const program = argv.find((word) => /^(squeue|sacct)$/.test(word)) ?? argv.join(" ");
+    asked.push(program);
+    return answer(program === "squeue" ? rows() : program === "sacct" ? history : "");
   },
   pipe: async () => ({ code: 1, stderr: "" }),
   [Symbol.asyncDispose]: async () => {},
@@ -51,6 +57,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "flow-observer-"));
   clock = new VirtualClock();
   asked = [];
+  history = "";
   handles = new Map();
   states = Array.from({ length: MEMBERS }, () => "RUNNING");
   for (let index = 0; index < MEMBERS; index++) {
@@ -90,13 +97,18 @@ const end = (index: number, incarnation: string): void =>
     "code=0 signal=0 stopped=- cause=- action=1 leaky=0 error=- uptime=2.00 wall=1.00 user=0 sys=0 rss=-\n",
   );
 
-/** How many attempts there are of each kind, one interval later. */
-async function observe(): Promise<Readonly<Record<string, number>>> {
+/** What is said of each attempt one interval later. */
+async function look(): Promise<ReadonlyMap<AttemptKey, Observation>> {
   clock.after(INTERVAL_MS, () => {});
   await clock.advance(INTERVAL_MS);
   const seen = await cluster.observe(handles, signal);
+  return seen.ok ? seen.value : new Map();
+}
+
+/** How many attempts there are of each kind then. */
+async function observe(): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = {};
-  for (const { type } of seen.ok ? seen.value.values() : []) counts[type] = (counts[type] ?? 0) + 1;
+  for (const { type } of (await look()).values()) counts[type] = (counts[type] ?? 0) + 1;
   return counts;
 }
 
@@ -129,3 +141,24 @@ it("a result, a start and a restart are seen at the next question", async () => 
   end(2, "0.0");
   expect(await observe()).toEqual({ running: MEMBERS - 2, ended: 2 });
 });
+
+it.each([
+  ["together", `7_[0-${MEMBERS - 1}%2]|CANCELLED by 0|None assigned|${NAME}\n`],
+  ["as one without elements", `7|CANCELLED by 0|None assigned|${NAME}\n`],
+])(
+  "an array that was cancelled before it started and is known to the database %s is cancelled",
+  async (_, known) => {
+    for (let index = 0; index < MEMBERS; index++) {
+      states[index] = "";
+      rmSync(join(attemptOf(index), "0.0/started"));
+    }
+    expect(await observe()).toEqual({ unknown: MEMBERS });
+    expect(await observe()).toEqual({ unknown: MEMBERS });
+    history = known;
+    const seen = await look();
+    expect([...seen.values()].map((each) => each.type === "ended" && each.exit.stopped)).toEqual(
+      Array.from({ length: MEMBERS }, () => "user"),
+    );
+    expect(asked).toEqual(["squeue", "squeue", "squeue", "sacct"]);
+  },
+);

@@ -283,6 +283,9 @@ describe("sacct", () => {
         .map(({ id, node }) => `${id} ${node}`);
     expect(ids("[0-3%2]")).toEqual([0, 1, 2, 3].map((n) => `5_${n} undefined`));
     expect(ids("[1,4-5,9-17:4]")).toEqual([1, 4, 5, 9, 13, 17].map((n) => `5_${n} undefined`));
+    expect(
+      scheduler.parseHistory(answer("5|CANCELLED by 0|None assigned|flow-held\n")),
+    ).toMatchObject([{ id: "5", whole: true }]);
     expect(ids("[0,6,12...]")).toEqual(["5_0 undefined", "5_6 undefined"]);
   });
 

@@ -43,6 +43,8 @@ export interface Row {
   /** Name of the submission. */
   readonly name: string;
   readonly index: number;
+  /** It stands for every member of its submission that is not listed itself. */
+  readonly whole?: boolean;
   /** What names it in commands. */
   readonly id: string;
   readonly phase: "waiting" | "running" | "ending" | "ended";

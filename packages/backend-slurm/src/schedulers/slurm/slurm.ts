@@ -250,7 +250,9 @@ function parseHistory({ code, stdout }: CommandResult): readonly Row[] {
     const [number = "", elements] = id.split("_");
     const node = nodes === "" || nodes === "None assigned" ? undefined : nodes;
     const known = { restarts: 0, why: undefined, stuck: false, node };
-    if (elements === undefined) return [{ ...row(name, 0, state), id, ...known }];
+    // The database may have missed which elements an array had that never started.
+    if (elements === undefined)
+      return [{ ...row(name, 0, state), id, ...known, whole: node === undefined }];
     return indices(elements).map((index) => ({
       ...row(name, index, state),
       id: `${number}_${index}`,
