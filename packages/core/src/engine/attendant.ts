@@ -8,6 +8,7 @@ import type { Task } from "../model/task.ts";
 import { troubleOf } from "../ports/system-error.ts";
 import type { AttemptRecord, AttemptResult } from "../record/attempt-record.ts";
 import type { ScriptEvent } from "../record/script-events.ts";
+import { Absences } from "./absence.ts";
 import { checkpointState } from "./checkpoint.ts";
 import { earlierTrials } from "./earlier-trials.ts";
 import { ATTEMPT_FILES } from "./layout.ts";
@@ -36,6 +37,8 @@ export interface LiveAttempt {
   handle: Handle | undefined;
   readonly story: AttemptStory;
   running: boolean;
+  /** Its start has been told. */
+  announced: boolean;
   /** What flow asked of it. */
   stop: StopReason | undefined;
   /** Found alive from an earlier run. */
@@ -82,6 +85,7 @@ export class Attendant {
   readonly #ended = new Map<number, EndedAttempt>();
   readonly #settling = new Set<Promise<void>>();
   readonly #trials = new Map<string, Trials>();
+  readonly #absences: Absences;
   #closed = false;
   #cancelLook: (() => void) | undefined;
   /** Those whose turn has not come in this round of looks. */
@@ -89,6 +93,7 @@ export class Attendant {
 
   constructor(services: Services) {
     this.#services = services;
+    this.#absences = new Absences(services.clock, (message) => services.warn(message));
   }
 
   /** Takes an attempt into care. */
@@ -107,6 +112,7 @@ export class Attendant {
       handle: undefined,
       story: openStory(record, directory, files),
       running: false,
+      announced: false,
       stop: undefined,
       adopted: "adopted" in origin,
       outdated: "outdated" in origin && origin.outdated,
@@ -171,6 +177,7 @@ export class Attendant {
 
   observe(live: LiveAttempt, observation: Observation): void {
     const fact = { task: live.index, serial: live.record.serial };
+    this.#absences.saw(live.record.backend, live.record.task.id, observation);
     switch (observation.type) {
       case "queued":
         this.#services.post({ type: "attempt/queued", ...fact, why: observation.why });
@@ -199,7 +206,7 @@ export class Attendant {
   end(live: LiveAttempt, exit: Exit): void {
     if (this.#live.get(live.index) !== live) return;
     this.#live.delete(live.index);
-    if (!live.running && exit.code !== undefined) this.#announce(live, exit.startedAt, exit.node);
+    if (exit.code !== undefined) this.#announce(live, exit.startedAt, exit.node);
     const settling = this.#settle(live, exit).finally(() => this.#settling.delete(settling));
     this.#settling.add(settling);
   }
@@ -217,6 +224,8 @@ export class Attendant {
 
   #announce(live: LiveAttempt, since: number | undefined, node: string | undefined): void {
     const { record, directory } = live;
+    if (live.announced) return;
+    live.announced = true;
     this.#services.recorder.emit({
       type: "task/started",
       task: record.task.id,
