@@ -105,6 +105,27 @@ systemSuite("slurm", "pilots", () => {
     expect(await bench.ended(second)).toMatchObject({ code: 6 });
   });
 
+  it("tasks beside each other have a GPU each, and their pilots give signs of life", async () => {
+    const { resources } = bench.job("true");
+    const one = {
+      resources: { ...resources, gpusMilli: 1000 },
+      options: { sbatch: ["--nodelist=n2"] },
+    };
+    const show = `echo "$FLOW_GPUS $FLOW_GPU_COUNT $CUDA_VISIBLE_DEVICES"; until [ -e "$CKPT/go" ]; do sleep 0.05; done`;
+    const jobs = [bench.job(show, one), bench.job(show, one)];
+    for (const job of jobs) await bench.submit(job);
+    for (const job of jobs) await bench.printed(job, "\n");
+    const told = jobs.map((job) => bench.output(job));
+    for (const each of told) expect(each).toMatch(/^(\d) 1 \1\n$/);
+    expect(new Set(told).size).toBe(2);
+    for (const job of jobs) {
+      const beat = join(takenFile(job), "../../beats", pilotOf(job) ?? "");
+      await bench.fixture.until(() => existsSync(beat), "a sign of life");
+      writeFileSync(join(job.paths.checkpoint, "go"), "");
+    }
+    for (const job of jobs) expect(await bench.ended(job)).toMatchObject({ code: 0 });
+  });
+
   it("scratch files of a task are gone before the next one starts in the same pilot", async () => {
     const script = `ls -A "$TMPDIR" | wc -l; echo x >"$FLOW_TMP_DIR/.left"; mkdir "$TMPDIR/also"`;
     const jobs = [bench.job(script), bench.job(script), bench.job(script)];

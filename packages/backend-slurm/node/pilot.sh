@@ -3,7 +3,8 @@
 # each as a job of its own would. Taking is making a file that must not be there yet, which only one can do; nothing is started
 # for it, nor for anything else on the way of a short task but the runner. It leaves when there was nothing to take for IDLE
 # seconds, when less than NEED of its LIMIT seconds are left, when flow says that nothing more will come (there is no
-# pilots.json any more), or when it is told to; what it has not taken others take.
+# pilots.json any more), or when it is told to; what it has not taken others take. Every ten seconds it says in a file that it
+# lives: a scheduler goes on listing a job whose node hangs.
 
 here=${0%/*} base=$1 idle=$2 need=$3
 export FLOW_NODE_SCRIPTS="$here"
@@ -23,7 +24,13 @@ trap '[ -z "$child" ] || [ ! -e "$dir/stop" ] || kill -s TERM "$child" 2>/dev/nu
 pulse() {
   trap 'kill "$!" 2>/dev/null; exit 0' TERM
   trap '' USR2
-  while sleep 1 & wait "$!" && kill -s ALRM "$1" 2>/dev/null; do :; done
+  beat=0
+  while
+    [ "$((beat % 10))" -ne 0 ] || printf '%s\n' "$beat" >"$base/beats/$job_id"
+    beat=$((beat + 1))
+    sleep 1 &
+    wait "$!" && kill -s ALRM "$1"
+  do :; done
 }
 pulse "$$" </dev/null >/dev/null 2>&1 &
 pulse=$!

@@ -12,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import type { Clock } from "@flow/core";
+import { type Clock, formatDuration } from "@flow/core";
 import {
   createFile,
   enlist,
@@ -24,7 +24,7 @@ import {
 import { type Evidence, judge, queued, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
 import { complaint, type Transport } from "./transport/transport.ts";
 import type { Queue, Rows } from "./queue.ts";
-import type { Refusal, Scheduler, Submission } from "./schedulers/scheduler.ts";
+import type { Refusal, Row, Scheduler, Submission } from "./schedulers/scheduler.ts";
 
 /**
  * The values of secrets, by name, for the environment of a submit command, from which the scheduler
@@ -63,6 +63,9 @@ const VISIBLE_MS = 3000;
 /** A pilot on a busy node may need so long between taking an attempt and beginning it. */
 const BEGIN_MS = 60_000;
 
+/** A pilot whose file has stayed the same for so long, twelve times its pulse, is not known to live. */
+const SILENT_MS = 120_000;
+
 /** Pilots that take nothing are not replaced for ever. */
 const MOST_FRUITLESS = 5;
 
@@ -87,6 +90,8 @@ export class Pilots {
   readonly #options: PilotOptions;
   readonly #groups = new Map<string, Group & { next: number }>();
   readonly #watches = new Map<string, Watch>();
+  /** The latest change in a pilot's sign of life, by its file. */
+  readonly #beats = new Map<string, { readonly beat: string; readonly since: number }>();
 
   constructor(options: PilotOptions) {
     this.#options = options;
@@ -111,7 +116,8 @@ export class Pilots {
     const need = taskMs === undefined ? 60 : Math.ceil(taskMs / 1000) + 10;
     const group = { name, title, request, need, secrets };
     const directory = `${this.#options.folder}/${name}`;
-    for (const each of ["queue", "taken"]) mkdirSync(`${directory}/${each}`, { recursive: true });
+    for (const each of ["queue", "taken", "beats"])
+      mkdirSync(`${directory}/${each}`, { recursive: true });
     writeFileSync(groupFile(directory), JSON.stringify(group));
     this.#groups.set(shape, { ...group, next: 0 });
     return name;
@@ -199,8 +205,23 @@ export class Pilots {
     if (place === "taken" && evidence.stop === undefined && evidence.unchangedMs < patienceMs)
       return { type: "queued", why: undefined };
     if (place === "taken" && isOver) return { type: "vanished" };
+    if (incarnation.exit === undefined && pilot !== undefined && found?.phase === "running") {
+      const silentMs = this.#silence(membership.name, pilot);
+      if (silentMs >= SILENT_MS) return { type: "unknown", why: hangs(found, silentMs) };
+    }
     const unchangedMs = incarnation.exit === undefined ? evidence.unchangedMs : Infinity;
     return judge({ ...evidence, unchangedMs, row, incarnation });
+  }
+
+  /** For how long a pilot has been seen to give no sign of life. */
+  #silence(name: string, pilot: string): number {
+    const file = `${this.#options.folder}/${name}/beats/${pilot}`;
+    const now = this.#options.clock.now();
+    const beat = readText(file) ?? "";
+    const before = this.#beats.get(file);
+    if (before !== undefined && (beat === before.beat || beat === "")) return now - before.since;
+    if (beat !== "") this.#beats.set(file, { beat, since: now });
+    return 0;
   }
 
   #waiting(name: string, rows: Rows | string): Verdict {
@@ -270,6 +291,9 @@ export class Pilots {
     return answer.ok ? undefined : { ...answer.error, message: complaint(result) };
   }
 }
+
+const hangs = ({ id, state, node }: Row, silentMs: number): string =>
+  `its pilot, job ${id}${node === undefined ? "" : ` on ${node}`}, is ${state} for the scheduler but has given no sign of life for ${formatDuration(silentMs)}`;
 
 /** What the pilots are submitted with; without it they leave. */
 const groupFile = (directory: string): string => `${directory}/pilots.json`;

@@ -162,3 +162,39 @@ it.each([
     expect(asked).toEqual(["squeue", "squeue", "squeue", "sacct"]);
   },
 );
+
+it("a task of a pilot that is listed as running and gives no sign of life is unknown, until it gives one", async () => {
+  const group = join(folder, "backends/cluster", NAME);
+  for (const each of ["taken", "beats"]) mkdirSync(join(group, each), { recursive: true });
+  for (const index of [3, 4]) {
+    writeFileSync(join(attemptOf(index), "submission.0"), `${NAME} ${index} pilot\n`);
+    writeFileSync(join(group, `taken/000000${index}.0`), `7_${index}\n`);
+  }
+  const beat = (index: number, text: string) =>
+    writeFileSync(join(group, `beats/7_${index}`), `${text}\n`);
+  const minutes = async (count: number) => {
+    for (let n = 0; n < count; n++) {
+      beat(4, `other ${asked.length} ${n}`);
+      clock.after(60_000, () => {});
+      await clock.advance(60_000);
+      await look();
+    }
+  };
+  beat(3, "0");
+  expect(await observe()).toEqual({ running: MEMBERS });
+  await minutes(1);
+  expect(await observe()).toEqual({ running: MEMBERS });
+  await minutes(1);
+  const seen = await look();
+  expect([...seen.values()].filter(({ type }) => type !== "running")).toEqual([
+    {
+      type: "unknown",
+      why: "its pilot, job 7_3 on n1, is RUNNING for the scheduler but has given no sign of life for 2m08s",
+    },
+  ]);
+  beat(3, "10");
+  expect(await observe()).toEqual({ running: MEMBERS });
+  await minutes(3);
+  end(3, "0.0");
+  expect(await observe()).toEqual({ running: MEMBERS - 1, ended: 1 });
+});
