@@ -33,7 +33,7 @@ describe("options", () => {
     expect(wrong.ok ? [] : wrong.error.map(({ path }) => path.join("."))).toEqual([
       "poll",
       "port",
-      "",
+      "partion",
     ]);
     expect(parseTaskOptions({ sbatch: "--x" }).ok).toBe(false);
   });
