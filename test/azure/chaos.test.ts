@@ -42,9 +42,13 @@ function write(project: FlowProject, options: object = {}): void {
 function* texts(folder: string): Generator<readonly [string, string]> {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isDirectory() === true) yield* texts(path);
-    else if (stat?.isFile() === true) yield [path, readFileSync(path, "latin1")];
+    try {
+      if (statSync(path).isDirectory()) yield* texts(path);
+      else yield [path, readFileSync(path, "latin1")];
+    } catch (error) {
+      // A node removes files while they are looked at.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
   }
 }
 

@@ -51,7 +51,8 @@ systemSuite(["slurm", "sshd"], "a secret", () => {
     }
     writeFileSync(join(folder, "ssh_config"), cluster.sshConfig("login"));
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  // A pilot may still be leaving.
+  afterEach(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20 }));
 
   const read = (name: string) => readFileSync(join(root, name), "utf8");
   const options = {

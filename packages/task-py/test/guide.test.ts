@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { systemSuite } from "../../../test/rig/system.ts";
 import type { RunnerSpec } from "../src/index.ts";
 import { flowTaskPath } from "../src/index.ts";
-import { Attempt, runners } from "./runner-rig.ts";
+import { Attempt, runners, until } from "./runner-rig.ts";
 
 const guide = fileURLToPath(new URL("../../../docs/guide/resumable-scripts.md", import.meta.url));
 
@@ -37,7 +37,10 @@ systemSuite("python", "the guide's example", () => {
       const folder = mkdtempSync(join(tmpdir(), "flow-guide-"));
       try {
         const script = join(folder, language === "js" ? "script.mjs" : "script");
-        writeFileSync(script, text);
+        // So slow that it does not end before it is stopped.
+        const slow = text.replaceAll(/\b0\.1\b/g, "0.5").replaceAll("sleep(100)", "sleep(500)");
+        expect(slow).not.toBe(text);
+        writeFileSync(script, slow);
         mkdirSync(join(folder, "ckpt"));
         const spec: Partial<RunnerSpec> = {
           cwd: folder,
@@ -49,8 +52,9 @@ systemSuite("python", "the guide's example", () => {
           actions: [{ argv: [programs[language] ?? "", script] }],
         };
         const steps: string[] = [];
-        steps.push(await interrupted(spec, "step 3", "SIGTERM"));
-        steps.push(await interrupted(spec, "step 6", "SIGKILL"));
+        steps.push(await interrupted(spec, "SIGTERM"));
+        steps.push(await interrupted(spec, "SIGKILL"));
+        writeFileSync(script, text);
         const last = await finished(spec);
         const numbers = [...steps, last].map((output) =>
           [...output.matchAll(/^step (\d+)$/gm)].map(([, number]) => Number(number)),
@@ -69,16 +73,12 @@ systemSuite("python", "the guide's example", () => {
 
 const [runner] = runners;
 
-/** Output of an attempt that is asked to stop, or killed, when it has said `text`. */
-async function interrupted(
-  spec: Partial<RunnerSpec>,
-  text: string,
-  how: "SIGTERM" | "SIGKILL",
-): Promise<string> {
+/** Output of an attempt that is asked to stop, or killed, when it has done a step. */
+async function interrupted(spec: Partial<RunnerSpec>, how: "SIGTERM" | "SIGKILL"): Promise<string> {
   if (runner === undefined) throw new Error("there is no runner");
   using attempt = new Attempt(runner);
   const child = attempt.start(spec);
-  await attempt.said(`${text}\n`);
+  await until(() => /^step \d+\n/m.test(attempt.read("stdout")), "a step");
   if (how === "SIGTERM") {
     child.kill(how);
     expect(await attempt.end(child)).toMatchObject({ code: 75, stopped: "shutdown" });

@@ -19,9 +19,34 @@ export interface Processes {
   marked(): ReadonlySet<string>;
 }
 
+/** Looks at a process that is about to become another program, which takes it a moment, and the pause between two. */
+const LOOKS = 50;
+const LOOK_MS = 2;
+/** In the flags of a process: it is a thread of the kernel. */
+const KERNEL_THREAD = 0x200000;
+
 /** The processes of this machine. */
 export function systemProcesses(proc: string = "/proc"): Processes {
   const known = new Map<string, string | undefined>();
+  /** Processes that really have no environment. */
+  const bare = new Set<string>();
+  /** The mark of a living process, for which one that has no environment just now is waited for. */
+  const markOfLiving = (pid: number): string | undefined => {
+    let name = "";
+    for (let looks = 0; looks < LOOKS; looks++) {
+      const environment = read(`${proc}/${pid}/environ`);
+      const fields = fieldsOf(proc, pid);
+      if (environment === undefined || ["Z", "X", undefined].includes(fields?.[0]))
+        return undefined;
+      if (environment !== "") return markIn(environment);
+      name = `${pid} ${fields?.[19]}`;
+      if ((Number(fields?.[6]) & KERNEL_THREAD) !== 0 || bare.has(name)) return undefined;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
+    }
+    if (bare.size > 10_000) bare.clear();
+    bare.add(name);
+    return undefined;
+  };
   const leaseOf = (pid: number): string | undefined => {
     const start = startOf(proc, pid);
     if (start === undefined) return undefined;
@@ -44,8 +69,8 @@ export function systemProcesses(proc: string = "/proc"): Processes {
     marked() {
       const leases = new Set<string>();
       for (const name of list(proc)) {
-        const lease = /^\d+$/.test(name) ? markOf(proc, Number(name)) : undefined;
-        if (lease !== undefined && !isZombie(proc, Number(name))) leases.add(lease);
+        const lease = /^\d+$/.test(name) ? markOfLiving(Number(name)) : undefined;
+        if (lease !== undefined) leases.add(lease);
       }
       return leases;
     },
@@ -54,7 +79,10 @@ export function systemProcesses(proc: string = "/proc"): Processes {
 
 function markOf(proc: string, pid: number): string | undefined {
   const environment = read(`${proc}/${pid}/environ`);
-  if (environment === undefined) return undefined;
+  return environment === undefined ? undefined : markIn(environment);
+}
+
+function markIn(environment: string): string | undefined {
   const at = `\0${environment}`.indexOf(`\0${MARK}=`);
   return at === -1 ? undefined : environment.slice(at + MARK.length + 1).split("\0", 1)[0];
 }
@@ -65,8 +93,6 @@ function fieldsOf(proc: string, pid: number): readonly string[] | undefined {
 }
 
 const startOf = (proc: string, pid: number): string | undefined => fieldsOf(proc, pid)?.[19];
-const isZombie = (proc: string, pid: number): boolean =>
-  ["Z", "X", undefined].includes(fieldsOf(proc, pid)?.[0]);
 const programOf = (proc: string, pid: number): string => read(`${proc}/${pid}/comm`)?.trim() ?? "?";
 
 function userOf(proc: string, pid: number): string {

@@ -1,19 +1,22 @@
 /** What is read of processes, from /proc and from ps. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isAlive, linuxTable, psTable } from "../../src/process/table.ts";
+import { until } from "../rig.ts";
 
 let child: ChildProcess;
 let pid: number;
 
-beforeAll(() => {
+beforeAll(async () => {
   const env = { ...process.env, FLOW_ATTEMPT_DIR: "0123456789abcdef-7" };
   child = spawn("sleep", ["100"], { detached: true, stdio: "ignore", env });
   pid = child.pid ?? 0;
+  // It is there a moment before it is that program.
+  await until(() => readFileSync(`/proc/${pid}/cmdline`, "latin1") === "sleep\u0000100\u0000");
 });
 
 afterAll(() => {

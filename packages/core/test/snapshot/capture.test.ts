@@ -266,9 +266,9 @@ describe("looking again", () => {
   it("reads a file again that is too young to be known by its signature", async () => {
     const project = makeProject({ git: true });
     project.write("a.py", "x");
-    const young = request(project, { wall: Date.now });
+    const { atime, mtime, mtimeMs } = statSync(join(project.root, "a.py"));
+    const young = request(project, { wall: () => Math.round(mtimeMs) });
     const trees = new Set([(await captureTree(young)).tree]);
-    const { atime, mtime } = statSync(join(project.root, "a.py"));
     project.write("a.py", "y");
     utimesSync(join(project.root, "a.py"), atime, mtime);
     trees.add((await captureTree(young)).tree);
