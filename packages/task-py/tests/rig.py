@@ -67,7 +67,7 @@ class ScriptCase(unittest.TestCase):
     def run_script(self, code, **variables):
         """Runs to the end and gives the exit code, the output and the errors."""
         process = self.start(code, **variables)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         return process.returncode, out, err
 
     def say(self, code, **variables):

@@ -201,7 +201,7 @@ class LaunchTest(ScriptCase):
             )
             for _ in range(4)
         ]
-        ids = [process.communicate(timeout=60)[0].split()[0] for process in processes]
+        ids = [process.communicate(timeout=300)[0].split()[0] for process in processes]
         self.assertEqual(sorted(ids), ["1", "2", "3", "4"])
 
     def test_artifacts_of_any_type_come_back(self):

@@ -26,7 +26,7 @@ class ShouldStopTest(ScriptCase):
         self.wait_for_line(process, "ready")
         self.ask_to_stop('{"reason":"pruned","at":1,"kill_at":99999999999}\n')
         self.wait_for_line(process, "pruned")
-        self.assertEqual(process.wait(60), 75)
+        self.assertEqual(process.wait(300), 75)
         self.assertEqual(self.events(), [])
 
     def test_a_stop_file_that_cannot_be_read_is_a_request_all_the_same(self):
@@ -42,7 +42,7 @@ class ShouldStopTest(ScriptCase):
                 self.wait_for_line(process, "ready")
                 process.send_signal(number)
                 self.wait_for_line(process, "shutdown")
-                self.assertEqual(process.wait(60), 75)
+                self.assertEqual(process.wait(300), 75)
 
     def test_a_signal_with_a_stop_file_has_the_reason_of_the_file(self):
         process = self.start("flow.should_stop()" + LOOP.format(need=0))
@@ -60,7 +60,7 @@ class ShouldStopTest(ScriptCase):
         process = self.start(LOOP.format(need=59.8), FLOW_DEADLINE=str(time.time() + 60.5))
         self.wait_for_line(process, "ready")
         self.wait_for_line(process, "None")
-        self.assertEqual(process.wait(60), 75)
+        self.assertEqual(process.wait(300), 75)
 
     def test_a_request_brings_the_deadline_forward(self):
         self.ask_to_stop('{"reason":"preempt","kill_at":%f}' % (time.time() + 30))
@@ -161,7 +161,7 @@ class ClusterStateManagerTest(ScriptCase):
         self.wait_for_line(process, "ready")
         if number is not None:
             process.send_signal(number)
-        return process.wait(60)
+        return process.wait(300)
 
     def test_after_the_timer_flow_runs_it_again(self):
         self.assertEqual(self.code("time_to_run=0.05"), 75)
