@@ -45,7 +45,6 @@ take() {
 }
 
 run() {
-  read -r line <"$1"
   generation=${line%% *} attempt=${line#* }
   dir=$attempt/$generation.0
   [ ! -e "$attempt/stop" ] || return 0
@@ -83,8 +82,10 @@ while [ -z "$leaving" ] && [ "$none" -lt "$idle" ] && [ -e "$base/pilots.json" ]
     uptime
     [ "$((end - now))" -ge "$need" ] || leaving=1
     [ -z "$leaving" ] || break
+    # Before it is taken: what has been taken flow clears away.
+    { read -r line <"$entry"; } 2>/dev/null || continue
     take "$entry" || continue
-    run "$entry"
+    run
     none=0
   done
   [ "$none" -eq 0 ] || sleep 1

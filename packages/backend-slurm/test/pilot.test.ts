@@ -1,0 +1,45 @@
+/** `pilot.sh` alone, with a runner that only says what it was to run. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it, onTestFinished } from "vitest";
+
+const node = fileURLToPath(new URL("../node", import.meta.url));
+
+it("knows what it takes before it takes it, because what has been taken is cleared away", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "flow-pilot-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const name of ["queue", "taken", "beats", "tmp"]) mkdirSync(join(folder, name));
+  for (const name of ["pilot.sh", "machine.sh"]) copyFileSync(join(node, name), join(folder, name));
+  writeFileSync(join(folder, "scheduler.sh"), "job_id=7\n");
+  writeFileSync(join(folder, "flow-runner.sh"), `echo "$2" >>'${folder}/ran'\n`);
+  writeFileSync(join(folder, "pilots.json"), "{}");
+  // Whoever reads the entry waits until it is written.
+  const entry = join(folder, "queue/0000000.0");
+  const taken = join(folder, "taken/0000000.0");
+  execFileSync("mkfifo", [entry]);
+  const pilot = spawn("sh", [join(folder, "pilot.sh"), folder, "1", "0", "1000"], {
+    env: { ...process.env, TMPDIR: join(folder, "tmp") },
+    stdio: "ignore",
+  });
+  const ended = once(pilot, "exit");
+  const writing = await open(entry, "w");
+  expect(existsSync(taken)).toBe(false);
+  await writing.write(`0 ${folder}/attempt\n`);
+  await writing.close();
+  await ended;
+  expect(readFileSync(taken, "utf8")).toBe("7\n");
+  expect(readFileSync(join(folder, "ran"), "utf8")).toBe(`${folder}/attempt/0.0\n`);
+});
