@@ -141,6 +141,11 @@ export class Attendant {
     return this.#ended.get(index);
   }
 
+  /** Nobody will ask how the task's attempt ended. */
+  forget(index: number): void {
+    this.#ended.delete(index);
+  }
+
   all(): readonly LiveAttempt[] {
     return [...this.#live.values()];
   }
@@ -150,6 +155,7 @@ export class Attendant {
     const { layout, files, clock, claims } = this.#services;
     const { record, directory, index } = live;
     this.#live.delete(index);
+    this.#byKey.delete(record.key);
     const result = resultWithoutExit(record, outcome, clock.wall());
     restoreAside(record.task, asideOf(record, directory), layout, files);
     files.write(`${directory}/${ATTEMPT_FILES.result}`, JSON.stringify(result));
@@ -206,6 +212,7 @@ export class Attendant {
   end(live: LiveAttempt, exit: Exit): void {
     if (this.#live.get(live.index) !== live) return;
     this.#live.delete(live.index);
+    this.#byKey.delete(live.record.key);
     if (exit.code !== undefined) this.#announce(live, exit.startedAt, exit.node);
     const settling = this.#settle(live, exit).finally(() => this.#settling.delete(settling));
     this.#settling.add(settling);

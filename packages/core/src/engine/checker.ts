@@ -12,7 +12,7 @@ import type { Inspection } from "../trace/trace.ts";
 import type { Neighbours } from "./neighbours.ts";
 import type { Services } from "./services.ts";
 
-/** What a check found, kept until the task has started. */
+/** What a check found, kept until the task is done with. */
 export interface Checked {
   readonly inspection: Extract<Inspection, { readonly verdict: "fresh" | "stale" }>;
   /** Serial of the task's latest attempt when the check ended; 0 when there was none. */
@@ -37,6 +37,11 @@ export class Checker {
   /** Absent for a task that could not be judged because another run was at its files. */
   result(index: number): Checked | undefined {
     return this.#results.get(index);
+  }
+
+  /** The task will not be started any more. */
+  forget(index: number): void {
+    this.#results.delete(index);
   }
 
   check(index: number): void {

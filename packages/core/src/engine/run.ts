@@ -275,6 +275,8 @@ export class Run {
       case "settled":
         this.#news.settled(effect.task, effect.state);
         this.#used.settled(effect.task, effect.state);
+        this.#attendant.forget(effect.task);
+        this.#checker.forget(effect.task);
         break;
       case "again":
         this.#news.again(effect);

@@ -14,6 +14,15 @@ const VERSION = 1;
 /** The last success of a task that its own records tell of; undefined: none. */
 type ReadBack = (key: TaskKey) => Trace | undefined;
 
+/** Traces are parsed again rather than many of them kept: there may be one for each of very many tasks. */
+const MOST_PARSED = 1000;
+
+/** A trace as it will stand in the file. */
+interface Change {
+  readonly serial: number;
+  readonly line: string;
+}
+
 /** Traces by task. Reading never writes; {@link TraceStore.save} is for the holder of a run's lock. */
 export class TraceStore {
   readonly #fileSystem: FileSystem;
@@ -23,7 +32,7 @@ export class TraceStore {
   readonly #parsed = new Map<TaskKey, Trace | undefined>();
   readonly #overlaid = new Map<TaskKey, Trace>();
   /** Own changes; undefined: forgotten. */
-  readonly #changes = new Map<TaskKey, Trace | undefined>();
+  readonly #changes = new Map<TaskKey, Change | undefined>();
   /** Read back from the tasks' own records, and not saved since. */
   readonly #recovered = new Set<TaskKey>();
   #signature: string | undefined;
@@ -64,8 +73,8 @@ export class TraceStore {
   /** Keys of all tasks with a trace. */
   keys(): readonly TaskKey[] {
     const keys = new Set([...this.#lines.keys(), ...this.#overlaid.keys()]);
-    for (const [key, trace] of this.#changes) {
-      if (trace === undefined) keys.delete(key);
+    for (const [key, change] of this.#changes) {
+      if (change === undefined) keys.delete(key);
       else keys.add(key);
     }
     return [...keys];
@@ -73,7 +82,9 @@ export class TraceStore {
 
   /** The last success of a task; undefined when there was none. */
   get(key: TaskKey): Trace | undefined {
-    if (this.#changes.has(key)) return this.#changes.get(key);
+    const change = this.#changes.get(key);
+    if (change !== undefined) return parseTrace(change.line);
+    if (this.#changes.has(key)) return undefined;
     const recorded = this.#fromFile(key);
     const overlaid = this.#overlaid.get(key);
     if (recorded === undefined || overlaid === undefined) return recorded ?? overlaid;
@@ -82,13 +93,14 @@ export class TraceStore {
 
   /** Milliseconds the last success took; undefined when there was none. Does not parse. */
   durationMs(key: TaskKey): number | undefined {
-    if (this.#changes.has(key) || this.#overlaid.has(key)) return this.get(key)?.durationMs;
-    const found = /"durationMs":([0-9.e+]+)/.exec(this.#lines.get(key) ?? "");
+    if (this.#overlaid.has(key)) return this.get(key)?.durationMs;
+    const line = this.#changes.has(key) ? this.#changes.get(key)?.line : this.#lines.get(key);
+    const found = /"durationMs":([0-9.e+]+)/.exec(line ?? "");
     return found?.[1] === undefined ? undefined : Number(found[1]);
   }
 
   put(key: TaskKey, trace: Trace): void {
-    this.#changes.set(key, trace);
+    this.#changes.set(key, { serial: trace.serial, line: JSON.stringify(trace) });
   }
 
   /** Forgets a task's success. */
@@ -112,7 +124,7 @@ export class TraceStore {
   /** Makes what was overlaid part of what is saved, for runs that can no longer save it themselves. */
   absorb(): void {
     for (const [key, trace] of this.#overlaid) {
-      if (!this.#changes.has(key) && this.get(key) === trace) this.#changes.set(key, trace);
+      if (!this.#changes.has(key) && this.get(key) === trace) this.put(key, trace);
     }
   }
 
@@ -128,16 +140,16 @@ export class TraceStore {
   save(): void {
     if (this.#changes.size === 0) return;
     this.refresh();
-    for (const [key, trace] of this.#changes) {
-      if (trace === undefined) this.#lines.delete(key);
-      else if ((this.#fromFile(key)?.serial ?? 0) > trace.serial) this.#changes.delete(key);
-      else this.#lines.set(key, JSON.stringify(trace));
+    for (const [key, change] of this.#changes) {
+      if (change !== undefined && (this.#fromFile(key)?.serial ?? 0) > change.serial) continue;
+      this.#parsed.delete(key);
+      if (change === undefined) this.#lines.delete(key);
+      else this.#lines.set(key, change.line);
     }
     let text = "";
     for (const [key, line] of this.#lines) text += `${key}\t${line}\n`;
     this.#fileSystem.replace(this.#path, text);
     this.#signature = this.#fileSystem.stat(this.#path)?.signature;
-    for (const [key, trace] of this.#changes) this.#parsed.set(key, trace);
     this.#changes.clear();
     this.#recovered.clear();
   }
@@ -182,6 +194,7 @@ export class TraceStore {
         this.#lines.delete(key);
       }
     }
+    if (this.#parsed.size >= MOST_PARSED) this.#parsed.clear();
     this.#parsed.set(key, trace);
     if (line !== undefined && trace === undefined) this.#recover(key);
     return trace;
