@@ -35,6 +35,7 @@ export class ParamTable {
   readonly #params = new Map<string, Param>();
   /** Names of nested maps: not values themselves. */
   readonly #groups = new Set<string>();
+  #values: Readonly<Record<string, string>> | undefined;
 
   /** Reads the definitions of a file; `overrides` have the last word, later ones over earlier ones. */
   constructor(file: MapNode, overrides: readonly ParamOverride[], report: Report) {
@@ -56,7 +57,14 @@ export class ParamTable {
 
   /** Raw texts by dotted name, in the order of the file. */
   get values(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.#params.values()].map(({ name, text }) => [name, text]));
+    this.#values ??= Object.fromEntries(
+      [...this.#params.values()].map(({ name, text }) => [name, text]),
+    );
+    return this.#values;
+  }
+
+  get isEmpty(): boolean {
+    return this.#params.size === 0;
   }
 
   has(name: string): boolean {

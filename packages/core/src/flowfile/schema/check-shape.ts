@@ -8,6 +8,7 @@ import type { Span } from "../../model/task.ts";
 import type { MapNode, Node } from "../document/node.ts";
 import { child, describe, entriesOf, isEmpty, spanOf, toValue } from "../document/node.ts";
 import { explainEaten, quoteYaml } from "../document/yaml-error.ts";
+import { acceptsOf } from "./accepts.ts";
 import { fileSchema } from "./file-schema.ts";
 import { keysAt } from "./known-keys.ts";
 import { taskSchema } from "./task-schema.ts";
@@ -17,7 +18,7 @@ type Path = readonly PropertyKey[];
 
 /**
  * Reports everything in `root` that does not have the shape of a flow file. Tasks are checked one by
- * one, so that what the schema makes of them is garbage before the next.
+ * one, and the schema is only asked about those that are not plainly right.
  */
 export function checkShape(root: MapNode, text: string, report: Report): void {
   const declared = new Set([...entriesOf(child(root, "backends"))].map(([name]) => name));
@@ -29,12 +30,14 @@ export function checkShape(root: MapNode, text: string, report: Report): void {
   }
   explainAll(fileSchema.safeParse(top), [], context);
   for (const [name, { value }] of entriesOf(tasks)) {
-    if (name.startsWith("x-")) continue;
+    if (name.startsWith("x-") || isTask(value)) continue;
     explainAll(taskOrNothing.safeParse(toValue(value)), ["tasks", name], context);
   }
 }
 
 const taskOrNothing = taskSchema.nullable();
+
+const isTask = acceptsOf(taskOrNothing);
 
 function explainAll(result: z.ZodSafeParseResult<unknown>, prefix: Path, context: Context): void {
   for (const issue of result.error?.issues ?? []) explain(issue, prefix, context);

@@ -160,6 +160,9 @@ function* fileLevel(
   }
 }
 
+/** Of a template that no parameter multiplies or names. */
+const ALONE: readonly SweepMember[] = [{ axes: new Map(), identity: new Map(), params: new Map() }];
+
 class CommandLineSweep implements Sweep {
   readonly #dimensions: readonly Dimension[];
   readonly #usage: ReadonlyMap<string, Usage>;
@@ -184,6 +187,7 @@ class CommandLineSweep implements Sweep {
 
   members(outline: TaskOutline): readonly SweepMember[] {
     const parts = this.#parts(outline);
+    if (parts.length === 0 && this.#usage.get(outline.name)?.identity.size === 0) return ALONE;
     const size = parts.reduce((product, { rows }) => product * rows.length, 1);
     if (size * outline.matrix.members.length > MAX_MEMBERS) {
       this.#report.error(
@@ -239,10 +243,9 @@ class CommandLineSweep implements Sweep {
   /** The dimensions as far as the template uses them, equal rows once. */
   #parts(outline: TaskOutline): readonly Dimension[] {
     const uses = this.#usage.get(outline.name)?.uses;
+    if (uses === undefined || uses.size === 0) return [];
     return this.#dimensions.flatMap(({ columns, rows }) => {
-      const kept = [...columns.keys()].filter(
-        (index) => uses?.has(columns[index]?.name ?? "") === true,
-      );
+      const kept = [...columns.keys()].filter((index) => uses.has(columns[index]?.name ?? ""));
       if (kept.length === 0) return [];
       const distinct = new Map(
         rows.map((row) => {

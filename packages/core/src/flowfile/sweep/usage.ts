@@ -46,13 +46,14 @@ export const fullName = (namespace: string, name: string): string =>
 export function readUsage(outlines: readonly TaskOutline[]): ReadonlyMap<string, Usage> {
   const byName = namesOf(outlines);
   const direct = new Map(outlines.map((outline) => [outline, mentionsIn(outline)]));
+  const isAnyNamed = [...direct.values()].some(({ size }) => size > 0);
   const result = new Map<string, Usage>();
   for (const outline of outlines) {
-    const budget = new Set(
-      asList(nodeOf(outline, "budget")).map((node) =>
-        fullName(outline.source.namespace, textOf(node)),
-      ),
-    );
+    const budget = budgetOf(outline);
+    if (!isAnyNamed) {
+      result.set(outline.name, { uses: NO_NAMES, identity: NO_NAMES, budget });
+      continue;
+    }
     const uses = new Set<string>();
     collect(outline, byName, direct, uses, new Set());
     const products = productsOf(outline);
@@ -63,6 +64,14 @@ export function readUsage(outlines: readonly TaskOutline[]): ReadonlyMap<string,
     result.set(outline.name, { uses, identity: new Set(identity), budget });
   }
   return result;
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+function budgetOf(outline: TaskOutline): ReadonlySet<string> {
+  const node = nodeOf(outline, "budget");
+  if (node === undefined) return NO_NAMES;
+  return new Set(asList(node).map((name) => fullName(outline.source.namespace, textOf(name))));
 }
 
 /** A task without actions groups others: it has no result of its own. */
@@ -129,6 +138,7 @@ function find(
 }
 
 function mentionsIn(outline: TaskOutline): ReadonlySet<string> {
+  if (outline.source.params.isEmpty) return NO_NAMES;
   const names = new Set<string>();
   for (const key of RECIPE) {
     for (const map of [outline.fields.own, outline.fields.defaults]) {
@@ -137,6 +147,7 @@ function mentionsIn(outline: TaskOutline): ReadonlySet<string> {
       if (node !== undefined && key !== "env") break;
     }
   }
+  if (names.size === 0) return NO_NAMES;
   const members = outline.matrix.members;
   const isShadowed = (local: string): boolean =>
     members.length > 0 && members.every(({ values }) => values.has(local));

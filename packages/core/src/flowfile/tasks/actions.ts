@@ -62,8 +62,10 @@ function readAction(
 
 /** `- echo "a #b"` ends before the `#`, which is only noticed by the quote that is left open. */
 function explainComment(node: ScalarNode, { report, sources }: Loading): void {
-  const isOpen = node.text.split('"').length % 2 === 0 || node.text.split("'").length % 2 === 0;
   const source = sources[node.file]?.text ?? "";
+  const next = source.charAt(node.end);
+  if (next !== " " && next !== "\t") return;
+  const isOpen = node.text.split('"').length % 2 === 0 || node.text.split("'").length % 2 === 0;
   if (!isOpen || !/^[ \t]+#/.test(source.slice(node.end, node.end + 100))) return;
   const end = source.indexOf("\n", node.end);
   const line = source.slice(node.start, end === -1 ? undefined : end).trimEnd();

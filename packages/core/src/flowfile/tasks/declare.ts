@@ -95,7 +95,7 @@ export function declareTask(outline: TaskOutline, sweep: Sweep, loading: Loading
   )) {
     const combination = {
       ...member,
-      axes: new Map([...member.axes, ...row.axes]),
+      axes: joined(member.axes, row.axes),
       params: row.params,
     };
     const id = memberId(name, combination.axes);
@@ -121,11 +121,16 @@ export function declareTask(outline: TaskOutline, sweep: Sweep, loading: Loading
     const reader = new FieldReader(fields, scope);
     scope.setBudget(reader.texts(reader.node("budget")));
     const targets = readTargets(reader, scope, source, loading);
-    const key = keyOf(source.path, memberId(name, sortedByName([...member.axes, ...row.identity])));
+    const key = keyOf(source.path, memberId(name, sortedByName(joined(member.axes, row.identity))));
     members.push({ id, key, slug, combination, scope, reader, targets });
   }
-  const axisNames = [...outline.matrix.axisNames, ...sweep.axisNames(outline)];
-  return { ...outline, matrix: { ...outline.matrix, axisNames }, members };
+  const axisNames = sweep.axisNames(outline);
+  if (axisNames.length === 0) return { ...outline, members };
+  const matrix = {
+    ...outline.matrix,
+    axisNames: [...outline.matrix.axisNames, ...axisNames],
+  };
+  return { ...outline, matrix, members };
 }
 
 /** Expands matrices, following `each` to the task whose matrix is taken over. */
@@ -218,9 +223,14 @@ class MatrixReader {
 }
 
 /** So that the same values are the same task, from a matrix, a sweep or the command line. */
-const sortedByName = (
-  entries: readonly (readonly [string, string])[],
-): ReadonlyMap<string, string> => new Map(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+const sortedByName = (entries: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
+  entries.size < 2 ? entries : new Map([...entries].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+/** The entries of both; of a name in both, those of the second. */
+const joined = (
+  one: ReadonlyMap<string, string>,
+  other: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> => (other.size === 0 ? one : new Map([...one, ...other]));
 
 /** Every member of the matrix with every trial. */
 function combine(matrix: Matrix, trials: Matrix, node: Node, report: Report): Matrix {
