@@ -6,10 +6,15 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseDocument, stringify } from "yaml";
+
+/** The library that flow reads YAML with. */
+const { parseDocument, stringify } = createRequire(
+  new URL("../../packages/core/package.json", import.meta.url),
+)("yaml");
 
 const rounds = 7;
 const [what, path] = process.argv.slice(2);
