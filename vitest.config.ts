@@ -41,6 +41,8 @@ export default defineConfig({
   test: {
     environment: "node",
     passWithNoTests: true,
+    // What is polled comes when another process gets its turn.
+    expect: { poll: { timeout: 60_000 } },
     // Most tests wait for other processes: one file at a time would leave a small machine idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     sequence: { shuffle: { tests: true, files: false } },

@@ -116,19 +116,20 @@ systemSuite(["cc", "python"], "leases in Python", () => {
         "held = flow.lease(alone=True)\nheld.__enter__()\nif os.fork() == 0:\n    print(os.getpid(), flush=True)\n    time.sleep(60)\nos._exit(0)\n",
       );
       const [data] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
-      const waiting = acquire(
-        await rig.connect(),
-        { label: "all", keys: ["all"], alone: true },
-        { env: rig.env },
-      );
-      const first = await Promise.race([
-        waiting.then(() => "granted"),
-        new Promise((resolve) => setTimeout(resolve, 500, "waits")),
-      ]);
+      const connection = await rig.connect();
+      let waiting: ReturnType<typeof acquire> | undefined;
+      const first = await new Promise((resolve) => {
+        waiting = acquire(
+          connection,
+          { label: "all", keys: ["all"], alone: true },
+          { env: rig.env, onQueued: () => resolve("waits") },
+        );
+        void waiting.then(() => resolve("granted"));
+      });
       expect(first).toBe("waits");
       process.kill(Number(data.toString()), "SIGKILL");
       await ended;
-      expect((await waiting).ok).toBe(true);
+      expect((await waiting)?.ok).toBe(true);
     }));
 
   it("let exceptions pass", () =>
