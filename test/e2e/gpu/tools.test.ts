@@ -1,4 +1,4 @@
-/** Other tools share the GPUs too: the nine-job example under make and under doit. */
+/** Other tools share the GPUs too: the nine-job example under make, doit and Snakemake. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -85,5 +85,29 @@ systemSuite(["cc", "doit", "python"], "GPUs shared under doit", () => {
       expect(run.stderr).toBe("");
       expect(run.status).toBe(0);
       expectAllRan(folder);
+    }));
+});
+
+systemSuite(["cc", "snakemake?", "python"], "GPUs shared under Snakemake", () => {
+  it("runs nine jobs of three kinds, nine at once, and passes a failure on", () =>
+    using(({ folder, env }) => {
+      const rule = (name: string, output: string, line: string): string =>
+        `rule ${name.replace("-", "_")}:\n    output: "${output}"\n    shell: FLOW + " ${line}"\n`;
+      const rules = jobs.map(({ name, line }) => rule(name, `${name}.json`, line)).join("\n");
+      const inputs = jobs.map(({ name }) => `"${name}.json"`).join(", ");
+      const all = `import os\nFLOW = os.environ["FLOW"]\n\nrule all:\n    input: ${inputs}\n`;
+      const bad = rule("bad", "bad.txt", "gpu run -- sh -c 'exit 7'");
+      writeFileSync(join(folder, "Snakefile"), `${all}\n${rules}\n${bad}`);
+      const snakemake = (target: string): readonly [number | null, string] => {
+        const run = spawnSync("snakemake", ["--cores", "9", "--nocolor", target], {
+          cwd: folder,
+          env: { ...env, XDG_CACHE_HOME: join(folder, "cache") },
+          encoding: "utf8",
+        });
+        return [run.status, run.stderr];
+      };
+      expect(snakemake("all")).toEqual([0, expect.stringContaining("10 of 10 steps (100%) done")]);
+      expectAllRan(folder);
+      expect(snakemake("bad")).toEqual([1, expect.stringContaining("Error in rule bad")]);
     }));
 });
