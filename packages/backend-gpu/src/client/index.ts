@@ -13,6 +13,7 @@ export { serve, type Serving } from "../broker/serve.ts";
 export { findOutOfMemory } from "../policy/out-of-memory.ts";
 export { parseGpus } from "../options.ts";
 export { openReader } from "../reader/reader.ts";
+export { amdNotice } from "../reader/unsupported.ts";
 export { connect, type Connection } from "./connection.ts";
 export { findBroker, startBroker } from "./find-broker.ts";
 export { commandKeys, commandNumbers } from "./keys.ts";

@@ -6,6 +6,7 @@ import { err, type Log, ok, type Result } from "@flow/core";
 import { type ForeignFunction, type Library, loadBridge } from "./bridge.ts";
 import { processesIn } from "./process-list.ts";
 import type { Gpu, GpuReading, Reader, ReaderOptions } from "./reader.ts";
+import { MIG_REASON } from "./unsupported.ts";
 
 type Call = (...args: readonly (Buffer | bigint | number)[]) => Promise<number>;
 
@@ -226,7 +227,7 @@ const lostReading = (id: string, lost: string): GpuReading => ({
 
 function unusable(mode: number, mig: number): string | undefined {
   if (mode === 2) return "its compute mode is PROHIBITED";
-  return mig === 1 ? "it is divided by MIG, which is not supported" : undefined;
+  return mig === 1 ? MIG_REASON : undefined;
 }
 
 /** The library's functions by name and kinds of parameters: h handle, p pointer, u unsigned. */

@@ -5,6 +5,7 @@ import type { Log, Result } from "@flow/core";
 import { err } from "@flow/core";
 import { openNvml } from "./nvml.ts";
 import { openSmi } from "./smi.ts";
+import { amdNotice } from "./unsupported.ts";
 
 /** A GPU as it is made. */
 export interface Gpu {
@@ -53,6 +54,8 @@ export interface Reader extends AsyncDisposable {
 export interface ReaderOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** Where the kernel shows devices; absent: /sys. */
+  readonly sys?: string;
 }
 
 /** Opens the best source there is; fails with a sentence that says why there is none. */
@@ -64,5 +67,7 @@ export async function openReader(options: ReaderOptions): Promise<Result<Reader,
     options.log.debug(`GPUs are read through nvidia-smi: ${nvml.error}`);
     return smi;
   }
-  return err(`No GPU was found: ${nvml.error}; ${smi.error}.`);
+  const found = `No GPU was found: ${nvml.error}; ${smi.error}.`;
+  const amd = amdNotice(options.sys);
+  return err(amd === undefined ? found : `${found} ${amd}`);
 }

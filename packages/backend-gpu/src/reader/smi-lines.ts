@@ -2,6 +2,7 @@
 
 import { MIB } from "../policy/model.ts";
 import type { Gpu, GpuProcess } from "./reader.ts";
+import { MIG_REASON } from "./unsupported.ts";
 
 export const GPU_FIELDS =
   "index,uuid,name,memory.total,memory.reserved,memory.used,utilization.gpu,compute_mode,mig.mode.current";
@@ -32,7 +33,7 @@ export function parseGpu(line: string): SmiGpu | undefined {
       unusable: /^Prohibited/i.test(mode ?? "")
         ? "its compute mode is PROHIBITED"
         : /^Enabled/i.test(mig ?? "")
-          ? "it is divided by MIG, which is not supported"
+          ? MIG_REASON
           : undefined,
       group: `bridge of GPU ${index}`,
     },

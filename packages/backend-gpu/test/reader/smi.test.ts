@@ -48,7 +48,7 @@ describe("lines of nvidia-smi", () => {
       "its compute mode is PROHIBITED",
     );
     expect(parseGpu(line("Default", "Enabled"))?.gpu.unusable).toBe(
-      "it is divided by MIG, which is not supported",
+      "it is divided by MIG, and instances cannot be shared yet; nothing is put on it",
     );
     expect(parseGpu(`0, ${ID}, A100, 40960, 0, ERR!, ERR!, Default, Disabled`)?.lost).toBe(
       "nvidia-smi reports an error of it",

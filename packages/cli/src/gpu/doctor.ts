@@ -1,6 +1,6 @@
 // `flow gpu doctor`: what GPUs can be seen, how, and what stands in the way of sharing them.
 
-import { connect, openReader, socketPath } from "@flow/backend-gpu/client";
+import { amdNotice, connect, openReader, socketPath } from "@flow/backend-gpu/client";
 import { silentLog } from "@flow/core";
 import { EXIT } from "../exit-codes.ts";
 import { type GpuVerb, outside } from "./verb.ts";
@@ -34,6 +34,8 @@ export const verb: GpuVerb = async (_args, io) => {
     const state = notes.length === 0 ? "ready to be shared" : notes.join("; ");
     io.stdout.write(`GPU ${gpu.index} ${gpu.model} ${memory} ${gpu.id}: ${state}\n`);
   }
+  const amd = amdNotice();
+  if (amd !== undefined) io.stdout.write(`${amd}\n`);
   await reader.value[Symbol.asyncDispose]();
   return EXIT.ok;
 };
