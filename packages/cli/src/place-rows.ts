@@ -17,7 +17,7 @@ export const PLACE_ROWS: readonly CommandRow[] = [
     details:
       '`run -- COMMAND` or `run "COMMAND" "COMMAND"` runs commands on leased GPUs: --mem, --gpus, ' +
       "--model, --load, --type NAME, --ids uuid|index, --alone, --retries N, --own-lease. `start` " +
-      "starts the broker (--foreground, --careful, --idle TIME|never), which otherwise starts when " +
+      "starts the broker (--foreground, --careful, --idle TIME|never, --group NAME), which otherwise starts when " +
       "it is needed, `stop` ends it. `status` (--json) and `top` show cards, leases and why others " +
       "wait, `profile` (list, export, import FILE, forget KEY) what was learned. `drain GPU` and " +
       "`undrain GPU` take a GPU out of service and back; `doctor` says what can be seen.",

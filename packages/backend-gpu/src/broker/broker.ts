@@ -18,7 +18,7 @@ import type {
   VerdictMessage,
 } from "./messages.ts";
 import { PROTOCOL } from "./messages.ts";
-import type { Processes } from "./processes.ts";
+import { isMarkOf, type Processes } from "./processes.ts";
 import { exportRows, readBook, rowOf, writeBook } from "./profile-file.ts";
 import { askOf, impossible, refusal } from "./request.ts";
 import { Sampler } from "./sampler.ts";
@@ -255,9 +255,9 @@ export class Broker {
 
   /** Ends those of these leases that no living process carries. */
   #sweep(leases: readonly Held[]): void {
-    const marked = this.#options.processes.marked();
+    const marks = this.#options.processes.marks();
     for (const held of leases)
-      if (!marked.has(held.id))
+      if (!marks.some((mark) => isMarkOf(mark, held)))
         this.#end(held, { succeeded: false, outOfMemory: undefined, peakBytes: undefined });
     this.#schedule();
   }

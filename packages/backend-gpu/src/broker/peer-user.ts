@@ -11,8 +11,9 @@ export type PeerUser = (
   socket: Socket,
 ) => { readonly pid: number; readonly uid: number } | undefined;
 
-export function peerUser(bridge: Bridge | undefined): PeerUser {
-  if (bridge === undefined || process.platform !== "linux") return () => undefined;
+/** Undefined where users cannot be told apart at all. */
+export function peerUser(bridge: Bridge | undefined): PeerUser | undefined {
+  if (bridge === undefined || process.platform !== "linux") return undefined;
   const types = ["int", "int", "int", "void *", "void *"];
   const getsockopt = bridge.load(null).func("getsockopt", "int", types);
   return (socket) => {

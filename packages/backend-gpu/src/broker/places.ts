@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A broker for all users of a machine listens here. */
+/** A broker for several users, started by the administrator, listens here. */
 const SYSTEM_SOCKET = "/run/flow-gpu/gpu.sock";
 
 /** The socket: named, the machine's own, else this user's. */
@@ -18,6 +18,12 @@ export function socketPath(env: Environment): string {
   return runtime !== undefined && runtime !== ""
     ? join(runtime, "flow", "gpu.sock")
     : join(stateDirectory(env), "gpu.sock");
+}
+
+/** Where a broker listens: one for several users that the administrator starts, for the machine. */
+export function serverPath(env: Environment, isShared: boolean): string {
+  const isNamed = (env["FLOW_GPU_SOCKET"] ?? "") !== "";
+  return isShared && !isNamed && process.getuid?.() === 0 ? SYSTEM_SOCKET : socketPath(env);
 }
 
 /** The folder of journal and profiles. */

@@ -7,16 +7,27 @@ import { userInfo } from "node:os";
 /** Variable that marks the processes of a lease. */
 export const MARK = "FLOW_GPU_LEASE";
 
+/** What a process says of itself: that it belongs to a lease. Anybody can say so. */
+export interface Mark {
+  readonly lease: string;
+  /** Whose process it is. */
+  readonly user: string;
+}
+
+/** A lease is its user's alone; only the administrator's processes may belong to it too. */
+export const isMarkOf = ({ lease, user }: Mark, owner: { id: string; user: string }): boolean =>
+  lease === owner.id && (user === owner.user || user === userName(0));
+
 export interface Processes {
-  /** Lease of a process; undefined when it has none or may not be looked at. */
-  leaseOf(pid: number): string | undefined;
+  /** Mark of a process; undefined when it has none or may not be looked at. */
+  markOf(pid: number): Mark | undefined;
   /** Whether the process can be seen: not so for pids of another namespace. */
   exists(pid: number): boolean;
   parentOf(pid: number): number | undefined;
   /** `pid 4242 python (anna)`. */
   describe(pid: number): string;
-  /** Leases that living processes carry. */
-  marked(): ReadonlySet<string>;
+  /** Marks of all living processes. */
+  marks(): readonly Mark[];
 }
 
 /** Looks at a process that is about to become another program, which takes it a moment, and the pause between two. */
@@ -27,18 +38,18 @@ const KERNEL_THREAD = 0x200000;
 
 /** The processes of this machine. */
 export function systemProcesses(proc: string = "/proc"): Processes {
-  const known = new Map<string, string | undefined>();
+  const known = new Map<string, Mark>();
   /** Processes that really have no environment. */
   const bare = new Set<string>();
   /** The mark of a living process, for which one that has no environment just now is waited for. */
-  const markOfLiving = (pid: number): string | undefined => {
+  const markOfLiving = (pid: number): Mark | undefined => {
     let name = "";
     for (let looks = 0; looks < LOOKS; looks++) {
       const environment = read(`${proc}/${pid}/environ`);
       const fields = fieldsOf(proc, pid);
       if (environment === undefined || ["Z", "X", undefined].includes(fields?.[0]))
         return undefined;
-      if (environment !== "") return markIn(environment);
+      if (environment !== "") return markIn(environment, proc, pid);
       name = `${pid} ${fields?.[19]}`;
       if ((Number(fields?.[6]) & KERNEL_THREAD) !== 0 || bare.has(name)) return undefined;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
@@ -47,7 +58,7 @@ export function systemProcesses(proc: string = "/proc"): Processes {
     bare.add(name);
     return undefined;
   };
-  const leaseOf = (pid: number): string | undefined => {
+  const knownMark = (pid: number): Mark | undefined => {
     const start = startOf(proc, pid);
     if (start === undefined) return undefined;
     const name = `${pid} ${start}`;
@@ -59,32 +70,28 @@ export function systemProcesses(proc: string = "/proc"): Processes {
     return found;
   };
   return {
-    leaseOf,
+    markOf: knownMark,
     exists: (pid) => startOf(proc, pid) !== undefined,
     parentOf: (pid) => {
       const parent = Number(fieldsOf(proc, pid)?.[1]);
       return Number.isInteger(parent) ? parent : undefined;
     },
     describe: (pid) => `pid ${pid} ${programOf(proc, pid)} (${userOf(proc, pid)})`,
-    marked() {
-      const leases = new Set<string>();
-      for (const name of list(proc)) {
-        const lease = /^\d+$/.test(name) ? markOfLiving(Number(name)) : undefined;
-        if (lease !== undefined) leases.add(lease);
-      }
-      return leases;
-    },
+    marks: () =>
+      list(proc).flatMap((name) => (/^\d+$/.test(name) ? (markOfLiving(Number(name)) ?? []) : [])),
   };
 }
 
-function markOf(proc: string, pid: number): string | undefined {
+function markOf(proc: string, pid: number): Mark | undefined {
   const environment = read(`${proc}/${pid}/environ`);
-  return environment === undefined ? undefined : markIn(environment);
+  return environment === undefined ? undefined : markIn(environment, proc, pid);
 }
 
-function markIn(environment: string): string | undefined {
+function markIn(environment: string, proc: string, pid: number): Mark | undefined {
   const at = `\0${environment}`.indexOf(`\0${MARK}=`);
-  return at === -1 ? undefined : environment.slice(at + MARK.length + 1).split("\0", 1)[0];
+  if (at === -1) return undefined;
+  const [lease = ""] = environment.slice(at + MARK.length + 1).split("\0", 1);
+  return { lease, user: userOf(proc, pid) };
 }
 
 function fieldsOf(proc: string, pid: number): readonly string[] | undefined {

@@ -2,10 +2,10 @@
 // which cards take jobs.
 
 import type { Allocator } from "../policy/allocator.ts";
-import type { Card } from "../policy/model.ts";
+import type { Card, Lease } from "../policy/model.ts";
 import type { SampleSource } from "../policy/profile.ts";
 import type { Gpu, GpuReading, Reader } from "../reader/reader.ts";
-import type { Processes } from "./processes.ts";
+import { isMarkOf, type Processes } from "./processes.ts";
 
 /** How long the most that strangers held counts as theirs. */
 const HIGH_WATER_MS = 10 * 60_000;
@@ -105,7 +105,7 @@ export class Sampler {
     };
     const processes = reading.processes?.map((one) => ({
       ...one,
-      lease: this.#leaseOf(one.pid),
+      lease: this.#leaseOf(one.pid, leases),
     }));
     const isClear = processes?.every(
       ({ pid, bytes }) => bytes !== undefined && this.#processes.exists(pid),
@@ -138,9 +138,10 @@ export class Sampler {
   }
 
   /** By its mark, or as a process that asked for itself or a descendant of one. */
-  #leaseOf(pid: number): string | undefined {
-    const marked = this.#processes.leaseOf(pid);
-    if (marked !== undefined || this.holders.size === 0) return marked;
+  #leaseOf(pid: number, leases: readonly Lease[]): string | undefined {
+    const mark = this.#processes.markOf(pid);
+    if (mark !== undefined && leases.some((lease) => isMarkOf(mark, lease))) return mark.lease;
+    if (this.holders.size === 0) return undefined;
     let at: number | undefined = pid;
     for (let depth = 0; at !== undefined && at > 1 && depth < GENERATIONS; depth++) {
       const lease = this.holders.get(at);

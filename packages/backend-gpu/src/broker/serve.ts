@@ -1,8 +1,7 @@
 // The broker as a process: its socket, its ticks, its end.
 
-import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { dirname } from "node:path";
 import { err, type Log, nodeLocks, ok, type Result } from "@flow/core";
 import { DEFAULT_SETTINGS, type Settings } from "../policy/model.ts";
 import { loadBridge } from "../reader/bridge.ts";
@@ -10,13 +9,16 @@ import { openReader } from "../reader/reader.ts";
 import { Broker, type Peer } from "./broker.ts";
 import { type BrokerMessage, MAX_LINE, parseClientMessage } from "./messages.ts";
 import { type PeerUser, peerUser } from "./peer-user.ts";
-import { socketPath, stateDirectory } from "./places.ts";
+import { serverPath, stateDirectory } from "./places.ts";
 import { systemProcesses, userName } from "./processes.ts";
+import { groupId, makeSocketFolder, openSocket } from "./share.ts";
 
 export interface ServeOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly settings?: Partial<Settings>;
+  /** Name or number of a group whose members may use the broker too; absent: its own user alone. */
+  readonly group?: string | undefined;
   /** Ends after so long without leases and requests; absent: never. */
   readonly idleExitMs: number | undefined;
 }
@@ -36,10 +38,15 @@ const IDLE_MS = 5000;
 
 /** Starts a broker; fails with a sentence, among others when one is running already. */
 export async function serve(options: ServeOptions): Promise<Result<Serving, string>> {
-  const path = socketPath(options.env);
+  const path = serverPath(options.env, options.group !== undefined);
+  const group = options.group === undefined ? undefined : groupId(options.group);
+  if (group?.ok === false) return group;
+  const userOf = peerUser(await loadBridge());
+  if (group !== undefined && userOf === undefined)
+    return err("Users cannot be told apart: that takes Linux and the package koffi.");
   const state = stateDirectory(options.env);
   mkdirSync(state, { recursive: true, mode: 0o700 });
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeSocketFolder(path, group?.value);
   const lock = nodeLocks.take(`${path}.lock`, String(process.pid));
   if (lock === undefined) return err(`A GPU broker is already listening on ${path}.`);
   const opened = await openReader(options);
@@ -60,12 +67,11 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
     stop: () => stop(),
   });
   await broker.look();
-  const userOf = peerUser(await loadBridge());
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    attend(socket, broker, userOf);
+    attend(socket, broker, userOf, group !== undefined);
   });
   let timer: NodeJS.Timeout | undefined;
   const telling = setInterval(() => broker.tellWaiting(), TELL_MS);
@@ -98,14 +104,20 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
   // The lock is ours, so whatever lies there belongs to a broker that is dead.
   rmSync(path, { force: true });
   await listen(server, path);
-  chmodSync(path, 0o600);
+  openSocket(path, group?.value);
   timer = setTimeout(() => void tick(), WARMING_MS);
   return ok({ path, ended: ended.promise, stop });
 }
 
 /** Reads a client's lines and writes the answers. */
-function attend(socket: Socket, broker: Broker, userOf: PeerUser): void {
-  const { uid, pid } = userOf(socket) ?? {};
+function attend(
+  socket: Socket,
+  broker: Broker,
+  userOf: PeerUser | undefined,
+  isShared: boolean,
+): void {
+  const { uid, pid } = userOf?.(socket) ?? {};
+  if (uid === undefined && isShared) return void socket.destroy();
   const own = process.getuid?.() ?? 0;
   const peer: Peer = {
     user: userName(uid ?? own),

@@ -1,8 +1,16 @@
 // Connecting to the broker, starting one where none listens.
 
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, realpathSync } from "node:fs";
-import { basename } from "node:path";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+} from "node:fs";
+import { basename, dirname } from "node:path";
 import { err, type Result } from "@flow/core";
 import { socketPath, stateDirectory } from "../broker/places.ts";
 import { connect, type Connection } from "./connection.ts";
@@ -21,6 +29,10 @@ export async function findBroker(env: Environment): Promise<Result<Connection, s
   if (first.ok) return first;
   if (first.error === "EACCES")
     return err(`The GPU broker at ${path} belongs to another user; ask for access to it.`);
+  if (!isOurs(path))
+    return err(
+      `The GPU broker on ${path} has ended; ask the user it belongs to to start it again.`,
+    );
   const failure = await startOnce(path, env);
   if (failure !== undefined && !failure.includes("already listening")) {
     // Somebody else's may have been quicker.
@@ -34,6 +46,17 @@ export async function findBroker(env: Environment): Promise<Result<Connection, s
     if (performance.now() > deadline)
       return err(`The GPU broker at ${path} does not answer (${again.error}).`);
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Whether a broker of this user can listen there: its folder can be written, or is not made yet. */
+function isOurs(path: string): boolean {
+  const folder = dirname(path);
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return !existsSync(folder);
   }
 }
 

@@ -4,7 +4,7 @@ import { serve, socketPath, startBroker } from "@flow/backend-gpu/client";
 import { type Log, parseDuration } from "@flow/core";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
-import { type GpuVerb, outside, readArguments } from "./verb.ts";
+import { type GpuVerb, outside, readArguments, type VerbArguments } from "./verb.ts";
 
 const IDLE_MS = 10 * 60_000;
 
@@ -12,14 +12,22 @@ export const verb: GpuVerb = async (args, io) => {
   const parsed = readArguments(
     "start",
     args,
-    { foreground: { type: "boolean" }, careful: { type: "boolean" }, idle: { type: "string" } },
+    {
+      foreground: { type: "boolean" },
+      careful: { type: "boolean" },
+      idle: { type: "string" },
+      group: { type: "string" },
+    },
     io,
   );
   if (parsed === undefined) return EXIT.usage;
-  if (parsed.has("foreground")) return serveHere(parsed.has("careful"), parsed.value("idle"), io);
+  if (parsed.has("foreground")) return serveHere(parsed, io);
   const extra = [
     ...(parsed.has("careful") ? ["--careful"] : []),
-    ...(parsed.value("idle") === undefined ? [] : ["--idle", parsed.value("idle") ?? ""]),
+    ...["idle", "group"].flatMap((name) => {
+      const value = parsed.value(name);
+      return value === undefined ? [] : [`--${name}`, value];
+    }),
   ];
   const failure = await startBroker(io.env, extra);
   if (failure !== undefined) return outside(io, failure);
@@ -27,14 +35,18 @@ export const verb: GpuVerb = async (args, io) => {
   return EXIT.ok;
 };
 
-async function serveHere(careful: boolean, idle: string | undefined, io: Io): Promise<ExitCode> {
+async function serveHere(parsed: VerbArguments, io: Io): Promise<ExitCode> {
+  const group = parsed.value("group");
+  const settings = { careful: parsed.has("careful") };
+  // Not everybody who may use a shared broker may start it, so it stays.
+  const idle = parsed.value("idle") ?? (group === undefined ? undefined : "never");
   const idleExitMs =
     idle === undefined ? IDLE_MS : idle === "never" ? undefined : parseDuration(idle);
   if (idle !== undefined && idle !== "never" && idleExitMs === undefined) {
     io.stderr.write(`flow: --idle takes a time such as \`10m\`, or \`never\`, not \`${idle}\`\n`);
     return EXIT.usage;
   }
-  const serving = await serve({ env: io.env, log: logTo(io), settings: { careful }, idleExitMs });
+  const serving = await serve({ env: io.env, log: logTo(io), settings, group, idleExitMs });
   if (!serving.ok) {
     // The one who starts it reads the first line to know how it went.
     io.stdout.write(`${serving.error}\n`);
