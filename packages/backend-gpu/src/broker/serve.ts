@@ -4,14 +4,12 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { err, type Log, nodeLocks, ok, type Result } from "@flow/core";
 import { DEFAULT_SETTINGS, type Settings } from "../policy/model.ts";
-import { loadBridge } from "../reader/bridge.ts";
 import { openReader } from "../reader/reader.ts";
 import { Broker, type Peer } from "./broker.ts";
 import { type BrokerMessage, MAX_LINE, parseClientMessage } from "./messages.ts";
-import { type PeerUser, peerUser } from "./peer-user.ts";
-import { serverPath, stateDirectory } from "./places.ts";
+import { stateDirectory } from "./places.ts";
 import { systemProcesses, userName } from "./processes.ts";
-import { groupId, makeSocketFolder, openSocket } from "./share.ts";
+import { type Door, doorOf, makeSocketFolder, openSocket } from "./share.ts";
 
 export interface ServeOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -38,15 +36,12 @@ const IDLE_MS = 5000;
 
 /** Starts a broker; fails with a sentence, among others when one is running already. */
 export async function serve(options: ServeOptions): Promise<Result<Serving, string>> {
-  const path = serverPath(options.env, options.group !== undefined);
-  const group = options.group === undefined ? undefined : groupId(options.group);
-  if (group?.ok === false) return group;
-  const userOf = peerUser(await loadBridge());
-  if (group !== undefined && userOf === undefined)
-    return err("Users cannot be told apart: that takes Linux and the package koffi.");
+  const door = await doorOf(options);
+  if (!door.ok) return door;
+  const { path, group } = door.value;
   const state = stateDirectory(options.env);
   mkdirSync(state, { recursive: true, mode: 0o700 });
-  makeSocketFolder(path, group?.value);
+  makeSocketFolder(path, group);
   const lock = nodeLocks.take(`${path}.lock`, String(process.pid));
   if (lock === undefined) return err(`A GPU broker is already listening on ${path}.`);
   const opened = await openReader(options);
@@ -71,7 +66,7 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    attend(socket, broker, userOf, group !== undefined);
+    attend(socket, broker, door.value);
   });
   let timer: NodeJS.Timeout | undefined;
   const telling = setInterval(() => broker.tellWaiting(), TELL_MS);
@@ -103,21 +98,15 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
   };
   // The lock is ours, so whatever lies there belongs to a broker that is dead.
   rmSync(path, { force: true });
-  await listen(server, path);
-  openSocket(path, group?.value);
+  await listen(server, door.value);
   timer = setTimeout(() => void tick(), WARMING_MS);
   return ok({ path, ended: ended.promise, stop });
 }
 
 /** Reads a client's lines and writes the answers. */
-function attend(
-  socket: Socket,
-  broker: Broker,
-  userOf: PeerUser | undefined,
-  isShared: boolean,
-): void {
+function attend(socket: Socket, broker: Broker, { userOf, group }: Door): void {
   const { uid, pid } = userOf?.(socket) ?? {};
-  if (uid === undefined && isShared) return void socket.destroy();
+  if (uid === undefined && group !== undefined) return void socket.destroy();
   const own = process.getuid?.() ?? 0;
   const peer: Peer = {
     user: userName(uid ?? own),
@@ -150,10 +139,13 @@ function refuse(socket: Socket, message: string): void {
   socket.end(`${JSON.stringify(answer)}\n`);
 }
 
-function listen(server: Server, path: string): Promise<void> {
+function listen(server: Server, { path, group }: Door): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, () => resolve());
+    server.listen(path, () => {
+      openSocket(path, group);
+      resolve();
+    });
   });
 }
 

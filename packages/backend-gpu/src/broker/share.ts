@@ -4,9 +4,38 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { err, ok, type Result } from "@flow/core";
+import { loadBridge } from "../reader/bridge.ts";
+import { type PeerUser, peerUser } from "./peer-user.ts";
+import { serverPath } from "./places.ts";
 
-/** A group's number, by its name or the number itself; fails with a sentence. */
-export function groupId(name: string): Result<number, string> {
+/** Where a broker listens, and for whom. */
+export interface Door {
+  readonly path: string;
+  /** Number of the group that may come in; absent: the own user alone. */
+  readonly group: number | undefined;
+  /** Absent where users cannot be told apart; never with a group. */
+  readonly userOf: PeerUser | undefined;
+}
+
+export interface DoorOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly group?: string | undefined;
+}
+
+/** Fails with a sentence where a group is wanted that cannot be let in. */
+export async function doorOf({ env, group }: DoorOptions): Promise<Result<Door, string>> {
+  const path = serverPath(env, group !== undefined);
+  const userOf = peerUser(await loadBridge());
+  if (group === undefined) return ok({ path, group, userOf });
+  const id = groupId(group);
+  if (!id.ok) return id;
+  return userOf === undefined
+    ? err("Users cannot be told apart: that takes Linux and the package koffi.")
+    : ok({ path, group: id.value, userOf });
+}
+
+/** A group's number, by its name or the number itself. */
+function groupId(name: string): Result<number, string> {
   if (/^\d+$/.test(name)) return ok(Number(name));
   const line = readFileSync("/etc/group", "utf8")
     .split("\n")

@@ -54,7 +54,7 @@ const MARGIN = 1.04;
 const FEW_MARGIN = 1.1;
 const FEW_OF_FAMILY_MARGIN = 1.3;
 /** Standard deviations above the mean that are reserved where enough samples tell them. */
-const DEVIATIONS = 1;
+const DEVIATIONS = 2;
 /** Readings of one and the same job differ by this much. */
 const NOISE_BYTES: number = 0.05 * GIB;
 /** Runs of a kind after which the course of its memory is believed. */
