@@ -78,6 +78,7 @@ export class Broker {
   readonly #journal: LeaseJournal;
   readonly #profilePath: string;
   #passing = false;
+  #isClosed = false;
   #waits: readonly Wait[] = [];
   #savedVersion: number;
   /** Since when nobody holds or wants anything. */
@@ -109,13 +110,21 @@ export class Broker {
     return this.allocator.leases.some(({ cold }) => cold);
   }
 
+  /** Writes down what was learned. Leases go on; what comes later is left to the next broker. */
+  close(): void {
+    this.save();
+    this.#isClosed = true;
+  }
+
   receive(peer: Peer, message: ClientMessage): void {
+    if (this.#isClosed) return;
     const answer = this.#answer(peer, message);
     if (answer !== undefined) peer.send(answer);
   }
 
   /** A connection has closed in all processes that had it. */
   left(peer: Peer): void {
+    if (this.#isClosed) return;
     for (const [id, queued] of this.queued)
       if (queued.peer === peer) {
         this.queued.delete(id);
@@ -130,6 +139,7 @@ export class Broker {
   /** Reads the GPUs once; ends leases whose last process has gone. */
   async look(): Promise<void> {
     const news = await this.sampler.look(this.#options.now);
+    if (this.#isClosed) return;
     const orphans = [...this.held.values()].filter(({ peers }) => peers.size === 0);
     if (orphans.length > 0) this.#sweep(orphans);
     if (news) this.#schedule();
@@ -282,6 +292,7 @@ export class Broker {
   }
 
   #pass(): void {
+    if (this.#isClosed) return;
     const now = this.#options.now();
     const { grants, waits } = this.allocator.pass(now);
     for (const grant of grants) this.#grant(grant);

@@ -76,7 +76,7 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
     isStopped = true;
     clearTimeout(timer);
     clearInterval(telling);
-    broker.save();
+    broker.close();
     server.close();
     for (const socket of sockets) socket.end();
     rmSync(path, { force: true });
