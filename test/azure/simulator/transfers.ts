@@ -41,18 +41,39 @@ async function downloadOne(
   return undefined;
 }
 
+/** One blob server stands for all storage: a thousand connections at once would time out. */
+const AT_ONCE = 32;
+let underWay = 0;
+const waiting: (() => void)[] = [];
+
+async function aTurn(): Promise<void> {
+  if (underWay === AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+  else underWay++;
+}
+
+/** Hands the turn on, or gives it back. */
+function turnOver(): void {
+  const next = waiting.shift();
+  if (next === undefined) underWay--;
+  else next();
+}
+
 async function fetchInto(
   url: string,
   path: string,
   mode: string | undefined,
 ): Promise<FailureInfo | undefined> {
   let response: Response;
+  let body: Buffer;
+  await aTurn();
   try {
     response = await fetch(url, { headers: { "x-ms-version": STORAGE_VERSION } });
+    body = Buffer.from(await response.arrayBuffer());
   } catch (error) {
     return blobFailure("BlobDownloadMiscError", String(error), url);
+  } finally {
+    turnOver();
   }
-  const body = Buffer.from(await response.arrayBuffer());
   if (!response.ok)
     return blobFailure(downloadCode(response.status), `HTTP ${response.status}`, url);
   mkdirSync(dirname(path), { recursive: true });
