@@ -43,6 +43,7 @@ async function downloadOne(
 
 /** One blob server stands for all storage: a thousand connections at once would time out. */
 const AT_ONCE = 32;
+const TRIES = 5;
 let underWay = 0;
 const waiting: (() => void)[] = [];
 
@@ -58,22 +59,33 @@ function turnOver(): void {
   else next();
 }
 
+/** A connection that this machine is too busy for is tried again. */
+async function get(
+  url: string,
+): Promise<{ readonly response: Response; readonly body: Buffer } | { readonly error: unknown }> {
+  await aTurn();
+  try {
+    for (let tries = 1; ; tries++) {
+      try {
+        const response = await fetch(url, { headers: { "x-ms-version": STORAGE_VERSION } });
+        return { response, body: Buffer.from(await response.arrayBuffer()) };
+      } catch (error) {
+        if (tries === TRIES) return { error };
+      }
+    }
+  } finally {
+    turnOver();
+  }
+}
+
 async function fetchInto(
   url: string,
   path: string,
   mode: string | undefined,
 ): Promise<FailureInfo | undefined> {
-  let response: Response;
-  let body: Buffer;
-  await aTurn();
-  try {
-    response = await fetch(url, { headers: { "x-ms-version": STORAGE_VERSION } });
-    body = Buffer.from(await response.arrayBuffer());
-  } catch (error) {
-    return blobFailure("BlobDownloadMiscError", String(error), url);
-  } finally {
-    turnOver();
-  }
+  const got = await get(url);
+  if ("error" in got) return blobFailure("BlobDownloadMiscError", String(got.error), url);
+  const { response, body } = got;
   if (!response.ok)
     return blobFailure(downloadCode(response.status), `HTTP ${response.status}`, url);
   mkdirSync(dirname(path), { recursive: true });
