@@ -435,7 +435,7 @@ r_become() {
 
 r_refuse() {
   r_error=$1 r_code=125 r_signal=0
-  printf 'flow: %s\n' "$2" >>stderr
+  printf 'flow: %s\n' "$2" >>"$flow_output/stderr"
 }
 
 # Runs action $1 to its end; sets r_code and r_signal. Returns 1 when the next one must not start.
@@ -456,7 +456,7 @@ r_run_action() {
   [ -z "$r_action_ms" ] || r_action_timeout_at=$((r_cs + (r_action_ms + 9) / 10))
   r_busy=1
   [ -z "$r_bash" ] || set -m
-  (r_become "$1") <"$r_stdin" >>stdout 2>>stderr &
+  (r_become "$1") <"$r_stdin" >>"$flow_output/stdout" 2>>"$flow_output/stderr" &
   r_pid=$!
   [ -z "$r_bash" ] || set +m
   r_arm
@@ -500,14 +500,14 @@ r_choose_prefix() {
 
 r_read_spec() {
   r_error=spec
-  flow_version='' flow_key='' flow_cwd=$r_dir flow_umask='' flow_tmp_dir='' flow_stop_file='' flow_resume=''
+  flow_version='' flow_key='' flow_cwd=$r_dir flow_output=. flow_umask='' flow_tmp_dir='' flow_stop_file='' flow_resume=''
   flow_actions=0 flow_finally=0 flow_timeout_ms='' flow_deadline='' flow_stop_signal=TERM flow_grace_ms=60000 flow_poll_ms=0
   flow_has_cause='' flow_requeue_codes='' flow_requeue_exit='' flow_has_requeue=''
   flow_signal_TERM=shutdown flow_signal_INT=user flow_signal_HUP=ignore
   flow_signal_USR1='' flow_signal_USR2='' flow_signal_CONT=''
   [ -r "$r_spec" ] && . "$r_spec"
   [ "$flow_version" = 1 ] && [ -n "$flow_key" ] || {
-    printf 'flow: %s is not a specification of version 1\n' "$r_spec" >>stderr
+    printf 'flow: %s is not a specification of version 1\n' "$r_spec" >>"$flow_output/stderr"
     exit 125
   }
   r_error=
@@ -530,7 +530,7 @@ r_prepare() {
   fi
   [ "$flow_poll_ms" -eq 0 ] && [ -z "$flow_timeout_ms$r_deadline" ] || r_peak_wanted=1
   r_error=dirs
-  flow_make_dirs 2>>stderr || exit 125
+  flow_make_dirs 2>>"$flow_output/stderr" || exit 125
   r_error=
   r_choose_prefix
 }

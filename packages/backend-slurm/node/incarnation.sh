@@ -36,6 +36,8 @@ for job_rest in $job_seconds $job_timeout; do
   [ -n "$job_end" ] && [ "$job_end" -le "$job_rest" ] || job_end=$job_rest
 done
 flow_deadline=$job_end
+# All incarnations of an attempt add to the same two files.
+flow_output=..
 
 # A pilot has one for all it runs, and asks the node once what it is.
 if [ -n "${FLOW_NODE_TMP:-}" ]; then

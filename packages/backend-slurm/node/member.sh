@@ -15,7 +15,6 @@ fi
 [ ! -e "$attempt/stop" ] || exit 0
 dir=$attempt/$generation.$job_restart
 mkdir -p -- "$dir"
-ln -s ../stdout ../stderr "$dir" 2>/dev/null
 ln -s "../events.$job_restart.jsonl" "$dir/events.0.jsonl" 2>/dev/null
 export FLOW_NODE_SCRIPTS="$here"
 exec sh "$here/flow-runner.sh" "$here/incarnation.sh" "$dir"

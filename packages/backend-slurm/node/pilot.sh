@@ -83,7 +83,7 @@ while [ -z "$leaving" ] && [ "$none" -lt "$idle" ] && [ -e "$base/pilots.json" ]
     [ "$((end - now))" -ge "$need" ] || leaving=1
     [ -z "$leaving" ] || break
     # Before it is taken: what has been taken flow clears away.
-    { read -r line <"$entry"; } 2>/dev/null || continue
+    { { read -r line && read -r line; } <"$entry"; } 2>/dev/null || continue
     take "$entry" || continue
     run
     none=0

@@ -3,21 +3,14 @@
 // the queue, and new pilots are submitted for it.
 
 import { randomBytes } from "node:crypto";
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type Clock, formatDuration } from "@flow/core";
 import {
   createFile,
   enlist,
   makeIncarnation,
   type Membership,
+  publish,
   readIncarnation,
   readText,
 } from "./attempt/files.ts";
@@ -133,11 +126,8 @@ export class Pilots {
   /** Puts an attempt where pilots find it, whole, with the directory it will run in. */
   enqueue(membership: Membership, attempt: string): void {
     const { name, generation } = membership;
-    const queue = `${this.#options.folder}/${name}/queue`;
-    const entry = entryOf(membership);
     makeIncarnation(attempt, generation);
-    writeFileSync(`${queue}/.${entry}`, `${generation} ${attempt}\n`);
-    renameSync(`${queue}/.${entry}`, `${queue}/${entry}`);
+    publish(attempt, generation, `${this.#options.folder}/${name}/queue`, entryOf(membership));
   }
 
   /** Takes an attempt out of the queue. False when a pilot was faster. */

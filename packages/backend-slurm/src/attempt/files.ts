@@ -3,12 +3,12 @@
 // flow, and none of it needs the scheduler.
 
 import {
+  copyFileSync,
   linkSync,
-  lstatSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   statSync,
-  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -32,8 +32,20 @@ const membershipFile = (attempt: string, generation: number): string =>
 
 /** Takes the attempt for a submission. False when somebody has done so for this generation. */
 export function enlist(attempt: string, { name, index, generation, pilot }: Membership): boolean {
-  const text = `${name} ${index}${pilot ? " pilot" : ""}\n`;
+  const text = pilot ? `${name} ${index} pilot\n${generation} ${attempt}\n` : `${name} ${index}\n`;
   return createFile(membershipFile(attempt, generation), text);
+}
+
+/** Lets what {@link enlist} wrote for a pilot appear whole in a queue's folder, under a name of its own. */
+export function publish(attempt: string, generation: number, folder: string, entry: string): void {
+  const file = membershipFile(attempt, generation);
+  try {
+    linkSync(file, `${folder}/${entry}`);
+  } catch {
+    // Some file systems of clusters link nothing across folders.
+    copyFileSync(file, `${folder}/.${entry}`);
+    renameSync(`${folder}/.${entry}`, `${folder}/${entry}`);
+  }
 }
 
 /** Takes back what {@link enlist} did for a submission that certainly does not exist. */
@@ -46,7 +58,7 @@ export function readMembership(attempt: string): Membership | undefined {
   for (let generation = 0; ; generation++) {
     const line = readText(membershipFile(attempt, generation));
     if (line === undefined) return found;
-    const [, name, index, pilot] = /^(\S+) (\d+)( pilot)?\n$/.exec(line) ?? [];
+    const [, name, index, pilot] = /^(\S+) (\d+)( pilot)?\n/.exec(line) ?? [];
     if (name !== undefined)
       found = { name, index: Number(index), generation, pilot: pilot !== undefined };
   }
@@ -160,10 +172,6 @@ export function askToStop(attempt: string, reason: StopReason, wall: number): vo
 export function makeIncarnation(attempt: string, generation: number): string {
   const directory = incarnationDirectory(attempt, generation, 0);
   mkdirSync(directory, { recursive: true });
-  for (const stream of ["stdout", "stderr"]) {
-    if (lstatSync(`${directory}/${stream}`, { throwIfNoEntry: false }) === undefined)
-      symlinkSync(`../${stream}`, `${directory}/${stream}`);
-  }
   return directory;
 }
 
