@@ -137,7 +137,7 @@ systemSuite("slurm", "pilots", () => {
   });
 
   it("a task is stopped alone, whether it runs or waits", async () => {
-    const trap = `trap 'echo "told $(cat "$FLOW_STOP_FILE")"; exit 75' TERM; echo ready; while :; do sleep 0.05; done`;
+    const trap = `trap 'trap "" TERM; echo "told $(cat "$FLOW_STOP_FILE")"; exit 75' TERM; echo ready; while :; do sleep 0.05; done`;
     const [first, second, waiting] = [bench.job(trap), bench.job(trap), bench.job("true")];
     for (const job of [first, second]) await bench.submit(job);
     for (const job of [first, second]) {

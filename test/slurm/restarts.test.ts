@@ -21,7 +21,7 @@ echo $((n + 1)) >"$CKPT/n"
  */
 const trainer = `
 [ ! -e "$CKPT/state" ] || { echo "again $FLOW_RESTART_REASON"; exit 0; }
-trap 'until [ -e "$FLOW_STOP_FILE" ]; do sleep 0.05; done; echo "told $(cat "$FLOW_STOP_FILE")"; echo saved >"$CKPT/state"; exit 75' TERM
+trap 'trap "" TERM; until [ -e "$FLOW_STOP_FILE" ]; do sleep 0.05; done; echo "told $(cat "$FLOW_STOP_FILE")"; echo saved >"$CKPT/state"; exit 75' TERM
 echo ready
 while :; do sleep 0.05; done`;
 
