@@ -37,7 +37,7 @@ it("knows what it takes before it takes it, because what has been taken is clear
   const ended = once(pilot, "exit");
   const writing = await open(entry, "w");
   expect(existsSync(taken)).toBe(false);
-  await writing.write(`0 ${folder}/attempt\n`);
+  await writing.write(`flow-1 0 pilot\n0 ${folder}/attempt\n`);
   await writing.close();
   await ended;
   expect(readFileSync(taken, "utf8")).toBe("7\n");
