@@ -17,7 +17,7 @@ import type { GivenParam, ParamOverride } from "./overrides.ts";
 import { paramOverrides } from "./overrides.ts";
 import { ParamTable } from "./params.ts";
 import type { InputFile, ReadFile, ReadProject } from "./read-files.ts";
-import { FileReader, folderIn, pathIn } from "./read-files.ts";
+import { FileReader, folderIn, type KnownDocuments, pathIn } from "./read-files.ts";
 import { completeTasks } from "./tasks/complete.ts";
 import { declareTask, namesIn, outlineTasks } from "./tasks/declare.ts";
 import { ownerOf, planSweep } from "./sweep/sweep.ts";
@@ -40,6 +40,8 @@ export interface LoadRequest {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly fileSystem: FileSystem;
   readonly checkBackend?: BackendChecks;
+  /** What an earlier load of the same project has read; added to. Absent: everything is read. */
+  readonly known?: KnownDocuments;
 }
 
 export interface LoadResult {
@@ -62,7 +64,12 @@ export function loadProject(request: LoadRequest): LoadResult {
   const report = new Report();
   const chosen = request.file === undefined ? chooseFile(request, report) : undefined;
   const file = request.file ?? chosen?.file;
-  const reader = new FileReader(dirname(file ?? request.directory), report, request.fileSystem);
+  const reader = new FileReader(
+    dirname(file ?? request.directory),
+    report,
+    request.fileSystem,
+    request.known,
+  );
   for (const path of chosen?.preferred ?? []) reader.noteAbsent(path);
   const loader = new Loader(request, report, reader);
   const project = file === undefined ? undefined : loader.load(file);

@@ -38,16 +38,32 @@ export interface ReadProject {
   readonly files: readonly ReadFile[];
 }
 
+/**
+ * Flow files by absolute path that were read without anything to say about them, for a further load of
+ * the same project: reading YAML is most of what a load costs.
+ */
+export type KnownDocuments = Map<
+  string,
+  { readonly text: string; readonly index: number; readonly map: MapNode }
+>;
+
 /** Reads files for one load. */
 export class FileReader {
   readonly sources: SourceFile[] = [];
   readonly inputs: InputFile[] = [];
   readonly #report: Report;
   readonly #fileSystem: FileSystem;
+  readonly #known: KnownDocuments;
   #root: string;
 
-  constructor(root: string, report: Report, fileSystem: FileSystem) {
+  constructor(
+    root: string,
+    report: Report,
+    fileSystem: FileSystem,
+    known: KnownDocuments = new Map(),
+  ) {
     this.#root = root;
+    this.#known = known;
     this.#report = report;
     this.#fileSystem = fileSystem;
   }
@@ -128,6 +144,9 @@ export class FileReader {
     const read = this.text(file, at, code, what);
     if (read === undefined) return undefined;
     const { text, index } = read;
+    const known = this.#known.get(file);
+    if (known?.text === text && known.index === index) return known.map;
+    const said = this.#report.diagnostics.length;
     const before = this.#report.errors;
     const node = readDocument(text, index, this.#report);
     if (node === undefined || (node.kind === "scalar" && node.value === null)) {
@@ -155,6 +174,7 @@ export class FileReader {
       return undefined;
     }
     checkShape(node, text, this.#report);
+    if (this.#report.diagnostics.length === said) this.#known.set(file, { text, index, map: node });
     return node;
   }
 

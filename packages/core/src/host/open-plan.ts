@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { unreturnedMetrics } from "../backend/unreturned.ts";
 import type { BackendChecks } from "../flowfile/backends.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { KnownDocuments } from "../flowfile/read-files.ts";
 import { renderDiagnostics } from "../diagnostics/render.ts";
 import type { SourceFile } from "../diagnostics/source.ts";
 import { layout as layoutOf } from "../engine/layout.ts";
@@ -60,7 +61,8 @@ export async function openGraph(
       import("../graph/build.ts"),
     ]);
   const { directory, file, params, paramsFile, env } = request;
-  const wanted = { file, directory, params, paramsFile, env, fileSystem: nodeFileSystem };
+  const known: KnownDocuments = new Map();
+  const wanted = { file, directory, params, paramsFile, env, fileSystem: nodeFileSystem, known };
   let loaded = loadProject(wanted);
   let checks: BackendChecks | undefined;
   const uses = loaded.project === undefined ? [] : usesToCheck(loaded.project, backend);

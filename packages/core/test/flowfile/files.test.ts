@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { findFlowFile } from "../../src/flowfile/find.ts";
 import { MemoryFileSystem } from "../../src/testing/memory-file-system.ts";
-import { load, loadFiles, project, shown, task } from "./loading.ts";
+import { type Given, load, loadFiles, project, shown, task } from "./loading.ts";
 
 describe("the flow file", () => {
   const fileSystem = new MemoryFileSystem();
@@ -174,6 +174,35 @@ describe("a flow file found by looking", () => {
       ["/p/flow.yaml", true],
       ["/p/x.flow.yaml", false],
     ]);
+  });
+});
+
+describe("a further load of the same project", () => {
+  const included = "tasks: {b: {actions: [b]}}\n";
+
+  test("reads nothing again that is as it was", () => {
+    const text = "include: {n: n.yaml}\ntasks: {a: {after: [n/b], actions: [a]}}\n";
+    const known: NonNullable<Given["known"]> = new Map();
+    const files = { "n.yaml": included };
+    const first = load(text, { known, files });
+    const maps = [...known.values()].map(({ map }) => map);
+    const second = load(text, { known, files });
+    expect(maps).toHaveLength(2);
+    expect([...known.values()].map(({ map }) => map)).toEqual(maps);
+    expect(known.get("/p/flow.yaml")?.map).toBe(maps[0]);
+    expect(second).toEqual(first);
+    expect(load(text.replace("[a]", "[c]"), { known, files }).project?.tasks[0]?.actions).toEqual(
+      load(text.replace("[a]", "[c]"), { files }).project?.tasks[0]?.actions,
+    );
+  });
+
+  test("says again what there is to say", () => {
+    const known: NonNullable<Given["known"]> = new Map();
+    const wrong = "tasks: {a: {action: [a]}}\n";
+    const said = shown(load(wrong, { known }));
+    expect(known.size).toBe(0);
+    expect(shown(load(wrong, { known }))).toBe(said);
+    expect(said).toContain("unknown key `action`");
   });
 });
 

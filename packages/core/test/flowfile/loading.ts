@@ -10,7 +10,8 @@ import { MemoryFileSystem } from "../../src/testing/memory-file-system.ts";
 
 const ROOT = "/p";
 
-export interface Given extends Partial<Pick<LoadRequest, "params" | "env" | "file" | "directory">> {
+export interface Given
+  extends Partial<Pick<LoadRequest, "params" | "env" | "file" | "directory" | "known">> {
   /** Further files by path relative to the root. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly paramsFile?: string;
@@ -40,6 +41,7 @@ export function loadFiles(
     paramsFile: given.paramsFile,
     env: given.env ?? {},
     fileSystem,
+    ...(given.known === undefined ? {} : { known: given.known }),
     ...(given.checkBackend === undefined ? {} : { checkBackend: given.checkBackend }),
   });
 }
