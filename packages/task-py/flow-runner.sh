@@ -13,15 +13,35 @@ r_usage() {
 
 # --- time and result files ---------------------------------------------------------------------------------------------------
 
-# Sets r_up (seconds since boot as the kernel writes them, or -) and r_cs (whole centiseconds of a clock that only grows).
+# Sets r_up (seconds since boot as the kernel writes them, or -) and r_cs (whole centiseconds of a clock that only grows). A
+# signal may end a read early or lend it its number: what was read has to be whole, its status says nothing.
 r_clock() {
-  if read -r r_up r_rest </proc/uptime; then
-    r_cs=${r_up%.*}${r_up#*.}
-    r_cs=${r_cs#"${r_cs%%[1-9]*}"}
-    r_cs=${r_cs:-0}
-  else
-    r_up=- r_cs=`date +%s`00
-  fi 2>/dev/null
+  if [ -z "$r_has_uptime" ]; then
+    r_today
+    r_cs=${r_unix}00
+    return
+  fi
+  for _ in 1 2 3 4 5; do
+    r_seen='' r_rest=''
+    read -r r_seen r_rest </proc/uptime
+    case $r_seen/$r_rest in
+      *.??/*.??)
+        r_up=$r_seen
+        r_cs=${r_up%.*}${r_up#*.}
+        r_cs=${r_cs#"${r_cs%%[1-9]*}"}
+        r_cs=${r_cs:-0}
+        return
+        ;;
+    esac
+  done 2>/dev/null
+}
+
+# Sets r_unix to the Unix time in seconds; again when a signal that every process was sent ended the program that says it.
+r_today() {
+  for _ in 1 2 3 4 5; do
+    r_unix=`date +%s`
+    [ -z "$r_unix" ] || return 0
+  done
 }
 
 # Creates `started`, or leaves: 97 when it is there already. A claim that could not be written whole is given back.
@@ -176,8 +196,8 @@ r_signal_number() {
 
 # True when process $1 is a shell that leaves signal number $2 to its default and has children (then in r_kids).
 r_is_shell_around() {
-  r_kids=
-  read -r r_word <"/proc/$1/comm" || return 1
+  r_kids='' r_word=''
+  read -r r_word <"/proc/$1/comm"
   case $r_word in sh | dash | bash | ash | busybox | ksh* | mksh | zsh) ;; *) return 1 ;; esac
   while read -r r_word r_mask; do
     [ "$r_word" = SigCgt: ] || continue
@@ -202,8 +222,11 @@ r_deliver() {
 
 # Takes the reason out of the stop file that is there; `user` if it cannot be read.
 r_read_stop_file() {
-  r_line=
-  read -r r_line <"$r_stop_file" 2>/dev/null
+  for _ in 1 2 3 4 5; do
+    r_line=
+    read -r r_line <"$r_stop_file" 2>/dev/null
+    case $r_line in *'}') break ;; esac
+  done
   case $r_line in
     *'"reason":"'*)
       r_stopped=${r_line#*'"reason":"'}
@@ -213,15 +236,39 @@ r_read_stop_file() {
   esac
 }
 
-# Creates the stop file whole; one that appeared meanwhile stays and names the reason.
+# Creates the stop file whole; one that appeared meanwhile stays and names the reason. What it starts may be ended by a signal
+# that every process was sent, and is started again then.
 r_create_stop_file() {
-  r_unix=`date +%s`
+  r_today
   printf '{"reason":"%s","at":%s,"kill_at":%s}\n' "$r_stopped" "$r_unix" "$((r_unix + (r_kill_at - r_cs) / 100))" \
     >"$r_stop_file.$$" || return 0
-  if ! ln "$r_stop_file.$$" "$r_stop_file" 2>/dev/null; then
-    if [ -e "$r_stop_file" ]; then r_read_stop_file; else mv "$r_stop_file.$$" "$r_stop_file"; fi
+  r_linked=
+  for _ in 1 2 3 4 5; do
+    if ln "$r_stop_file.$$" "$r_stop_file" 2>/dev/null; then r_linked=1; fi
+    [ ! -e "$r_stop_file" ] || break
+  done
+  if [ ! -e "$r_stop_file" ]; then
+    mv "$r_stop_file.$$" "$r_stop_file"
+  elif [ -z "$r_linked" ]; then
+    r_read_stop_file
   fi
   rm -f "$r_stop_file.$$"
+}
+
+# Asks for reason and time of the kill. A scheduler signals every process of a job: the question must survive that, and is asked
+# again when a signal came before it could be made to.
+r_ask_cause() {
+  for _ in 1 2 3 4 5 6 7 8 9; do
+    # shellcheck disable=SC2046 # words are wanted
+    set -- `
+      trap '' TERM INT HUP USR1 USR2
+      echo asked
+      flow_cause 2>/dev/null
+    `
+    [ $# -eq 0 ] || break
+  done
+  r_stopped=${2:-$r_stopped}
+  [ -z "${3:-}" ] || r_limit_kill "$3"
 }
 
 # r_stop REASON CAUSE: asks the program to stop; only the first request counts.
@@ -236,16 +283,7 @@ r_stop() {
   else
     case $2 in
       signal:*)
-        if [ -n "$flow_has_cause" ]; then
-          # A scheduler signals every process of a job; the question must survive that.
-          # shellcheck disable=SC2046 # two words are wanted
-          set -- `
-            trap '' TERM INT HUP USR1 USR2
-            flow_cause 2>/dev/null
-          `
-          r_stopped=${1:-$r_stopped}
-          [ -z "${2:-}" ] || r_limit_kill "$2"
-        fi
+        [ -z "$flow_has_cause" ] || r_ask_cause
         ;;
     esac
     r_create_stop_file
@@ -256,7 +294,7 @@ r_stop() {
 # Brings the kill forward to unix second $1.
 r_limit_kill() {
   r_clock
-  r_unix=`date +%s`
+  r_today
   r_limit=$((r_cs + ($1 - r_unix) * 100))
   [ "$r_limit" -ge "$r_kill_at" ] || r_kill_at=$r_limit
 }
@@ -525,7 +563,7 @@ r_prepare() {
   r_deadline=${flow_deadline:-${FLOW_DEADLINE:-}}
   if [ -n "$r_deadline" ]; then
     r_clock
-    r_unix=`date +%s`
+    r_today
     r_deadline_at=$((r_cs + (${r_deadline%.*} - r_unix) * 100 - (flow_grace_ms + 9) / 10))
   fi
   [ "$flow_poll_ms" -eq 0 ] && [ -z "$flow_timeout_ms$r_deadline" ] || r_peak_wanted=1
@@ -580,7 +618,8 @@ case $r_dir in /*) ;; *) r_dir=$PWD/$r_dir ;; esac
 cd -- "$r_dir" || r_usage "cannot enter the directory $r_dir"
 
 r_bash=${BASH_VERSION:+bash_} r_noted='' r_busy=1 r_woken='' r_written='' r_pid='' r_ticker='' r_peak='' r_grouped=''
-r_stopped='' r_cause='' r_error='' r_stop_file=
+r_stopped='' r_cause='' r_error='' r_stop_file='' r_has_uptime='' r_up=- r_cs=0
+[ ! -r /proc/uptime ] || r_has_uptime=1
 r_timeout_at='' r_action_timeout_at='' r_deadline_at='' r_code=0 r_signal=0 r_action=0 r_leaky=0
 for r_name in TERM INT HUP USR1 USR2 CONT ALRM; do
   # shellcheck disable=SC2064 # the name is wanted now

@@ -2420,7 +2420,13 @@ class _Runner:
         import time
 
         try:
-            answer = subprocess.run(self.ask_cause, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+            answer = subprocess.run(
+                self.ask_cause,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                check=False,
+                preexec_fn=self.survive_signals,
+            )
         except OSError:
             return
         words = answer.stdout.split(b"\n")[0].decode(errors="replace").split()
@@ -2428,6 +2434,11 @@ class _Runner:
             self.stopped = words[0]
         if len(words) > 1 and words[1].isdigit():
             self.kill_at = min(self.kill_at, self.clock() + int(words[1]) - time.time())
+
+    def survive_signals(self) -> None:
+        """A scheduler signals every process of a job; shells let blocked signals through, but not ignored ones."""
+        for number in self.numbers:
+            self.signal.signal(number, self.signal.SIG_IGN)
 
     def read_stop_file(self) -> str:
         import json

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { systemSuite } from "../../../test/rig/system.ts";
@@ -57,6 +58,21 @@ for (const runner of runners) {
       writeFileSync(attempt.path("stop"), '{"reason":"user"}\n');
       child.kill("SIGTERM");
       expect(await attempt.end(child)).toMatchObject({ stopped: "user", cause: "signal:TERM" });
+    });
+
+    it("asks for the cause although every process of the group is signalled meanwhile", async () => {
+      const storm = "kill -USR2 $1; for n in $(seq 400); do kill -TERM -$1 2>/dev/null; done";
+      for (let round = 0; round < 5; round++) {
+        using attempt = new Attempt(runner);
+        const child = attempt.start({
+          actions: [patient("exit 75")],
+          signals: { USR2: "deadline", TERM: "shutdown" },
+          stop: { cause: ["sh", "-c", "sleep 0.1; echo preempt"] },
+        });
+        await attempt.said("ready");
+        spawnSync("bash", ["-c", storm, "storm", String(child.pid)]);
+        expect(await attempt.end(child)).toMatchObject({ code: 75, stopped: "preempt" });
+      }
     });
 
     it("asks whoever knows why the signal came", async () => {
