@@ -13,17 +13,21 @@ r_usage() {
 
 # --- time and result files ---------------------------------------------------------------------------------------------------
 
-# Sets r_up (seconds since boot as the kernel writes them, or -) and r_cs (whole centiseconds of a clock that only grows). A
-# signal may end a read early or lend it its number: what was read has to be whole, its status says nothing.
+# Sets r_up (seconds since boot as the kernel writes them, or -) and r_cs (whole centiseconds of a clock that only grows). Not
+# by the status of a command: r_attend says why.
 r_clock() {
-  if [ -z "$r_has_uptime" ]; then
-    r_today
-    r_cs=${r_unix}00
-    return
-  fi
+  case $r_has_uptime in
+    1) ;;
+    *)
+      r_unix=`date +%s`
+      r_cs=${r_unix}00
+      return
+      ;;
+  esac
   for _ in 1 2 3 4 5; do
     r_seen='' r_rest=''
     read -r r_seen r_rest </proc/uptime
+    # A signal can end a read early.
     case $r_seen/$r_rest in
       *.??/*.??)
         r_up=$r_seen
@@ -34,14 +38,6 @@ r_clock() {
         ;;
     esac
   done 2>/dev/null
-}
-
-# Sets r_unix to the Unix time in seconds; again when a signal that every process was sent ended the program that says it.
-r_today() {
-  for _ in 1 2 3 4 5; do
-    r_unix=`date +%s`
-    [ -z "$r_unix" ] || return 0
-  done
 }
 
 # Creates `started`, or leaves: 97 when it is there already. A claim that could not be written whole is given back.
@@ -236,45 +232,39 @@ r_read_stop_file() {
   esac
 }
 
-# Creates the stop file whole; one that appeared meanwhile stays and names the reason. What it starts may be ended by a signal
-# that every process was sent, and is started again then.
+# Creates the stop file whole; one that appeared meanwhile stays and names the reason.
 r_create_stop_file() {
-  r_today
+  r_unix=`date +%s`
   printf '{"reason":"%s","at":%s,"kill_at":%s}\n' "$r_stopped" "$r_unix" "$((r_unix + (r_kill_at - r_cs) / 100))" \
     >"$r_stop_file.$$" || return 0
-  r_linked=
-  for _ in 1 2 3 4 5; do
-    if ln "$r_stop_file.$$" "$r_stop_file" 2>/dev/null; then r_linked=1; fi
-    [ ! -e "$r_stop_file" ] || break
-  done
-  if [ ! -e "$r_stop_file" ]; then
-    mv "$r_stop_file.$$" "$r_stop_file"
-  elif [ -z "$r_linked" ]; then
-    r_read_stop_file
+  if ! ln "$r_stop_file.$$" "$r_stop_file" 2>/dev/null; then
+    if [ -e "$r_stop_file" ]; then r_read_stop_file; else mv "$r_stop_file.$$" "$r_stop_file"; fi
   fi
   rm -f "$r_stop_file.$$"
 }
 
-# Asks for reason and time of the kill. A scheduler signals every process of a job: the question must survive that, and is asked
-# again when a signal came before it could be made to.
-r_ask_cause() {
-  for _ in 1 2 3 4 5 6 7 8 9; do
-    # shellcheck disable=SC2046 # words are wanted
-    set -- `
-      trap '' TERM INT HUP USR1 USR2
-      echo asked
-      flow_cause 2>/dev/null
-    `
-    [ $# -eq 0 ] || break
+# Has every signal noted.
+r_listen() {
+  for r_each in TERM INT HUP USR1 USR2 CONT ALRM; do
+    # shellcheck disable=SC2064 # the name is wanted now
+    trap "r_note $r_each" "$r_each"
   done
-  r_stopped=${2:-$r_stopped}
-  [ -z "${3:-}" ] || r_limit_kill "$3"
+}
+
+# Drops the signals that mean nothing more once a stop was asked for; what is started meanwhile does not hear them either.
+r_be_deaf() {
+  for r_each in TERM INT HUP USR1 USR2 CONT ALRM; do
+    eval "r_means=\${flow_signal_$r_each:-}"
+    case $r_means in forward) ;; *) trap '' "$r_each" ;; esac
+  done
 }
 
 # r_stop REASON CAUSE: asks the program to stop; only the first request counts.
 r_stop() {
-  [ -z "$r_stopped" ] || return 0
+  case $r_stopped in '') ;; *) return 0 ;; esac
   r_stopped=$1 r_cause=$2
+  # A scheduler signals every process of a job, several times within milliseconds.
+  r_be_deaf
   r_clock
   r_kill_at=$((r_cs + (flow_grace_ms + 9) / 10))
   r_stop_ticking
@@ -283,18 +273,27 @@ r_stop() {
   else
     case $2 in
       signal:*)
-        [ -z "$flow_has_cause" ] || r_ask_cause
+        if [ -n "$flow_has_cause" ]; then
+          # shellcheck disable=SC2046 # two words are wanted
+          set -- `
+            trap '' USR1
+            flow_cause 2>/dev/null
+          `
+          r_stopped=${1:-$r_stopped}
+          [ -z "${2:-}" ] || r_limit_kill "$2"
+        fi
         ;;
     esac
     r_create_stop_file
   fi
   [ -z "$r_pid" ] || [ "$flow_stop_signal" = none ] || r_deliver "$flow_stop_signal" "$r_pid"
+  r_listen
 }
 
 # Brings the kill forward to unix second $1.
 r_limit_kill() {
   r_clock
-  r_today
+  r_unix=`date +%s`
   r_limit=$((r_cs + ($1 - r_unix) * 100))
   [ "$r_limit" -ge "$r_kill_at" ] || r_kill_at=$r_limit
 }
@@ -325,9 +324,11 @@ r_catch_up() {
 r_tick_after() {
   r_hundredths "$1"
   (
+    # It has to outlive what a scheduler sends to every process: it is what wakes a runner that missed that.
+    trap '' TERM INT HUP USR1 USR2 CONT
     unset FLOW_ATTEMPT_DIR
     [ -z "$r_bash" ] || exec sleep "$r_decimal"
-    exec sh -c 'trap "kill \$! 2>/dev/null; wait; exit 0" VTALRM
+    exec sh -c 'trap "kill -s KILL \$! 2>/dev/null; wait; exit 0" VTALRM
       sleep "$1" 2>/dev/null & wait "$!" || { sleep 1 & wait "$!"; }
       while kill -s ALRM "$2" 2>/dev/null; do sleep 1 & wait "$!"; done' sh "$r_decimal" "$$"
   ) </dev/null >/dev/null 2>&1 &
@@ -347,12 +348,13 @@ r_sooner() {
 }
 
 # Starts a tick for whatever comes next: a look at the stop file, a timer, the end of the grace; in bash also because a stop may
-# come just before a wait.
+# come just before a wait; and in every shell after a stop, because a child's end can be missed among many signals.
 r_arm() {
   [ -z "$r_ticker" ] || return 0
   r_next=
   [ -z "$r_bash" ] || r_sooner "$((r_cs + 500))"
   if [ -n "$r_stopped" ]; then
+    r_sooner "$((r_cs + 100))"
     r_sooner "$r_kill_at"
   else
     r_sooner "$r_timeout_at"
@@ -379,26 +381,38 @@ r_obey() {
   esac
 }
 
-# Acts on what woke the runner.
+# Acts on what woke the runner. In dash and busybox a trap that comes while another one works lends the command it came after
+# the status that the first one began with: what was decided meanwhile counts for nothing and is decided again.
 r_attend() {
   r_now=$r_noted r_noted=
   for r_name in $r_now; do
     case $r_name in ALRM) r_stop_ticking ;; *) r_obey "$r_name" ;; esac
   done
   r_clock
+  r_decision=
   if [ -z "$r_stopped" ]; then
     if [ "$flow_poll_ms" -ne 0 ] && [ -e "$r_stop_file" ]; then
-      r_stop user file
+      r_decision='user file'
     elif r_due "$r_timeout_at" || r_due "$r_action_timeout_at"; then
-      r_stop timeout timer
+      r_decision='timeout timer'
     elif r_due "$r_deadline_at"; then
-      r_stop deadline timer
+      r_decision='deadline timer'
     fi
   elif r_due "$r_kill_at" && [ -n "$r_pid" ]; then
-    case $r_cause in *+kill) ;; *) r_cause="$r_cause+kill" ;; esac
-    r_kill_tree
-    r_kill_at=$((r_cs + 100))
+    r_decision=kill
   fi
+  case $r_noted/$r_decision in
+    ?*/* | /) ;;
+    /kill)
+      case $r_cause in *+kill) ;; *) r_cause="$r_cause+kill" ;; esac
+      r_kill_tree
+      r_kill_at=$((r_cs + 100))
+      ;;
+    *)
+      # shellcheck disable=SC2086 # two words are wanted
+      r_stop $r_decision
+      ;;
+  esac
   [ -z "$r_peak_wanted" ] || r_sample
 }
 
@@ -563,7 +577,7 @@ r_prepare() {
   r_deadline=${flow_deadline:-${FLOW_DEADLINE:-}}
   if [ -n "$r_deadline" ]; then
     r_clock
-    r_today
+    r_unix=`date +%s`
     r_deadline_at=$((r_cs + (${r_deadline%.*} - r_unix) * 100 - (flow_grace_ms + 9) / 10))
   fi
   [ "$flow_poll_ms" -eq 0 ] && [ -z "$flow_timeout_ms$r_deadline" ] || r_peak_wanted=1
@@ -621,10 +635,7 @@ r_bash=${BASH_VERSION:+bash_} r_noted='' r_busy=1 r_woken='' r_written='' r_pid=
 r_stopped='' r_cause='' r_error='' r_stop_file='' r_has_uptime='' r_up=- r_cs=0
 [ ! -r /proc/uptime ] || r_has_uptime=1
 r_timeout_at='' r_action_timeout_at='' r_deadline_at='' r_code=0 r_signal=0 r_action=0 r_leaky=0
-for r_name in TERM INT HUP USR1 USR2 CONT ALRM; do
-  # shellcheck disable=SC2064 # the name is wanted now
-  trap "r_note $r_name" "$r_name"
-done
+r_listen
 r_claim
 trap r_give_up EXIT
 r_read_spec

@@ -90,7 +90,7 @@ describe("mounts", () => {
       const share = services.simulator.shareDirectory(address);
       const marks = () => {
         const [mark = ""] = readdirSync(share).filter((name) => name.startsWith(".flow-upload-"));
-        return statSync(`${share}/${mark}`).ino;
+        return statSync(`${share}/${mark}`).mtimeMs;
       };
       const seen: number[] = [];
       for (const name of ["first", "first", "second"]) {

@@ -61,7 +61,7 @@ for (const runner of runners) {
     });
 
     it("asks for the cause although every process of the group is signalled meanwhile", async () => {
-      const storm = "kill -USR2 $1; for n in $(seq 400); do kill -TERM -$1 2>/dev/null; done";
+      const storm = "kill -USR2 $1; for n in {1..400}; do kill -TERM -$1; done";
       for (let round = 0; round < 5; round++) {
         using attempt = new Attempt(runner);
         const child = attempt.start({
