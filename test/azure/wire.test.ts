@@ -97,6 +97,7 @@ describe("a request", () => {
       fixture.client.pool.resize("pool", { targetDedicatedNodes: 1 }),
     ).rejects.toMatchObject({ statusCode: 409, body: { code: "PoolBeingResized" } });
     await fixture.client.pool.deleteMethod("pool");
+    expect(await fixture.client.pool.get("pool")).toMatchObject({ state: "deleting" });
     await expect(fixture.client.pool.deleteMethod("pool")).rejects.toMatchObject({
       statusCode: 409,
       body: { code: "PoolBeingDeleted" },

@@ -18,21 +18,24 @@ const withoutSecrets = (value: unknown): unknown =>
 
 const SECRETS = new Set(["password", "sshPrivateKey", "accountKey", "sasKey"]);
 
-function stamps(thing: Stamps<string>): Wire {
-  return {
-    eTag: thing.eTag,
-    lastModified: thing.lastModified,
-    creationTime: thing.creationTime,
-    state: thing.state,
-    stateTransitionTime: thing.stateTransitionTime,
-    ...(thing.previousState === undefined
-      ? {}
-      : {
-          previousState: thing.previousState,
-          previousStateTransitionTime: thing.previousStateTransitionTime,
-        }),
-  };
-}
+const stamps = (thing: Stamps<string>): Wire => ({
+  eTag: thing.eTag,
+  lastModified: thing.lastModified,
+  creationTime: thing.creationTime,
+  state: thing.state,
+  stateTransitionTime: thing.stateTransitionTime,
+});
+
+/** Jobs and tasks also say what they were before; pools do not. */
+const history = (thing: Stamps<string>): Wire => ({
+  ...stamps(thing),
+  ...(thing.previousState === undefined
+    ? {}
+    : {
+        previousState: thing.previousState,
+        previousStateTransitionTime: thing.previousStateTransitionTime,
+      }),
+});
 
 export function poolWire(account: Account, pool: Pool): Wire {
   const { spec } = pool;
@@ -136,7 +139,7 @@ export function jobWire(account: Account, job: Job): Wire {
     ...(withoutSecrets(spec) as Wire),
     id: job.id,
     url: `${account.url}/jobs/${job.id}`,
-    ...stamps(job),
+    ...history(job),
     priority: spec.priority ?? 0,
     maxParallelTasks: spec.maxParallelTasks ?? -1,
     allowTaskPreemption: spec.allowTaskPreemption ?? false,
@@ -164,7 +167,7 @@ export function taskWire(account: Account, task: Task): Wire {
     ...(withoutSecrets(spec) as Wire),
     id: task.id,
     url: taskUrl(account, task),
-    ...stamps(task),
+    ...history(task),
     userIdentity: spec.userIdentity ?? AUTO_USER,
     constraints: {
       maxWallClockTime: spec.constraints?.maxWallClockTime ?? FOR_EVER,
