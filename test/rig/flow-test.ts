@@ -79,9 +79,10 @@ export class FlowProject {
     this.write("flow.yaml", `version: 1\n${text}`);
   }
 
-  /** Puts a copy of a file or folder of the repository into the project. */
+  /** Puts a copy of a file or folder of the repository into the project, without what runs left there. */
   copy(from: string, to = "."): void {
-    cpSync(join(rig, "../..", from), this.path(to), { recursive: true });
+    const isOurs = (path: string) => !/\/(\.flow|out)$/.test(path);
+    cpSync(join(rig, "../..", from), this.path(to), { recursive: true, filter: isOurs });
   }
 
   read(path: string): string {
