@@ -29,8 +29,15 @@ export class Absences {
   /** Takes note of what a backend says of one task. A result may come by another way than an answer. */
   saw(backend: string, task: TaskId, observation: Observation): void {
     if (observation.type === "unknown") this.#silent(backend, task, observation.why);
-    else if (observation.type === "ended") this.#silences.get(backend)?.tasks.delete(task);
+    else if (observation.type === "ended") this.#ended(backend, task);
     else this.#answered(backend);
+  }
+
+  /** Nobody waits for a backend any more that none of the tasks is left of. */
+  #ended(backend: string, task: TaskId): void {
+    const silence = this.#silences.get(backend);
+    silence?.tasks.delete(task);
+    if (silence?.tasks.size === 0) this.#silences.delete(backend);
   }
 
   #silent(backend: string, task: TaskId, why: string): void {

@@ -60,3 +60,12 @@ it("each backend has a silence of its own", async () => {
     "`cluster` has not answered for 10s: no controller; its task goes on meanwhile, and what ends counts",
   ]);
 });
+
+it("a silence is over with the last task that it was about", async () => {
+  const { absences, told, wait } = open();
+  absences.saw("cluster", a, silent);
+  absences.saw("cluster", a, { type: "ended", exit: exitWith({ code: 0 }) });
+  await wait(60_000);
+  absences.saw("cluster", b, silent);
+  expect(told).toEqual([]);
+});
