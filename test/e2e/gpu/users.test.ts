@@ -207,4 +207,15 @@ systemSuite(["cc", "python"], "a GPU broker among several users", () => {
         err: "flow: There is no group `no-such-group` in /etc/group; its number is taken too.\n",
       });
     }));
+
+  it.runIf(isRoot)("says that the group cannot reach the socket", () =>
+    using(undefined, async ({ machine, socket, gpu }) => {
+      chmodSync(machine.folder, 0o700);
+      expect(gpu("start", "--group", GROUP)).toEqual({
+        code: 4,
+        out: "",
+        err: `flow: The group cannot reach ${socket}: its members may not enter ${machine.folder}. Name a socket in a folder that is open to them with FLOW_GPU_SOCKET.\n`,
+      });
+    }),
+  );
 });

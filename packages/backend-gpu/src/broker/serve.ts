@@ -41,7 +41,8 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
   const { path, group } = door.value;
   const state = stateDirectory(options.env);
   mkdirSync(state, { recursive: true, mode: 0o700 });
-  makeSocketFolder(path, group);
+  const folder = makeSocketFolder(path, group);
+  if (!folder.ok) return folder;
   const lock = nodeLocks.take(`${path}.lock`, String(process.pid));
   if (lock === undefined) return err(`A GPU broker is already listening on ${path}.`);
   const opened = await openReader(options);

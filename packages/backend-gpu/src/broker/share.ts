@@ -1,7 +1,7 @@
 // Who may reach the broker's socket: its own user, or a group of users. Files decide who may knock;
 // the kernel then tells who did.
 
-import { chmodSync, chownSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { err, ok, type Result } from "@flow/core";
 import { loadBridge } from "../reader/bridge.ts";
@@ -46,13 +46,28 @@ function groupId(name: string): Result<number, string> {
     : ok(Number(id));
 }
 
-/** Makes the socket's folder, where there is none, for those who may use the socket. */
-export function makeSocketFolder(path: string, group: number | undefined): void {
+/** Makes the socket's folder, where there is none, for those who may use the socket; fails where they cannot reach it. */
+export function makeSocketFolder(path: string, group: number | undefined): Result<void, string> {
   const folder = dirname(path);
   const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (made === undefined || group === undefined) return;
-  chownSync(folder, process.getuid?.() ?? 0, group);
-  chmodSync(folder, 0o750);
+  if (group === undefined) return ok(undefined);
+  if (made !== undefined) {
+    chownSync(folder, process.getuid?.() ?? 0, group);
+    chmodSync(folder, 0o750);
+  }
+  const closed = closedTo(group, folder);
+  if (closed === undefined) return ok(undefined);
+  return err(
+    `The group cannot reach ${path}: its members may not enter ${closed}. Name a socket in a folder that is open to them with FLOW_GPU_SOCKET.`,
+  );
+}
+
+/** The innermost of a folder and those around it that a group may not enter. */
+function closedTo(group: number, folder: string): string | undefined {
+  const { mode, gid } = statSync(folder);
+  if ((mode & (gid === group ? 0o010 : 0o001)) === 0) return folder;
+  const around = dirname(folder);
+  return around === folder ? undefined : closedTo(group, around);
 }
 
 /** Lets the own user connect, and a group where one is given. */
