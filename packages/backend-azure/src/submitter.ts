@@ -64,7 +64,8 @@ export interface SubmitterParts {
 
 export class Submitter {
   readonly #parts: SubmitterParts;
-  #shares: ReturnType<typeof filesForShares> | undefined;
+  /** By mount, the archive of what is to lie there; as it was when the first task was sent. */
+  #uploads: ReadonlyMap<string, string> | undefined;
 
   constructor(parts: SubmitterParts) {
     this.#parts = parts;
@@ -194,25 +195,31 @@ export class Submitter {
     return ok(taskBody({ job, shared, resources, result, maxTimeMs: serviceMs }));
   }
 
-  /** Archives of what is to lie on shares, sent once. */
   async #deliveries(
     job: Job,
     link: (name: string) => Promise<string>,
   ): Promise<readonly Delivery[]> {
-    const { options, archives } = this.#parts;
+    const folders = mountFolders(this.#parts.options);
     const { root } = job.paths;
-    this.#shares ??= filesForShares({ options, root });
+    this.#uploads ??= await this.#sendUploads(root);
     const found: Delivery[] = [];
-    for (const [name, files] of this.#shares) {
-      const blob = await archives.named(files);
+    for (const [name, blob] of this.#uploads) {
       found.push({
-        folder: mountFolders(options)[name] ?? name,
+        folder: folders[name] ?? name,
         mark: `.flow-upload-${projectName(root)}`,
         digest: digestOf(blob),
         url: await link(blob),
       });
     }
     return found;
+  }
+
+  async #sendUploads(root: string): Promise<ReadonlyMap<string, string>> {
+    const { options, archives } = this.#parts;
+    const sent = new Map<string, string>();
+    for (const [name, files] of filesForShares({ options, root }))
+      sent.set(name, await archives.named(files));
+    return sent;
   }
 
   #stateFolder(job: Job): string {
