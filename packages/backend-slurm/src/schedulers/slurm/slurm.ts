@@ -37,19 +37,9 @@ const whole = (program: "squeue" | "scancel"): readonly string[] => [
 ];
 
 const NARROWING = [
-  ...[
-    "ACCOUNT",
-    "CTLD",
-    "FULL",
-    "INTERACTIVE",
-    "LICENSES",
-    "NAME",
-    "NAMES",
-    "PARTITION",
-    "PRIORITY",
-  ],
-  ...["QOS", "SIB", "SIBLING", "STATE", "STATES", "USER", "USERS", "WCKEY"],
-];
+  "ACCOUNT CTLD FULL INTERACTIVE LICENSES NAME NAMES PARTITION PRIORITY QOS",
+  "SIB SIBLING STATE STATES USER USERS WCKEY",
+].flatMap((line) => line.split(" "));
 
 /**
  * Asks for jobs that have ended. Without states and a last moment `sacct` leaves out what was cancelled
