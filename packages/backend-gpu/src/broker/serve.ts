@@ -9,7 +9,7 @@ import { Broker, type Peer } from "./broker.ts";
 import { type BrokerMessage, MAX_LINE, parseClientMessage } from "./messages.ts";
 import { stateDirectory } from "./places.ts";
 import { systemProcesses, userName } from "./processes.ts";
-import { type Door, doorOf, makeSocketFolder, openSocket } from "./share.ts";
+import { type Door, makeDoor, openSocket } from "./share.ts";
 
 export interface ServeOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -36,13 +36,11 @@ const IDLE_MS = 5000;
 
 /** Starts a broker; fails with a sentence, among others when one is running already. */
 export async function serve(options: ServeOptions): Promise<Result<Serving, string>> {
-  const door = await doorOf(options);
+  const door = await makeDoor(options);
   if (!door.ok) return door;
-  const { path, group } = door.value;
+  const { path } = door.value;
   const state = stateDirectory(options.env);
   mkdirSync(state, { recursive: true, mode: 0o700 });
-  const folder = makeSocketFolder(path, group);
-  if (!folder.ok) return folder;
   const lock = nodeLocks.take(`${path}.lock`, String(process.pid));
   if (lock === undefined) return err(`A GPU broker is already listening on ${path}.`);
   const opened = await openReader(options);

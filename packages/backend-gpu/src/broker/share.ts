@@ -22,16 +22,16 @@ export interface DoorOptions {
   readonly group?: string | undefined;
 }
 
-/** Fails with a sentence where a group is wanted that cannot be let in. */
-export async function doorOf({ env, group }: DoorOptions): Promise<Result<Door, string>> {
+/** Makes the folder of the socket, too. Fails with a sentence where a group is wanted that cannot be let in. */
+export async function makeDoor({ env, group }: DoorOptions): Promise<Result<Door, string>> {
   const path = serverPath(env, group !== undefined);
   const userOf = peerUser(await loadBridge());
-  if (group === undefined) return ok({ path, group, userOf });
-  const id = groupId(group);
+  const id = group === undefined ? ok(undefined) : groupId(group);
   if (!id.ok) return id;
-  return userOf === undefined
-    ? err("Users cannot be told apart: that takes Linux and the package koffi.")
-    : ok({ path, group: id.value, userOf });
+  if (group !== undefined && userOf === undefined)
+    return err("Users cannot be told apart: that takes Linux and the package koffi.");
+  const folder = makeFolder(path, id.value);
+  return folder.ok ? ok({ path, group: id.value, userOf }) : folder;
 }
 
 /** A group's number, by its name or the number itself. */
@@ -47,7 +47,7 @@ function groupId(name: string): Result<number, string> {
 }
 
 /** Makes the socket's folder, where there is none, for those who may use the socket; fails where they cannot reach it. */
-export function makeSocketFolder(path: string, group: number | undefined): Result<void, string> {
+function makeFolder(path: string, group: number | undefined): Result<void, string> {
   const folder = dirname(path);
   const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (group === undefined) return ok(undefined);
