@@ -344,6 +344,15 @@ describe("what is wrong", { timeout }, () => {
     });
   });
 
+  it("with the job must leave a task more than the grace of its stop", async () => {
+    await use({ max_time: "30s" }, async ({ backend, fixture }) => {
+      const job = fixture.job([success("a")], { stop: { signal: "SIGTERM", graceMs: 60_000 } });
+      await expect(submit(backend, [job])).rejects.toThrow(
+        "leaves it 30s, which is no longer than the grace of its stop, 1m: it would be stopped at once. Raise",
+      );
+    });
+  });
+
   it("with a program comes through, and it is not tried again by the service", async () => {
     await use({}, async ({ backend, fixture }) => {
       const job = fixture.job([{ name: "bad", does: "exit", code: 3 }]);

@@ -9,6 +9,7 @@ import {
   type BackendFailure,
   type Clock,
   err,
+  formatDuration,
   type Handle,
   type Job,
   ok,
@@ -158,6 +159,7 @@ export class Submitter {
       retry.call(() => store.link(name, permissions, until), signal);
     const staged = options.state === undefined;
     const mostMs = maxTimeMs(nodesFor(job, options, preemptionsBefore(job.paths.attempt)), options);
+    if (mostMs <= job.stop.graceMs) return err(tooShort(mostMs, job.stop.graceMs));
     const limitMs = Math.min(mostMs, ownLimit(job) ?? mostMs);
     const files = attemptFiles(job, {
       claimUrl: await link(blobs.claim, "rcw"),
@@ -296,6 +298,12 @@ const SLACK_MS = 600_000;
 /** When the program is killed by its own time limit at the latest; undefined without one. */
 const ownLimit = ({ timeoutMs, stop }: Job): number | undefined =>
   timeoutMs === undefined ? undefined : timeoutMs + stop.graceMs;
+
+/** The stop before a time limit comes the grace earlier. */
+const tooShort = (mostMs: number, graceMs: number): BackendFailure => ({
+  type: "rejected",
+  message: `\`max_time\` or \`max_node_hours\` leaves it ${formatDuration(mostMs)}, which is no longer than the grace of its stop, ${formatDuration(graceMs)}: it would be stopped at once. Raise the limit, or shorten \`stop: {grace: …}\`.`,
+});
 
 const AGAIN: Added = { type: "again", message: "the service did not answer for the task" };
 
