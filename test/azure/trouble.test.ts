@@ -1,9 +1,11 @@
 /** What is said when Azure does not give what is asked for. */
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { BlobServiceClient } from "@azure/storage-blob";
 import { describe, expect } from "vitest";
 import { type FlowProject, flowTest } from "../rig/flow-test.ts";
 import { useServices } from "./account.ts";
+import { clientFor } from "./client.ts";
 import { keysFor, optionsFor } from "./open-backend.ts";
 
 const services = useServices();
@@ -54,6 +56,40 @@ describe("nodes that do not come", () => {
       await project.run("azure", "gc");
     },
   );
+});
+
+describe("a node that cannot fetch the code", () => {
+  flowTest("costs no retry: it is sent again for another attempt", async ({ project }) => {
+    const { simulator, azurite } = services;
+    simulator.setAllocation({ dedicated: 0 });
+    write(project, {}, { requeue: "never" });
+    const flow = project.startRun();
+    const pool = await simulator.until("a task in a pool without nodes", ({ jobs, pools }) =>
+      (jobs[0]?.tasks.length ?? 0) > 0 && pools[0]?.["allocationState"] === "steady"
+        ? String(pools[0]["id"])
+        : undefined,
+    );
+    const storage = BlobServiceClient.fromConnectionString(azurite.connectionString);
+    for await (const { name } of storage.listContainers()) {
+      const container = storage.getContainerClient(name);
+      for await (const blob of container.listBlobsFlat({ prefix: "objects/code-" }))
+        await container.deleteBlob(blob.name);
+    }
+    simulator.setAllocation({});
+    await clientFor(simulator).pool.resize(pool, { targetDedicatedNodes: 1 });
+    expect((await flow.ended).code).toBe(0);
+    expect(flow.events.find(({ type }) => type === "task/again")).toMatchObject({
+      reason: "host-lost",
+      outcome: {
+        type: "interrupted",
+        cause: "not-begun",
+        message: expect.stringMatching(
+          /^its task failed on Azure Batch: .*\(BlobNotFound\)\. A file the task needs was removed from storage; flow sends it again with the next attempt\. \(BlobUrl: .*\/objects\/code-[0-9a-f]{32}\.tar\)$/,
+        ),
+      },
+    });
+    expect(flow.tasks("task/again")).toHaveLength(1);
+  });
 });
 
 describe("a quota of jobs", () => {

@@ -17,7 +17,7 @@ import {
   type StopReason,
   type TreeId,
 } from "@flow/core";
-import { Collector } from "./attempt/collector.ts";
+import { Collector, callOff } from "./attempt/collector.ts";
 import { close, firstLife, keepExit, keepStop, readExit, readMembership } from "./attempt/files.ts";
 import { Mirror } from "./attempt/mirror.ts";
 import { Turns } from "./attempt/turns.ts";
@@ -77,6 +77,7 @@ class AzureBackend implements Backend {
   readonly #context: BackendContext<AzureOptions>;
   readonly #foundation: Foundation;
   readonly #mirror: Mirror;
+  readonly #archives: Archives;
   readonly #submitter: Submitter;
   readonly #observer: Observer;
   /** Attempts this process has to do with, by job. */
@@ -93,6 +94,7 @@ class AzureBackend implements Backend {
     const scratch = `${folder}/tmp`;
     const turns = new Turns();
     const archives = new Archives({ store, retry, root, scratch, captureCode });
+    this.#archives = archives;
     this.#mirror = new Mirror(batch, retry, turns);
     this.#submitter = new Submitter({ ...foundation, archives, clock, options, env });
     const collector = new Collector({ ...foundation, turns, scratch });
@@ -129,7 +131,12 @@ class AzureBackend implements Backend {
       const place = parseAttemptHandle(handle);
       if (place !== undefined) this.#know(place.key, place.attempt);
     }
-    return this.#observer.observe(handles, signal);
+    const answer = await this.#observer.observe(handles, signal);
+    const seen = answer.ok ? [...answer.value.values()] : [];
+    if (seen.some((each) => each.type === "ended" && each.exit.cause === "not-begun")) {
+      this.#archives.forget();
+    }
+    return answer;
   };
 
   cancel: Backend["cancel"] = async (handle, how, reason) => {
@@ -219,7 +226,7 @@ class AzureBackend implements Backend {
     const stop = keepStop(attempt, { reason, kill, at });
     const blobs = attemptBlobs(key);
     if (firstLife(attempt, undefined) === undefined) {
-      if (await retry.call(() => store.putNew(blobs.claim, CALLED_OFF))) {
+      if (await retry.call(() => callOff(store, key))) {
         await retry.call(() => batch.terminateTask(job, taskId(key))).catch(() => undefined);
         keepExit(attempt, exitWith({ stopped: stop.reason, detail: "stopped before it began" }));
         return;
@@ -281,19 +288,11 @@ class AzureBackend implements Backend {
       present.set(job, tasks);
     }
     if (tasks.has(taskId(key))) return true;
-    try {
-      return !(await retry.call(() => store.putNew(attemptBlobs(key).claim, CALLED_OFF), signal));
-    } catch (error) {
-      // Without its container nothing of it can be unpacked anywhere.
-      if (hasCode(error, "ContainerNotFound", "ContainerBeingDeleted")) return false;
-      throw error;
-    }
+    return !(await retry.call(() => callOff(store, key), signal));
   }
 }
 
 /** Jobs of runs carry their names; those of others may be in use by somebody who holds no lock. */
 const OF_A_RUN = /-\d{8}-\d{6}-[a-z0-9]+-/;
-
-const CALLED_OFF = Buffer.from("called off\n");
 
 async function* nothing(): AsyncIterable<Uint8Array> {}

@@ -14,14 +14,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { AttemptPlace, Exit } from "@flow/core";
+import type { AttemptKey, AttemptPlace, Exit } from "@flow/core";
 import { parseExit } from "@flow/task-py";
 import { attemptBlobs, taskId } from "../naming.ts";
 import type { BatchPort, TaskRow } from "../service/batch-port.ts";
 import type { Retry } from "../service/retry.ts";
+import { hasCode } from "../service/service-error.ts";
 import { inScratch, unpack } from "../storage/archives.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
-import { displaced, exitOfRecord, exitWithoutRecord } from "./exit.ts";
+import { displaced, exitOfRecord, exitWithoutRecord, wasNotLaunched } from "./exit.ts";
 import {
   firstLife,
   keepExit,
@@ -93,7 +94,9 @@ export class Collector {
     await this.#restoreState(place, membership);
     const life = firstLife(place.attempt, undefined);
     const lastLine = row === undefined ? undefined : await this.#lastLine(place, membership);
-    return exitWithoutRecord({ row, life, stop, priority: membership.priority, lastLine });
+    const { priority } = membership;
+    const isUnclaimed = wasNotLaunched(row) && (await retry.call(() => callOff(store, place.key)));
+    return exitWithoutRecord({ row, life, stop, priority, lastLine, isUnclaimed });
   }
 
   /** What the node saved last, when it could leave no result. */
@@ -127,6 +130,21 @@ export class Collector {
     return lines.at(-1)?.replace(/^flow: /, "") || undefined;
   }
 }
+
+/**
+ * Takes the claim that a node must have before it runs anything of the attempt. False when one has it;
+ * without its container nothing can be claimed or unpacked anywhere.
+ */
+export async function callOff(store: BlobStore, key: AttemptKey): Promise<boolean> {
+  try {
+    return await store.putNew(attemptBlobs(key).claim, CALLED_OFF);
+  } catch (error) {
+    if (hasCode(error, "ContainerNotFound", "ContainerBeingDeleted")) return true;
+    throw error;
+  }
+}
+
+const CALLED_OFF = Buffer.from("called off\n");
 
 /** Moves everything to its place and returns the runner's record; undefined when it left none. */
 function placeResult(result: string, attempt: string, membership: Membership) {

@@ -27,7 +27,7 @@ export function exitOfRecord(
   });
 }
 
-/** Exit codes of `node.sh`: the attempt is somebody else's; the node could not begin it. */
+/** Exit codes that `node.sh` keeps for itself: the attempt is somebody else's; the node could not begin it. */
 const TAKEN = 96;
 const NOT_BEGUN = 97;
 
@@ -43,10 +43,28 @@ export interface Facts {
   readonly priority: "dedicated" | "low";
   /** The last line the node itself left; absent when it left none. */
   readonly lastLine: string | undefined;
+  /** No node has the attempt's claim, and none will get it any more. */
+  readonly isUnclaimed: boolean;
 }
 
+/** Whether the service could not even begin the command, so that the claim tells whether anything ran. */
+export const wasNotLaunched = (row: TaskRow | undefined): boolean =>
+  row?.state === "completed" &&
+  row.exitCode === undefined &&
+  row.failure !== undefined &&
+  row.failure.code.toLowerCase() !== "taskended";
+
+/** On another node it would be the same. */
+const HOPELESS: ReadonlySet<string> = new Set([
+  "commandprogramnotfound",
+  "containerimagenotfound",
+  "containerinvalidimage",
+  "containerpoolnotsupported",
+]);
+
 /** The end of an attempt that left no result. */
-export function exitWithoutRecord({ row, life, stop, priority, lastLine }: Facts): Exit {
+export function exitWithoutRecord(facts: Facts): Exit {
+  const { row, life, stop, priority, lastLine, isUnclaimed } = facts;
   const base = exitWith({ startedAt: life?.startedAt, endedAt: row?.endedAt, node: life?.node });
   if (row?.exitCode === TAKEN) return displaced(life, priority);
   if (stop !== undefined)
@@ -77,18 +95,21 @@ export function exitWithoutRecord({ row, life, stop, priority, lastLine }: Facts
       detail:
         "reached the time the service allows; raise `max_time`, `max_node_hours` or the task's `timeout`",
     };
-  if (exitCode === NOT_BEGUN || (exitCode !== undefined && exitCode > 0))
+  if (exitCode !== undefined && exitCode > 0) {
+    const how = exitCode === NOT_BEGUN ? { cause: "not-begun" as const } : { code: exitCode };
     return {
       ...base,
-      code: exitCode,
+      ...how,
       detail: `the node could not run it: ${lastLine ?? `exit ${exitCode}`}`,
     };
+  }
   const details = failure?.details.map(({ name, value }) => `${name}: ${value}`).join(", ") ?? "";
   const said =
     failure === undefined
       ? "its task ended without a result"
       : `its task failed on Azure Batch: ${explain(failure.code, failure.message)}${details === "" ? "" : ` (${details})`}`;
-  return { ...base, cause: "lost", detail: said };
+  const mayBegin = isUnclaimed && !HOPELESS.has(failure?.code.toLowerCase() ?? "");
+  return { ...base, cause: mayBegin ? "not-begun" : "lost", detail: said };
 }
 
 /** The end of an attempt whose node was taken away. */

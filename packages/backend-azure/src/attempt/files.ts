@@ -81,13 +81,14 @@ export function readExit(attempt: string): Exit | undefined {
   return known && exitWith(known);
 }
 
-/** How many attempts of the task right before this one were taken away. */
+/** How many attempts of the task right before this one were taken away; those that never ran do not count. */
 export function preemptionsBefore(attempt: string): number {
   const [, folder, serial] = /^(.*[/-])(\d+)$/.exec(attempt) ?? [];
   if (folder === undefined || serial === undefined) return 0;
   let count = 0;
   for (let before = Number(serial) - 1; before > 0; before--) {
     const { cause } = readExit(`${folder}${before}`) ?? {};
+    if (cause === "not-begun") continue;
     if (cause !== "preempted") break;
     count += 1;
   }

@@ -21,7 +21,8 @@ const ADVICE: Readonly<Record<string, string>> = {
     "The node may not read a file: its link has expired or the storage account refuses it.",
   BlobDownloadMiscError:
     "The node could not download a file: check the storage account's network rules.",
-  BlobNotFound: "A file the task needs is no longer in storage: run flow again.",
+  BlobNotFound:
+    "A file the task needs was removed from storage; flow sends it again with the next attempt.",
   CommandLaunchFailed: "The node could not start the command.",
   CommandProgramNotFound:
     "The image has no `/bin/sh`; flow needs a shell, tar and gzip on the node.",
@@ -31,6 +32,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   ContainerInvalidImage: "The container image cannot be used.",
   ContainerPoolNotSupported:
     "Tasks with `container` need a pool with containers: name another pool, or let flow make one.",
+  ContainerBeingDeleted: "Azure is still removing it; flow asks again.",
+  ContainerNotFound: "The container with flow's archives was removed: run flow again.",
   DiskFull: "The node's disk is full: take a larger `vm_size`, or put data on a mount.",
   DedicatedCoreQuotaReached:
     "The quota of dedicated cores is used up: ask for more in the portal, or lower `nodes`.",
@@ -91,10 +94,11 @@ const HOPELESS: ReadonlySet<string> = new Set([
   "vmsizenotsupported",
 ]);
 
-/** Quotas that free themselves when other work ends. */
+/** Quotas that free themselves when other work ends, and a container that `flow clean` has just removed. */
 const PASSING: ReadonlySet<string> = new Set([
   "activejobandschedulequotareached",
   "poolquotareached",
+  "containerbeingdeleted",
   "operationinvalidforcurrentstate",
 ]);
 

@@ -50,10 +50,18 @@ export class Archives {
   readonly #sent = new Map<string, Promise<void>>();
   readonly #digests = new Map<string, { readonly signature: string; readonly digest: string }>();
   #support: Promise<string> | undefined;
-  #code: Promise<string> | undefined;
+  #code: Promise<TreeId> | undefined;
+  #sentCode: Promise<string> | undefined;
 
   constructor(options: ArchivesOptions) {
     this.#options = options;
+  }
+
+  /** Somebody may have removed what was sent: it is looked for, and sent again, when it is next needed. */
+  forget(): void {
+    this.#sent.clear();
+    this.#support = undefined;
+    this.#sentCode = undefined;
   }
 
   /** Name of the blob with flow's scripts. */
@@ -64,8 +72,8 @@ export class Archives {
 
   /** Name of the blob with the code as it was when this was first asked. Rejects with SnapshotError. */
   code(): Promise<string> {
-    this.#code ??= this.#sendCode();
-    return this.#code;
+    this.#sentCode ??= this.#sendCode();
+    return this.#sentCode;
   }
 
   /**
@@ -137,7 +145,8 @@ export class Archives {
 
   async #sendCode(): Promise<string> {
     const { store, retry, root, captureCode, scratch } = this.#options;
-    const tree = await captureCode();
+    this.#code ??= captureCode();
+    const tree = await this.#code;
     const name = `objects/code-${tree.slice(0, 32)}.tar`;
     if (await retry.call(() => store.exists(name))) return name;
     await inScratch(scratch, async (folder) => {

@@ -1,6 +1,6 @@
 // What a run says once and never takes back, as lines: the words of the live and the plain output.
 
-import { formatDuration, type RunEvent } from "@flow/core";
+import { formatDuration, type Outcome, type RunEvent } from "@flow/core";
 import { lastWords, type ReadTail } from "./log-tail.ts";
 import type { Mask } from "./mask.ts";
 import { describeOutcome, type RunView } from "./run-view.ts";
@@ -118,6 +118,12 @@ function failed(
   return `${event.task}  ${facts.filter((fact) => fact !== "").join(" · ")}`;
 }
 
+/** What never ran has no output that would tell why. */
+const ending = (outcome: Outcome): string =>
+  outcome.type === "interrupted" && outcome.cause === "not-begun"
+    ? `${describeOutcome(outcome)}: ${outcome.message}`
+    : describeOutcome(outcome);
+
 function again({
   task,
   outcome,
@@ -127,7 +133,7 @@ function again({
 }: Extract<RunEvent, { type: "task/again" }>): string {
   const which = retry === undefined ? `again (${reason})` : `retry ${retry.number}/${retry.max}`;
   const wait = delayMs < WAIT_WORTH_SAYING_MS ? "" : ` in ${formatDuration(delayMs)}`;
-  return `${task}  ${describeOutcome(outcome)} · ${which}${wait}`;
+  return `${task}  ${ending(outcome)} · ${which}${wait}`;
 }
 
 function stopping({ how, running, graceMs }: Extract<RunEvent, { type: "run/stopping" }>): string {

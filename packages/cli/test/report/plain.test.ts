@@ -69,6 +69,19 @@ describe("plain output", () => {
       retry: { number: 1, max: 2 },
     });
     play(72_000, taskStarted("train@seed=1"));
+    play(72_500, {
+      type: "task/again",
+      ...ref("train@seed=2"),
+      reason: "host-lost",
+      delayMs: 5000,
+      outcome: {
+        type: "interrupted",
+        cause: "not-begun",
+        resumable: true,
+        message: "storage cannot be reached",
+      },
+      retry: undefined,
+    });
     play(73_000, { type: "task/unknown", ...ref("train@seed=2"), why: "the host does not answer" });
     play(80_000, { type: "warning", task: "", message: "the disk is nearly full" });
     play(90_000, done("train@seed=1", 18_000));
@@ -79,10 +92,11 @@ describe("plain output", () => {
       "10:01:01 done    [2/4] train@seed=0  1m01s  acc 0.930",
       "10:01:02 again   [2/4] train@seed=1  out of memory · retry 1/2 in 10s",
       "10:01:12 start   [2/4] train@seed=1",
+      "10:01:12 again   [2/4] train@seed=2  not begun: storage cannot be reached · again (host-lost) in 5s",
       "10:01:13 UNKNOWN [2/4] train@seed=2  the host does not answer",
       "10:01:20 warning [2/4] the disk is nearly full",
       "10:01:30 done    [3/4] train@seed=1  18s",
-      "✖ 1 unknown · 2 done, 1 fresh, 1 retried · 1m31s · run 20261121-100000-k3f9",
+      "✖ 1 unknown · 2 done, 1 fresh, 2 retried · 1m31s · run 20261121-100000-k3f9",
     ]);
   });
 

@@ -104,6 +104,8 @@ function takenAway(exit: Exit, facts: ClassifyFacts): Outcome {
       return interrupted("node-failed", resumable, message ?? "its node failed");
     case "time-limit":
       return interrupted("time-limit", resumable, message ?? "reached the system's time limit");
+    case "not-begun":
+      return interrupted("not-begun", true, message ?? "could not be started on its node");
     default:
       return interrupted("lost", resumable, message ?? "its host went away");
   }

@@ -114,7 +114,7 @@ function adopted(state: State, event: Event<"attempt/adopted">): void {
   const { task, serial, requeues, idle } = event;
   const notes = state.note(task);
   notes.adopted = true;
-  notes.spent = { retries: state.spent(task).retries, requeues, idle };
+  notes.spent = { ...state.spent(task), requeues, idle };
   state.move(task, "queued");
   state.serial[task] = serial;
   sendStop(state, task);

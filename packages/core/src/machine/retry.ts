@@ -14,11 +14,18 @@ import type { MachineTask } from "./plan.ts";
 /** Requeues in a row without progress after which a task is given up. */
 const IDLE_LIMIT = 3;
 
-/** What a task has used up in this run. `idle`: requeues in a row without progress. */
+/** Attempts in a row whose program never ran that cost nothing, and the pause before the second. */
+const MOST_UNBEGUN = 3;
+const UNBEGUN_DELAY_MS = 5000;
+
+/** What a task has used up in this run. */
 export interface Spent {
   readonly retries: number;
   readonly requeues: number;
+  /** Requeues in a row without progress. */
   readonly idle: number;
+  /** Attempts in a row whose program never ran. */
+  readonly unbegun: number;
 }
 
 export type Verdict =
@@ -62,8 +69,11 @@ export function decide(
   outcome: Outcome,
   progressed: boolean,
   stopped: StopReason | undefined,
-  spent: Spent,
+  before: Spent,
 ): Verdict {
+  if (outcome.type === "interrupted" && outcome.cause === "not-begun")
+    return begin(task.retries, outcome, before);
+  const spent = { ...before, unbegun: 0 };
   if (outcome.type === "requeue" && task.requeue.mode === "never") {
     const message = `${outcome.message}; \`requeue: never\` makes that a failure`;
     return retry(task.retries, failure("exit", outcome.code, message), spent);
@@ -72,6 +82,27 @@ export function decide(
     return requeue(task, outcome, progressed, stopped, spent);
   }
   return retry(task.retries, outcome, spent);
+}
+
+/** What never ran has done nothing, so `requeue: never` does not forbid it; `retries` pay for the rest. */
+function begin(
+  policy: RetryPolicy,
+  outcome: Extract<Outcome, { readonly type: "interrupted" }>,
+  spent: Spent,
+): Verdict {
+  const unbegun = spent.unbegun + 1;
+  if (unbegun > MOST_UNBEGUN) {
+    const message = `${outcome.message}; it could not be started ${unbegun} times in a row`;
+    return retry(policy, { ...outcome, message }, { ...spent, unbegun });
+  }
+  return {
+    again: true,
+    as: "requeue",
+    reason: restartReason(outcome, undefined),
+    delayMs: UNBEGUN_DELAY_MS * 2 ** spent.unbegun,
+    spent: { ...spent, unbegun },
+    escalate: undefined,
+  };
 }
 
 function isTakenUpAgain(task: Pick<MachineTask, "requeue">, outcome: Outcome): boolean {
@@ -102,7 +133,7 @@ function requeue(
     as: "requeue",
     reason: restartReason(outcome, stopped),
     delayMs,
-    spent: { retries: spent.retries, requeues: spent.requeues + 1, idle },
+    spent: { ...spent, requeues: spent.requeues + 1, idle },
     escalate: undefined,
   };
 }
@@ -119,7 +150,7 @@ function retry(policy: RetryPolicy, outcome: Outcome, spent: Spent): Verdict {
     as: "retry",
     reason: outcome.type === "interrupted" ? restartReason(outcome, undefined) : "retry",
     delayMs: Math.min(policy.backoffMs * 2 ** spent.retries, policy.backoffMaxMs),
-    spent: { retries: spent.retries + 1, requeues: spent.requeues, idle: 0 },
+    spent: { ...spent, retries: spent.retries + 1, idle: 0 },
     escalate: escalating === undefined ? undefined : policy.escalate[escalating],
   };
 }

@@ -14,7 +14,7 @@ import { AT, isFinal, isLive, STATES, type StateName } from "./states.ts";
 
 const NO_NOTES: Readonly<Notes> = {};
 
-const UNSPENT: Spent = { retries: 0, requeues: 0, idle: 0 };
+const UNSPENT: Spent = { retries: 0, requeues: 0, idle: 0, unbegun: 0 };
 
 /** A stop that has been asked of a task's attempt. */
 export interface Stop {

@@ -21,7 +21,14 @@ export type RestartReason =
   | "promote";
 
 /** What a system outside says took an attempt away. */
-export type ExternalCause = "preempted" | "node-failed" | "time-limit" | "out-of-memory" | "lost";
+export type ExternalCause =
+  | "preempted"
+  | "node-failed"
+  | "time-limit"
+  | "out-of-memory"
+  | "lost"
+  /** Its program never ran: what it needs could not be brought to its node, say. */
+  | "not-begun";
 
 /** What an attempt used. A field is absent where it could not be seen. */
 export interface Usage {
@@ -121,7 +128,7 @@ export type Outcome =
   | {
       /** Taken away from outside; runs again without using up a retry when `resumable`. */
       readonly type: "interrupted";
-      readonly cause: "preempted" | "node-failed" | "time-limit" | "lost" | "stopped";
+      readonly cause: "preempted" | "node-failed" | "time-limit" | "lost" | "not-begun" | "stopped";
       readonly resumable: boolean;
       readonly message: string;
     }

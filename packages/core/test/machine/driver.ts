@@ -24,7 +24,7 @@ export const REQUEUE: Outcome = { type: "requeue", code: 75, message: "exit 75" 
 export const CANCELLED: Outcome = { type: "cancelled", message: "stopped" };
 
 export const interrupted = (
-  cause: "preempted" | "node-failed" | "time-limit" | "lost" | "stopped",
+  cause: Extract<Outcome, { readonly type: "interrupted" }>["cause"],
   resumable = true,
 ): Outcome => ({ type: "interrupted", cause, resumable, message: cause });
 

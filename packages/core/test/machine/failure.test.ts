@@ -335,7 +335,54 @@ describe("requeues", () => {
     const run = new Driver([requeue()], { closed: true });
     run.adopt(0, 4, { requeues: 6, idle: 2 });
     run.open();
-    expect(run.machine.view(0).spent).toEqual({ retries: 0, requeues: 6, idle: 2 });
+    expect(run.machine.view(0).spent).toMatchObject({ retries: 0, requeues: 6, idle: 2 });
     expect(settled(run.end(0, REQUEUE))).toMatchObject({ 0: { outcome: { kind: "no-progress" } } });
+  });
+});
+
+describe("an attempt whose program never ran", () => {
+  const UNBEGUN = interrupted("not-begun");
+
+  test("is made again after a pause, for free", () => {
+    const run = new Driver([requeue({ mode: "never", max: 0 })]);
+    for (const pause of [5000, 10_000, 20_000]) {
+      run.run(0);
+      expect(run.end(0, UNBEGUN)).toMatchObject([
+        { type: "again", at: run.now + pause, reason: "host-lost", outcome: UNBEGUN },
+        { type: "wake" },
+      ]);
+      expect(ofType(run.wait(pause), "start")).toMatchObject([{ retry: 0, requeue: 0 }]);
+    }
+  });
+
+  test("is given up at the fourth in a row, unless there are retries", () => {
+    const fourth = (run: Driver) => {
+      for (const pause of [5000, 10_000, 20_000]) {
+        run.run(0);
+        run.end(0, UNBEGUN);
+        run.wait(pause);
+      }
+      run.run(0);
+      return run.end(0, UNBEGUN);
+    };
+    const message = "not-begun; it could not be started 4 times in a row";
+    expect(settled(fourth(new Driver([{}])))).toEqual({
+      0: { at: "failed", outcome: { ...UNBEGUN, message } },
+    });
+    const retried = new Driver([retries(1, { causes: ["lost"] })]);
+    expect(ofType(fourth(retried), "start")).toMatchObject([{ retry: 1 }]);
+    retried.run(0);
+    expect(settled(retried.end(0, UNBEGUN))).toMatchObject({
+      0: { outcome: { message: "not-begun; it could not be started 5 times in a row" } },
+    });
+  });
+
+  test("counts anew once the program has run", () => {
+    const run = new Driver([retries(1)]);
+    for (const end of [UNBEGUN, UNBEGUN, UNBEGUN, failed(), UNBEGUN, UNBEGUN, UNBEGUN]) {
+      run.run(0);
+      expect(settled(run.end(0, end))).toEqual({});
+      run.wait(20_000);
+    }
   });
 });

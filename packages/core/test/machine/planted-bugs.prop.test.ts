@@ -125,8 +125,8 @@ const BUGS: readonly Bug[] = [
   bug(
     "pays requeues with retries",
     "retry.ts",
-    "spent: { retries: spent.retries, requeues: spent.requeues + 1, idle }",
-    "spent: { retries: spent.retries + 1, requeues: spent.requeues, idle }",
+    "spent: { ...spent, requeues: spent.requeues + 1, idle }",
+    "spent: { ...spent, retries: spent.retries + 1, idle }",
   ),
   bug("one requeue too many", "retry.ts", "spent.requeues >= max", "spent.requeues > max"),
   bug(
