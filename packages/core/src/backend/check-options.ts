@@ -1,6 +1,6 @@
 // Checks what a flow file says to a backend against the schema of that backend.
 
-import { z } from "zod";
+import * as z from "zod";
 import { didYouMean } from "../diagnostics/suggest.ts";
 import type { Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";

@@ -67,11 +67,6 @@ export class Recorder {
     this.#journal?.flush();
   }
 
-  /** Resolves once everything so far would survive a power cut. */
-  async sync(): Promise<void> {
-    await this.#journal?.sync();
-  }
-
   #flushSoon(): void {
     if (this.#journal === undefined) return;
     this.#cancelFlush ??= this.#clock.after(FLUSH_MS, () => {

@@ -2,12 +2,12 @@
 // disk cuts short is taken back to the last whole line, and tried again at the next flush.
 
 import * as fs from "node:fs";
+import { promisify } from "node:util";
 import { writeAll } from "../ports/node/file-system.ts";
 import type { Journal } from "./journal.ts";
 import { encodeLine, type JournalRecord } from "./record.ts";
 
-/** Results of this long share one sync. */
-const GROUP_COMMIT_MS = 50;
+const datasync = promisify(fs.fdatasync);
 
 export class FileJournal implements Journal {
   readonly #path: string;
@@ -15,7 +15,6 @@ export class FileJournal implements Journal {
   #number = 0;
   #length = 0;
   #queue: string[] = [];
-  #synced: Promise<void> | undefined;
 
   /** Creates the file; throws when it exists. */
   constructor(path: string) {
@@ -41,25 +40,10 @@ export class FileJournal implements Journal {
     this.#queue = [];
   }
 
-  sync(): Promise<void> {
-    this.#synced ??= new Promise((resolve, reject) => {
-      setTimeout(() => {
-        this.#synced = undefined;
-        try {
-          this.flush();
-        } catch (error) {
-          reject(error as Error);
-          return;
-        }
-        fs.fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)));
-      }, GROUP_COMMIT_MS);
-    });
-    return this.#synced;
-  }
-
   async close(): Promise<void> {
     try {
-      await this.sync();
+      this.flush();
+      await datasync(this.#descriptor);
     } finally {
       fs.closeSync(this.#descriptor);
     }

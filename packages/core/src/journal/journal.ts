@@ -10,7 +10,6 @@ export interface Journal {
    * refuses; what was not written stays queued and is written by the next call.
    */
   flush(): void;
-  /** Resolves when everything appended so far would survive a power cut. Calls within 50 ms share one sync. */
-  sync(): Promise<void>;
+  /** Flushes; resolves when everything would survive a power cut. */
   close(): Promise<void>;
 }

@@ -352,12 +352,8 @@ class MemoryFileJournal implements Journal {
     this.#pending = "";
   }
 
-  sync(): Promise<void> {
+  close(): Promise<void> {
     this.flush();
     return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    return this.sync();
   }
 }

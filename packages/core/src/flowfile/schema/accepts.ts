@@ -2,7 +2,7 @@
 // document themselves, without turning them into data first. "No" only means that the schema itself
 // has to be asked, which also says what is wrong.
 
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Node } from "../document/node.ts";
 
 /** True: the schema takes the node. False: it may or may not. */

@@ -1,7 +1,7 @@
 // Checks a document against the schema and says what is wrong in the words of the flow file: which
 // key, what it must be, what is there, with the place of the offending node.
 
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Report } from "../../diagnostics/report.ts";
 import { nearest } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../model/task.ts";

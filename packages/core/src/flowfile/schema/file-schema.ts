@@ -1,6 +1,6 @@
 // The top level of a flow file as a zod schema, and the JSON Schema made from it.
 
-import { z } from "zod";
+import * as z from "zod";
 import type { FlowFile } from "./flow-file.ts";
 import { envMap, oneOrMany, variableName } from "./parts.ts";
 import { taskSchema } from "./task-schema.ts";

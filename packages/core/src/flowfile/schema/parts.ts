@@ -1,6 +1,6 @@
 // Small schemas that several keys share.
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Scalar } from "./flow-file.ts";
 
 export const scalar: z.ZodType<Scalar> = z.union([z.string(), z.number(), z.boolean(), z.null()]);

@@ -1,6 +1,6 @@
 // The keys of a task as a zod schema. Descriptions become the reference.
 
-import { z } from "zod";
+import * as z from "zod";
 import type { TaskEntry } from "./flow-file.ts";
 import { amount, envMap, flag, oneOrMany, scalar } from "./parts.ts";
 
