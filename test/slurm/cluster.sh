@@ -80,7 +80,8 @@ write_configuration() {
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort=$((PORT + 90))
 AccountingStoragePass=$dir/munge/socket
-JobAcctGatherType=jobacct_gather/linux"
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1"
   else
     accounting="AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none"

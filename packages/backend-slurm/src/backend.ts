@@ -15,6 +15,7 @@ import {
   type StopReason,
   type Task,
 } from "@flow/core";
+import { Accounts } from "./accounts.ts";
 import {
   askToKill,
   askToStop,
@@ -75,7 +76,7 @@ export function openCluster(
 ): Backend {
   const { type, scheduler, transport, pollMs } = options;
   const { clock } = context.ports;
-  const { folder, site, queue, pilots, submitter, observer } = assemble(context, options);
+  const { folder, site, queue, pilots, submitter, observer, accounts } = assemble(context, options);
   const optionsOf = ({ backendOptions }: Task) => ({
     ...(backendOptions[type] as object | undefined),
     ...(backendOptions[context.name] as object | undefined),
@@ -140,6 +141,7 @@ export function openCluster(
       const over = observer.endings.complete(folder);
       await pilots.dismiss(over);
       removeOver(folder, over);
+      await accounts.settle();
       await transport[Symbol.asyncDispose]();
     },
   };
@@ -168,8 +170,9 @@ function assemble(
   const shared = { scheduler, transport, queue, clock, folder, secrets };
   const pilots = new Pilots({ ...shared, scripts, ...limits });
   const submitter = new Submitter({ ...shared, site, pilots, pilotTime });
-  const observer = new Observer({ queue, clock, folder, pilots, site });
-  return { folder, site, queue, pilots, submitter, observer };
+  const accounts = new Accounts({ scheduler, transport, clock });
+  const observer = new Observer({ queue, clock, folder, pilots, site, accounts });
+  return { folder, site, queue, pilots, submitter, observer, accounts };
 }
 
 /** The attempt's directory, unless there is nothing to stop any more. */

@@ -10,6 +10,7 @@ import {
   type Observation,
   parseAttemptHandle,
 } from "@flow/core";
+import type { Accounts } from "./accounts.ts";
 import {
   type Incarnation,
   lastLine,
@@ -38,6 +39,7 @@ export interface ObserverParts {
   readonly folder: string;
   readonly pilots: Pilots;
   readonly site: Site;
+  readonly accounts: Accounts;
 }
 
 export class Observer {
@@ -54,15 +56,17 @@ export class Observer {
 
   readonly #pilots: Pilots;
   readonly #site: Site;
+  readonly #accounts: Accounts;
   /** What is being brought home, and the trouble with it. */
   readonly #journeys = new Map<AttemptKey, { trouble: string | undefined; done: boolean }>();
 
-  constructor({ queue, clock, folder, pilots, site }: ObserverParts) {
+  constructor({ queue, clock, folder, pilots, site, accounts }: ObserverParts) {
     this.#pilots = pilots;
     this.#queue = queue;
     this.#clock = clock;
     this.#folder = folder;
     this.#site = site;
+    this.#accounts = accounts;
   }
 
   async observe(
@@ -155,7 +159,7 @@ export class Observer {
     const said = unstarted ? lastLine(`${this.#folder}/${membership.name}/log`) : undefined;
     const exit = said === undefined ? verdict.exit : { ...verdict.exit, detail: said };
     this.#sightings.delete(key);
-    return this.#end(key, membership, exit);
+    return this.#end(key, place, exit);
   }
 
   /** What an attempt has made comes home before its end is told; undefined once it has. */
@@ -235,15 +239,17 @@ export class Observer {
     return 0;
   }
 
-  #end(key: AttemptKey, membership: Membership, exit: Exit): Observation {
+  #end(key: AttemptKey, { attempt, membership }: Place, exit: Exit): Observation {
     const observation: Observation = { type: "ended", exit };
     this.#ended.set(key, observation);
     this.endings.add(membership);
+    if (exit.startedAt !== undefined) this.#accounts.add(attempt, membership);
     return observation;
   }
 
   /** No job and no start: believed once nobody can start it any more. */
-  async #vanished(key: AttemptKey, { attempt, membership }: Place): Promise<Observation> {
+  async #vanished(key: AttemptKey, place: Place): Promise<Observation> {
+    const { attempt, membership } = place;
     const stopped = readStop(attempt);
     const fenced = await this.#site.fence(attempt, membership.generation, 0);
     if (fenced === undefined) return UNANSWERED;
@@ -255,7 +261,7 @@ export class Observer {
       cause: stopped === undefined ? "lost" : undefined,
       detail: "its job is gone from the scheduler and had not started",
     });
-    return this.#end(key, membership, exit);
+    return this.#end(key, place, exit);
   }
 
   /** Asks once what became of jobs that are no longer listed and left no result. */

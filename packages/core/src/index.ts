@@ -120,6 +120,7 @@ export { followFile } from "./ports/node/follow-file.ts";
 export { nodeLocks } from "./ports/node/locks.ts";
 export { describeSystemError, whyUnreadable } from "./ports/system-error.ts";
 export type {
+  Accounting,
   AttemptRecord,
   AttemptResult,
   CodeState,

@@ -43,7 +43,7 @@ function usageOf({ userSeconds, systemSeconds, maxRssKib }: ExitRecord): ExitFac
   const cpuSeconds =
     userSeconds === undefined || systemSeconds === undefined
       ? undefined
-      : userSeconds + systemSeconds;
+      : Math.round((userSeconds + systemSeconds) * 100) / 100;
   const peakMemoryBytes = maxRssKib === undefined ? undefined : maxRssKib * 1024;
   return cpuSeconds === undefined && peakMemoryBytes === undefined
     ? undefined

@@ -1,7 +1,7 @@
 // What the backend needs to know of a scheduler: texts in, texts out, no processes and no files. A
 // second scheduler is a second descriptor.
 
-import type { ExternalCause, Job } from "@flow/core";
+import type { Accounting, ExternalCause, Job } from "@flow/core";
 import type { Result } from "@flow/core";
 import type { CommandResult } from "../transport/transport.ts";
 
@@ -63,6 +63,13 @@ export interface Row {
   readonly cancelled: boolean;
 }
 
+/** What a member of a submission has used. */
+export interface Used {
+  readonly name: string;
+  readonly index: number;
+  readonly usage: Accounting;
+}
+
 /** What of a job decides where it can run. */
 export type Demands = Pick<Job, "resources" | "options" | "stop">;
 
@@ -96,6 +103,10 @@ export interface Scheduler {
   /** Asks what has become of jobs it no longer lists; undefined where there is no such record. */
   history(names: readonly string[]): Command;
   parseHistory(result: CommandResult): readonly Row[];
+  /** Asks what the members of submissions have used. */
+  usage(names: readonly string[]): Command;
+  /** Of members that have ended; undefined where nobody keeps account. */
+  parseUsage(result: CommandResult): readonly Used[] | undefined;
   /** Ends jobs: those that wait are dropped, those that run are told or, by force, killed. */
   cancel(ids: readonly string[], how: "graceful" | "forced"): readonly Command[];
   /** The most members of one submission, from the answer to `settings`. */

@@ -93,6 +93,7 @@ export const ATTEMPT_FILES = {
   stop: "stop",
   events: "events.0.jsonl",
   usage: "usage.jsonl",
+  accounting: "accounting.json",
   inputs: "inputs.json",
   params: "params.json",
   aside: "aside",

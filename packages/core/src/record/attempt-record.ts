@@ -124,6 +124,17 @@ export interface MetricSummary {
   readonly maxStep?: number | undefined;
 }
 
+/**
+ * `accounting.json`: what the system that ran an attempt says of it some time after its end. It fills in
+ * what the exit does not tell; absent members are not known.
+ */
+export interface Accounting {
+  readonly cpuSeconds: number | undefined;
+  readonly peakMemoryBytes: number | undefined;
+  readonly elapsedMs: number | undefined;
+  readonly node: string | undefined;
+}
+
 /** An attempt on disk; `result` is absent while it runs, or when it was never settled. */
 export interface StoredAttempt {
   readonly serial: number;
@@ -161,11 +172,38 @@ export function readAttempt(
   fileSystem: FileSystem,
 ): StoredAttempt {
   const directory = layout.attempt(attemptKey(task, serial));
+  const read = <T>(name: string) => parse<T>(fileSystem.read(`${directory}/${name}`));
+  const result = read<AttemptResult>(ATTEMPT_FILES.result);
+  const accounting = result?.exit && read<Accounting>(ATTEMPT_FILES.accounting);
   return {
     serial,
     directory,
-    record: parse(fileSystem.read(`${directory}/${ATTEMPT_FILES.record}`)),
-    result: parse(fileSystem.read(`${directory}/${ATTEMPT_FILES.result}`)),
+    record: read(ATTEMPT_FILES.record),
+    result: result && accounting ? withAccounting(result, accounting) : result,
+  };
+}
+
+/** What the result does not say itself was found out later; of two peaks the higher one counts. */
+function withAccounting(
+  result: AttemptResult,
+  { cpuSeconds, peakMemoryBytes, elapsedMs, node }: Accounting,
+): AttemptResult {
+  const { exit } = result;
+  const usage = exit?.usage;
+  const peak = Math.max(usage?.peakMemoryBytes ?? 0, peakMemoryBytes ?? 0);
+  return {
+    ...result,
+    durationMs: result.durationMs ?? elapsedMs,
+    exit: exit && {
+      ...exit,
+      durationMs: exit.durationMs ?? elapsedMs,
+      node: exit.node ?? node,
+      usage: {
+        cpuSeconds: usage?.cpuSeconds ?? cpuSeconds,
+        peakMemoryBytes: peak === 0 ? undefined : peak,
+        gpuPeakMemoryBytes: usage?.gpuPeakMemoryBytes,
+      },
+    },
   };
 }
 

@@ -69,6 +69,21 @@ describe("the records of a project", () => {
     expect(read().map(({ code }) => code?.tree)).toEqual(["begun", "own"]);
   });
 
+  it("say what accounting found out later, where the result does not", () => {
+    attempt(1, {
+      result: { exit: { usage: { cpuSeconds: 2, peakMemoryBytes: 300 }, node: "n1" } },
+    });
+    attempt(2, { result: { exit: {} } });
+    expect(read().map(({ usage }) => usage?.peakMemoryBytes)).toEqual([300, undefined]);
+    const accounting = { cpuSeconds: 3, peakMemoryBytes: 200, elapsedMs: 4000, node: "n2" };
+    for (const serial of [1, 2])
+      fs.writeFileSync(`${directoryOf(serial)}/accounting.json`, JSON.stringify(accounting));
+    expect(read()).toMatchObject([
+      { usage: { cpuSeconds: 2, peakMemoryBytes: 300 }, node: "n1", durationMs: 4000 },
+      { usage: { cpuSeconds: 3, peakMemoryBytes: 200 }, node: "n2", durationMs: 4000 },
+    ]);
+  });
+
   it("are remembered only by those who may write", () => {
     attempt(1);
     readRecords(layout(root), nodeFileSystem, { wall: Date.now() + 60_000, remember: false });

@@ -5,6 +5,7 @@ import { err, ok, type ResourceRequest, type Result } from "@flow/core";
 import type { SlurmOptions, SlurmTaskOptions } from "../../options.ts";
 import { type CommandResult, complaint } from "../../transport/transport.ts";
 import type { Command, Demands, Refusal, Row, Scheduler, Submission } from "../scheduler.ts";
+import { parseUsage, sacct, usageOf } from "./accounting.ts";
 import { meaningOf, neverStarts } from "./states.ts";
 
 /** Between the warning before the time limit and the kill, beside the task's grace. */
@@ -41,15 +42,6 @@ const NARROWING = [
   "SIB SIBLING STATE STATES USER USERS WCKEY",
 ].flatMap((line) => line.split(" "));
 
-/**
- * Asks for jobs that have ended. Without states and a last moment `sacct` leaves out what was cancelled
- * before it could start; the variable keeps it from cutting off the list of an array's elements.
- */
-const HISTORY = [
-  ...["env", "SLURM_BITSTR_LEN=0", "sacct", "-X", "-n", "-P", "-S", "now-30days", "-E", "now"],
-  ...["-s", "BF,CA,CD,DL,F,NF,OOM,PR,TO", "-o", "JobID,State,NodeList,JobName"],
-];
-
 /** The descriptor of a cluster with these options. */
 export function slurm(options: SlurmOptions): Scheduler {
   return {
@@ -72,10 +64,12 @@ export function slurm(options: SlurmOptions): Scheduler {
     }),
     parseList,
     history: (names) => ({
-      argv: [...HISTORY, `--name=${names.join(",")}`],
+      argv: [...sacct("JobID,State,NodeList,JobName", "-X"), `--name=${names.join(",")}`],
       input: "",
     }),
     parseHistory,
+    usage: (names) => ({ argv: usageOf(names), input: "" }),
+    parseUsage,
     cancel,
     settings: () => ({ argv: ["scontrol", "show", "config"], input: "" }),
     parseSettings: ({ stdout }) => {
