@@ -76,7 +76,8 @@ export function openCluster(
 ): Backend {
   const { type, scheduler, transport, pollMs } = options;
   const { clock } = context.ports;
-  const { folder, site, queue, pilots, submitter, observer, accounts } = assemble(context, options);
+  const parts = assemble(context, options);
+  const { site, queue, pilots, submitter, observer } = parts;
   const optionsOf = ({ backendOptions }: Task) => ({
     ...(backendOptions[type] as object | undefined),
     ...(backendOptions[context.name] as object | undefined),
@@ -138,10 +139,7 @@ export function openCluster(
     },
     collect: async () => ok([]),
     async [Symbol.asyncDispose]() {
-      const over = observer.endings.complete(folder);
-      await pilots.dismiss(over);
-      removeOver(folder, over);
-      await accounts.settle();
+      await tidyUp(parts);
       await transport[Symbol.asyncDispose]();
     },
   };
@@ -173,6 +171,19 @@ function assemble(
   const accounts = new Accounts({ scheduler, transport, clock });
   const observer = new Observer({ queue, clock, folder, pilots, site, accounts });
   return { folder, site, queue, pilots, submitter, observer, accounts };
+}
+
+/** Leaves nothing behind that the run needed and nobody needs after it. */
+async function tidyUp({
+  observer,
+  pilots,
+  accounts,
+  folder,
+}: ReturnType<typeof assemble>): Promise<void> {
+  const over = observer.endings.complete(folder);
+  await pilots.dismiss(over);
+  removeOver(folder, over);
+  await accounts.settle();
 }
 
 /** The attempt's directory, unless there is nothing to stop any more. */
