@@ -1,8 +1,9 @@
 /** `flow azure` and what `flow plan` shows of Azure Batch. */
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { ContainerClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { describe, expect } from "vitest";
 import { type FlowProject, flowTest } from "../rig/flow-test.ts";
+import { until } from "../rig/until.ts";
 import { useServices } from "./account.ts";
 import { keysFor, optionsFor } from "./open-backend.ts";
 import { checkModel } from "./simulator/models.ts";
@@ -115,6 +116,47 @@ describe("files of a running task", () => {
     expect(printed.stdout).toBe("half\n");
     writeFileSync(project.path("let-go"), "");
     expect((await flow.ended).code).toBe(0);
+  });
+
+  flowTest("are listed by output and printed byte by byte, then and after", async ({ project }) => {
+    const bytes = Buffer.from(Array.from({ length: 5 << 20 }, (_, index) => (index * 7) % 256));
+    writeFileSync(project.path("weights.bin"), bytes);
+    const gate = `until [ -e ${project.path("let-go")} ]; do sleep 0.1; done`;
+    const copies = 'for each in "$FLOW_OUTPUT_MODEL" kept; do cp weights.bin "$each"/w.bin; done';
+    write(project, {
+      work: {
+        backend: "azure",
+        deps: ["weights.bin"],
+        outputs: { MODEL: "", KEPT: "kept" },
+        actions: [`${copies}; echo ready; ${gate}`],
+      },
+    });
+    const flow = project.startRun();
+    const { stdout } = await flow.event("task/started");
+    await until("the copies", () => existsSync(stdout) && readFileSync(stdout, "utf8") !== "");
+    const list = async (output: string): Promise<readonly string[]> => {
+      const { stdout } = await project.run("azure", "files", "work", "--output", output, "--json");
+      return JSON.parse(stdout).map(({ path }: { readonly path: string }) => path);
+    };
+    const get = async (path: string): Promise<Buffer> => {
+      const copy = project.path("../copy");
+      const wrapper = ["sh", "-c", `exec "$@" >'${copy}'`, "sh"];
+      await project.start(["azure", "files", "work", "--get", path], { wrapper }).ended;
+      return readFileSync(copy);
+    };
+    expect(await list("MODEL")).toEqual(["wd/out/MODEL/w.bin"]);
+    expect(await list("KEPT")).toEqual(["wd/project/kept/w.bin"]);
+    expect((await get("wd/out/MODEL/w.bin")).equals(bytes)).toBe(true);
+    writeFileSync(project.path("let-go"), "");
+    expect((await flow.ended).code).toBe(0);
+    expect(await list("MODEL")).toEqual(["out/MODEL/w.bin"]);
+    expect(await list("KEPT")).toEqual(["project/kept/w.bin"]);
+    for (const path of ["out/MODEL/w.bin", "project/kept/w.bin"])
+      expect((await get(path)).equals(bytes)).toBe(true);
+    expect(await project.run("azure", "files", "work", "--output", "LOGS")).toMatchObject({
+      code: 2,
+      stderr: "flow: work has MODEL, KEPT, and no output `LOGS`; see `flow azure --help`\n",
+    });
   });
 });
 

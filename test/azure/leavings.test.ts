@@ -3,10 +3,12 @@
  * account all the same. A few points are tried always; `FLOW_TEST_FAULTS=1` takes every request, once as one
  * that is still done and once as one that gets lost.
  */
+import { rmSync } from "node:fs";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { type FlowProject, flowTest } from "../rig/flow-test.ts";
 import { useServices } from "./account.ts";
+import { clientFor } from "./client.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { keysFor, optionsFor } from "./open-backend.ts";
 
@@ -132,6 +134,37 @@ describe("nothing is left of a flow that was killed", () => {
     const point = { request: "DELETE /jobs/ID", isLost: false };
     expect(await killedAt(project, SHARED.verb, point)).toBe(true);
     await expectCleaned(project, SHARED);
+  });
+});
+
+describe("flow azure gc without the folder that knew", () => {
+  flowTest("finds what has the project's name and mark, and nothing else", async ({ project }) => {
+    const client = clientFor(services.simulator);
+    bring(project, SHARED);
+    await killedAt(project, ["run"], { request: ADD, isLost: true });
+    rmSync(project.path(".flow"), { recursive: true });
+    const [pool] = services.simulator.inspect().pools;
+    const name = String(pool?.["id"]);
+    // The name alone is not enough, nor is the mark.
+    const metadata = [{ name: "flow.project", value: name.split("-")[1] ?? "" }];
+    await client.job.add({ id: `${name}-mine`, poolInfo: { poolId: name } });
+    await client.job.add({ id: "another", poolInfo: { poolId: name }, metadata });
+    expect(await project.run("azure", "gc")).toMatchObject({ code: 0 });
+    const found = await services.simulator.until("no pool", ({ jobs, pools }) =>
+      pools.length === 0 ? jobs.map(({ id }) => id) : undefined,
+    );
+    expect(new Set(found)).toEqual(new Set(["another", `${name}-mine`]));
+    expect(await stored()).toEqual([]);
+    for (const id of found) await client.job.deleteMethod(String(id));
+    await expectCleaned(project, SHARED);
+  });
+
+  flowTest("says nothing of an account that it cannot ask", async ({ project }) => {
+    bring(project, SHARED);
+    project.env["AZURE_BATCH_ACCESS_KEY"] = "d3Jvbmcga2V5";
+    const { code, stderr } = await project.run("azure", "gc");
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/^flow: Server failed to authenticate the request\..* Check the key /);
   });
 });
 

@@ -1,10 +1,11 @@
 // Takes away what flow made in Azure, in the order in which nothing starts anew: the job's tasks, the
-// job, its pool, what lay in storage. What is there that the ledger does not know is not touched.
+// job, its pool, what lay in storage. What neither the ledger knows nor carries the project's own name and
+// mark is not touched.
 
 import type { AttemptKey, CleanedUp } from "@flow/core";
-import type { Ledger, Thing } from "./ledger.ts";
-import { attemptPrefix } from "./naming.ts";
-import type { BatchPort } from "./service/batch-port.ts";
+import type { Ledger, LedgerEntry, Thing } from "./ledger.ts";
+import { attemptPrefix, idPrefix } from "./naming.ts";
+import type { BatchPort, JobRow, PoolRow } from "./service/batch-port.ts";
 import { explainError } from "./service/explain.ts";
 import type { Retry } from "./service/retry.ts";
 import { hasCode } from "./service/service-error.ts";
@@ -85,12 +86,41 @@ export class CleanUp {
   }
 
   /** Removes everything on the ledger but what these runs still use. */
-  async everything(runs: readonly string[]): Promise<CleanedUp> {
-    const { ledger } = this.#parts;
+  everything(runs: readonly string[]): Promise<CleanedUp> {
+    return this.#removeAll(this.#parts.ledger.remaining(), runs);
+  }
+
+  /**
+   * The same, and what the ledger does not know because it is lost: all that has this project's name and
+   * mark. Rejects with a ServiceError when it cannot be looked for.
+   */
+  async everythingThere(runs: readonly string[]): Promise<CleanedUp> {
+    const known = this.#parts.ledger.remaining();
+    const isNew = ({ thing, id }: LedgerEntry): boolean =>
+      !known.some((each) => each.thing === thing && each.id === id);
+    return this.#removeAll([...known, ...(await this.#there()).filter(isNew)], runs);
+  }
+
+  async #there(): Promise<readonly LedgerEntry[]> {
+    const { batch, store, retry, project } = this.#parts;
+    const prefix = `${idPrefix(project)}-`;
+    const isOurs = (row: JobRow | PoolRow): boolean =>
+      row.state !== "deleting" && row.id.startsWith(prefix) && isOwned(row.metadata, project);
+    const jobs = await retry.call(() => batch.jobs(prefix));
+    const pools = await retry.call(() => batch.pools());
+    const blobs = await retry.call(() => store.list(""));
+    return [
+      ...jobs.filter(isOurs).map(({ id }) => ({ thing: "job" as const, id })),
+      // The service names the pools that go with their jobs differently.
+      ...pools.filter(isOurs).map(({ id }) => ({ thing: "pool" as const, id })),
+      ...(blobs.length === 0 ? [] : [{ thing: "container" as const, id: store.container }]),
+    ];
+  }
+
+  async #removeAll(left: readonly LedgerEntry[], runs: readonly string[]): Promise<CleanedUp> {
     const removed: string[] = [];
     const problems: string[] = [];
-    const left = ledger.remaining().toSorted((a, b) => ORDER[a.thing] - ORDER[b.thing]);
-    for (const { thing, id } of left) {
+    for (const { thing, id } of left.toSorted((a, b) => ORDER[a.thing] - ORDER[b.thing])) {
       // Pools and the container serve all jobs.
       const isUsed =
         thing === "job" ? runs.some((run) => id.includes(`-${run}-`)) : runs.length > 0;

@@ -54,10 +54,15 @@ export class Jobs {
     return jobId(project, run, nodesName(nodes, options));
   }
 
+  /** Somebody may have removed the container: it is made, where it is not there, when it is next needed. */
+  forgetContainer(): void {
+    this.#container = undefined;
+  }
+
   /** Resolves when the job is there and takes tasks. Rejects with a ServiceError. */
   ensure(id: string, nodes: Nodes, tasks: number, signal: AbortSignal): Promise<void> {
     const known = this.#made.get(id);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.then(() => this.#ensureContainer(signal));
     const making = this.#make(id, nodes, tasks, signal);
     this.#made.set(id, making);
     making.catch(() => this.#made.delete(id));

@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 
 export type Thing = "job" | "pool" | "container";
 
-interface LedgerEntry {
+export interface LedgerEntry {
   readonly thing: Thing;
   readonly id: string;
 }

@@ -1,24 +1,16 @@
 /** What `flow azure` does by hand: pools and their nodes, and the files of attempts. */
-import { type AttemptKey, type BackendContext, err, nodeClock, ok, type Result } from "@flow/core";
-import { readExit, readMembership } from "./attempt/files.ts";
-import { mountedFolder } from "./attempt/mounted-checkpoint.ts";
+import { type BackendContext, type CleanedUp, err, ok, type Result } from "@flow/core";
+import { type FoundFile, FoundFiles, type Wanted } from "./attempt/found-files.ts";
 import type { Foundation } from "./backend.ts";
 import { foundation } from "./foundation.ts";
-import { idPrefix, projectName, taskId } from "./naming.ts";
+import { idPrefix, projectName } from "./naming.ts";
 import type { AzureOptions } from "./options.ts";
 import type { NodeRow, PoolRow } from "./service/batch-port.ts";
 import { explainError } from "./service/explain.ts";
 import { type Nodes, poolSpec } from "./translate/pool.ts";
 
+export type { FoundFile, Wanted } from "./attempt/found-files.ts";
 export type { NodeRow, PoolRow } from "./service/batch-port.ts";
-
-/** A file of an attempt, where it lies now. */
-export interface FoundFile {
-  readonly path: string;
-  readonly bytes: number;
-  /** A link that ends in an hour; absent for files on a node. */
-  readonly url: string | undefined;
-}
 
 export interface NewPool {
   readonly id: string;
@@ -29,8 +21,6 @@ export interface NewPool {
   /** Container images; none: a pool without containers. */
   readonly images: readonly string[];
 }
-
-const LINK_MS = 3_600_000;
 
 /** Every call fails with a sentence. */
 export interface Account {
@@ -43,10 +33,16 @@ export interface Account {
   nodes(pool: string): Promise<Result<readonly NodeRow[], string>>;
   /** What the start command printed on a node; undefined when it left nothing. */
   startOutput(pool: string, node: string): Promise<Result<string | undefined, string>>;
-  /** Files of an attempt, given by its directory: on its node while it runs, on the state mount in any case. */
-  files(key: AttemptKey, attempt: string): Promise<Result<readonly FoundFile[], string>>;
-  /** One of the files on its node. */
-  readFile(key: AttemptKey, attempt: string, path: string): Promise<Result<Uint8Array, string>>;
+  /** Files of an attempt: on its node while it runs, on the state mount, on this machine when they have come back. */
+  files(wanted: Wanted): Promise<Result<readonly FoundFile[], string>>;
+  /** Hands out one of them piece by piece. */
+  readFile(
+    wanted: Wanted,
+    path: string,
+    write: (piece: Uint8Array) => Promise<void>,
+  ): Promise<Result<void, string>>;
+  /** Removes all that flow made for this project, and that none of these runs uses. */
+  collect(runs: readonly string[]): Promise<Result<CleanedUp, string>>;
   /** Whether a pool was made by flow for this project. */
   isOurs(pool: PoolRow): boolean;
 }
@@ -56,6 +52,7 @@ export function openAccount(context: BackendContext<AzureOptions>): Result<Accou
   if (!made.ok) return made;
   const { batch, retry } = made.value;
   const project = projectName(context.root);
+  const found = new FoundFiles(project, context.options, made.value);
   const call = <T>(request: () => Promise<T>) => attempted(() => retry.call(request));
   return ok({
     pools: () => call(() => batch.pools()),
@@ -71,9 +68,9 @@ export function openAccount(context: BackendContext<AzureOptions>): Result<Accou
         const text = parts.map((part) => Buffer.from(part ?? []).toString("utf8")).join("");
         return text === "" ? undefined : text;
       }),
-    files: (key, attempt) =>
-      attempted(() => files(key, attempt, project, context.options, made.value)),
-    readFile: (key, attempt, path) => attempted(() => readFile(key, attempt, path, made.value)),
+    files: (wanted) => attempted(() => found.list(wanted)),
+    readFile: (wanted, path, write) => attempted(() => found.read(wanted, path, write)),
+    collect: (runs) => attempted(() => made.value.cleanUp.everythingThere(runs)),
     isOurs: ({ id }) => id.startsWith(idPrefix(project)),
   });
 }
@@ -118,65 +115,4 @@ async function resize(
   if (pool === undefined) throw new Error(`there is no pool ${id}`);
   if (pool.autoScale) await retry.call(() => batch.disableAutoScale(id));
   await retry.call(() => batch.resizePool(id, dedicated, low));
-}
-
-async function files(
-  key: AttemptKey,
-  attempt: string,
-  project: string,
-  options: AzureOptions,
-  made: Foundation,
-): Promise<readonly FoundFile[]> {
-  const membership = readMembership(attempt);
-  if (membership === undefined) throw new Error("it has not been sent to Azure Batch");
-  const mounted = await mountedFiles(key, project, options, made);
-  if (readExit(attempt) !== undefined) return mounted;
-  const { batch, retry } = made;
-  const here = await retry.call(() => batch.files(membership.job, taskId(key)));
-  return [...mounted, ...here.map(({ name, bytes }) => ({ path: name, bytes, url: undefined }))];
-}
-
-/** Files of the task on the state mount, with links, where the mount is a container of the account. */
-async function mountedFiles(
-  key: AttemptKey,
-  project: string,
-  { state, mounts, storage }: AzureOptions,
-  { openContainer, retry }: Foundation,
-): Promise<readonly FoundFile[]> {
-  const mount = mounts[state ?? ""];
-  if (mount === undefined || !("blob" in mount)) return [];
-  if ((mount.account ?? storage.account) !== storage.account) return [];
-  const store = openContainer(mount.blob);
-  const folder = `${mountedFolder(project, key)}/`;
-  const blobs = await retry.call(() => store.list(folder));
-  const until = nodeClock.wall() + LINK_MS;
-  return Promise.all(
-    blobs.map(async ({ name, bytes }) => ({
-      path: name.slice(folder.length),
-      bytes,
-      url: await store.link(name, "r", until),
-    })),
-  );
-}
-
-async function readFile(
-  key: AttemptKey,
-  attempt: string,
-  path: string,
-  { batch, retry }: Foundation,
-): Promise<Uint8Array> {
-  const membership = readMembership(attempt);
-  if (membership === undefined) throw new Error("it has not been sent to Azure Batch");
-  const id = taskId(key);
-  const size = await retry.call(() => batch.fileSize(membership.job, id, path));
-  if (size === undefined) throw new Error(`there is no file ${path} on its node`);
-  const chunks: Uint8Array[] = [];
-  for (let from = 0; from < size; ) {
-    const to = Math.min(size, from + (4 << 20));
-    const bytes = await retry.call(() => batch.readFile(membership.job, id, path, from, to));
-    if (bytes === undefined || bytes.byteLength === 0) break;
-    chunks.push(bytes);
-    from += bytes.byteLength;
-  }
-  return Buffer.concat(chunks);
 }

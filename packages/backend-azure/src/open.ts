@@ -6,6 +6,7 @@ import { type Foundation, openAzure } from "./backend.ts";
 import { foundation } from "./foundation.ts";
 import type { AzureOptions } from "./options.ts";
 import { explainError } from "./service/explain.ts";
+import { hasCode } from "./service/service-error.ts";
 
 export async function open(
   context: BackendContext<AzureOptions>,
@@ -20,7 +21,8 @@ async function probe({ batch, store, retry }: Foundation): Promise<string | unde
   try {
     await retry.call(() => batch.job("flow-probe"));
   } catch (error) {
-    return `Azure Batch does not answer as it should: ${explainError(error)}`;
+    const text = explainError(error);
+    return hasCode(error, "NoToken") ? text : `Azure Batch does not answer as it should: ${text}`;
   }
   try {
     await retry.call(() => store.exists("flow-probe"));

@@ -43,7 +43,7 @@ export const PLACE_ROWS: readonly CommandRow[] = [
         help: "`pool create`: a container image to fetch; with it tasks of the pool are containers",
       },
       { name: "output", value: "ID", help: "`files`: only those of this named output" },
-      { name: "get", value: "FILE", help: "`files`: print one of them from its node" },
+      { name: "get", value: "FILE", help: "`files`: print one of them, wherever it lies" },
       YES,
       JSON_OPTION,
     ],
@@ -51,8 +51,8 @@ export const PLACE_ROWS: readonly CommandRow[] = [
       "`pool list` shows all pools of the account, `pool create NAME --nodes N` makes one that stays, " +
       "`pool resize NAME --nodes N` and `pool delete NAME` do what they say. `nodes POOL` shows the " +
       "nodes, `nodes POOL NODE` what the start command printed there. `files TASK` lists what its " +
-      "latest attempt has on its node and, with links that end in an hour, on the state mount. `gc` " +
-      "removes jobs, pools and storage that flow made for the project and no run uses any more.",
+      "latest attempt has on its node or, once it has ended, here, and with links that end in an hour " +
+      "on the state mount. `gc` removes jobs, pools and storage that flow made for the project and no run uses any more.",
     examples: ["flow azure pool list", "flow azure files train@seed=1", "flow azure gc"],
   },
 ];

@@ -67,7 +67,6 @@ function jobCalls(client: BatchServiceClient) {
       return jobs.map(jobRow);
     },
     endJobWithItsTasks: (id) => done(client.job.patch(id, { onAllTasksComplete: "terminatejob" })),
-    terminateJob: (id) => done(client.job.terminate(id)),
     deleteJob: (id) => done(client.job.deleteMethod(id)),
   } satisfies Partial<BatchPort>;
 }
@@ -78,12 +77,8 @@ function taskCalls(client: BatchServiceClient) {
       const { value = [] } = await called(client.task.addCollection(job, mutable(bodies)));
       return new Map(value.map((result): [string, Added] => [result.taskId, added(result)]));
     },
-    async tasks(job, since) {
-      const filter =
-        since === undefined
-          ? {}
-          : { filter: `stateTransitionTime ge datetime'${new Date(since).toISOString()}'` };
-      const taskListOptions = { select: TASK_COLUMNS, maxResults: PAGE, ...filter };
+    async tasks(job) {
+      const taskListOptions = { select: TASK_COLUMNS, maxResults: PAGE };
       const tasks = await pages(client.task.list(job, { taskListOptions }), (link) =>
         client.task.listNext(link),
       );
@@ -95,7 +90,6 @@ function taskCalls(client: BatchServiceClient) {
       return task && taskRow(task);
     },
     terminateTask: (job, id) => done(client.task.terminate(job, id)),
-    deleteTask: (job, id) => done(client.task.deleteMethod(job, id)),
   } satisfies Partial<BatchPort>;
 }
 

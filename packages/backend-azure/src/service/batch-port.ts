@@ -242,15 +242,12 @@ export interface BatchPort {
   job(id: string): Promise<JobRow | undefined>;
   jobs(prefix: string): Promise<readonly JobRow[]>;
   endJobWithItsTasks(id: string): Promise<void>;
-  terminateJob(id: string): Promise<void>;
   deleteJob(id: string): Promise<void>;
   /** At most a hundred. */
   addTasks(job: string, bodies: readonly TaskBody[]): Promise<ReadonlyMap<string, Added>>;
-  /** Tasks whose state has changed since (Unix milliseconds); all of them without that. */
-  tasks(job: string, since?: number): Promise<readonly TaskRow[]>;
+  tasks(job: string): Promise<readonly TaskRow[]>;
   task(job: string, id: string): Promise<TaskRow | undefined>;
   terminateTask(job: string, id: string): Promise<void>;
-  deleteTask(job: string, id: string): Promise<void>;
   files(job: string, task: string): Promise<readonly RemoteFile[]>;
   /** Size in bytes; undefined while there is no such file, or no node that could tell. */
   fileSize(job: string, task: string, path: string): Promise<number | undefined>;

@@ -3,10 +3,17 @@
 import type { BackendFailure } from "@flow/core";
 import { isTransient, ServiceError } from "./service-error.ts";
 
+const LOW_QUOTA =
+  "The account's quota of low-priority cores is used up, or the region has none: ask for more in the portal, lower `nodes`, or take `priority: dedicated`.";
+
 /** By code, without case. The service's own sentence comes before it. */
 const ADVICE: Readonly<Record<string, string>> = {
   AccountCoreQuotaReached:
     "The account's quota of cores is used up: ask for more in the portal, or lower `nodes`.",
+  AccountLowPriorityCoreQuotaReached: LOW_QUOTA,
+  AccountSpotCoreQuotaReached: LOW_QUOTA,
+  AccountVMSeriesCoreQuotaReached:
+    "The account's quota of cores for machines of this kind is used up: ask for more in the portal, or take another `vm_size`.",
   ActiveJobAndScheduleQuotaReached:
     "The account has as many active jobs as it may: run `flow azure gc`, or ask for a higher quota.",
   AllocationFailed:
@@ -14,7 +21,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   AllocationTimedout:
     "Azure did not give the machines in time: try another `vm_size` or region, or wait.",
   AuthenticationFailed: "Check the key in the environment, and that this machine's clock is right.",
-  AuthorizationFailure: "Check the account's network rules and the rights of the key or identity.",
+  AuthorizationFailure:
+    "Check the key in the environment, or the rights of the identity, and the account's network rules.",
   AuthorizationPermissionMismatch:
     "The identity lacks rights on the storage account: it needs `Storage Blob Data Contributor`.",
   BlobAccessDenied:
@@ -35,8 +43,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   ContainerBeingDeleted: "Azure is still removing it; flow asks again.",
   ContainerNotFound: "The container with flow's archives was removed: run flow again.",
   DiskFull: "The node's disk is full: take a larger `vm_size`, or put data on a mount.",
-  DedicatedCoreQuotaReached:
-    "The quota of dedicated cores is used up: ask for more in the portal, or lower `nodes`.",
   FileUploadMiscError:
     "The node could not upload the results: check the storage account's network rules.",
   FileUploadContainerNotFound: "The container for results is gone: run flow again.",
@@ -44,8 +50,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   InvalidAutoScalingSettings: "The service refuses the autoscale formula.",
   JobCompleted: "The job had ended, probably after `max_time`: run flow again.",
   JobTerminating: "The job was ending, probably after `max_time`: run flow again.",
-  LowPriorityCoreQuotaReached:
-    "The quota of low-priority cores is used up: ask for more in the portal, or lower `nodes`.",
   NoToken: "",
   OutOfMemory: "The task ran out of memory: take a larger `vm_size`.",
   PoolNotFound: "There is no such pool: check `pool: {id}`, or let flow make one.",
@@ -68,7 +72,7 @@ const byLowerCase: ReadonlyMap<string, string> = new Map(
 
 /** The service's sentence, its code, and what to do where that is known. */
 export function explain(code: string, message: string): string {
-  const said = message.trim().replace(/\.$/, "");
+  const said = message.trim().replace(/\.$/, "") || "it refused the request";
   const named = code === "" || said.includes(code) ? said : `${said} (${code})`;
   const advice = byLowerCase.get(code.toLowerCase()) ?? "";
   return advice === "" ? named : `${named}. ${advice}`;

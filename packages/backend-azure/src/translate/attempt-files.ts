@@ -96,6 +96,7 @@ function runnerSpec(job: Job, settings: NodeSettings): Result<string, string> {
       place(job.cwd),
       `${base}/tmp`,
       ...foldersOf(job).map((path) => `${base}/project/${path}`),
+      ...outputFolders(job).map(place),
     ],
     ...(job.timeoutMs === undefined ? {} : { timeout_s: job.timeoutMs / 1000 }),
     stop: {
@@ -150,6 +151,12 @@ function action(
 /** Folders of the project that the programs write into. */
 const foldersOf = (job: Job): readonly string[] =>
   [...new Set(wantedBack(job).map(dirname))].filter((path) => path !== ".");
+
+/** The named outputs, which are there before a program begins. */
+const outputFolders = ({ env, paths }: Job): readonly string[] =>
+  Object.entries(env).flatMap(([name, path]) =>
+    name.startsWith("FLOW_OUTPUT_") && path.startsWith(`${paths.root}/`) ? [path] : [],
+  );
 
 /** Paths in the project that come back: what the task declares that it makes. */
 const wantedBack = ({ outputs, leaves = [] }: Job): readonly string[] => [

@@ -2,7 +2,7 @@
 
 import type { AzureOptions } from "@flow/backend-azure";
 import { type Account, openAccount } from "@flow/backend-azure/manage";
-import type { BackendContext, BackendPlugin, Result } from "@flow/core";
+import type { BackendContext, Result } from "@flow/core";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
@@ -16,10 +16,7 @@ export interface AzureCall {
   readonly invocation: Invocation;
   readonly io: Io;
   readonly project: OpenedProject;
-  readonly context: {
-    readonly plugin: BackendPlugin;
-    readonly context: BackendContext<unknown>;
-  };
+  readonly context: BackendContext<unknown>;
 }
 
 export interface AzureVerb {
@@ -30,7 +27,7 @@ export interface AzureVerb {
 
 /** The account of a call; undefined after the problem has been printed. */
 export function accountOf({ context, io }: AzureCall): Account | undefined {
-  const opened = openAccount(context.context as BackendContext<AzureOptions>);
+  const opened = openAccount(context as BackendContext<AzureOptions>);
   if (opened.ok) return opened.value;
   io.stderr.write(`flow: ${opened.error}\n`);
   return undefined;

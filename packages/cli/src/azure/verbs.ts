@@ -135,53 +135,76 @@ const nodes: AzureVerb = {
 const files: AzureVerb = {
   selects: true,
   async run(call) {
-    const attempt = onlyAttempt(call);
-    if (typeof attempt === "string") return misused(call, attempt);
+    const task = onlyTask(call);
+    if (typeof task === "string") return misused(call, task);
+    const output = call.invocation.value("output");
+    const folder = output === undefined ? "" : folderOf(task.outputs, output);
+    if (folder === undefined) return misused(call, noOutput(task, String(output)));
     const account = accountOf(call);
     if (account === undefined) return EXIT.outside;
-    const { key, directory } = attempt;
-    const wanted = call.invocation.value("get");
-    if (wanted !== undefined) {
-      const read = await account.readFile(key, directory, wanted);
-      if (read.ok) call.io.stdout.write(Buffer.from(read.value).toString("utf8"));
-      return done(call, read, `${wanted} as it is on its node`);
+    const outputs = Object.values(task.outputs).filter((path) => path !== "");
+    const wanted = { key: task.key, attempt: task.directory, outputs };
+    const { stdout } = call.io;
+    const path = call.invocation.value("get");
+    if (path !== undefined) {
+      const read = await account.readFile(wanted, path, async (piece) => {
+        if (!stdout.write(piece)) await stdout.drained();
+      });
+      return done(call, read, path);
     }
-    const output = call.invocation.value("output");
-    const found = await account.files(key, directory);
-    const prefix = output === undefined ? undefined : `out/${output}/`;
-    const chosen =
-      found.ok && prefix !== undefined
-        ? { ...found, value: found.value.filter(({ path }) => path.includes(prefix)) }
-        : found;
-    return show(call, chosen, ["FILE", "SIZE", "LINK"], (file) => [
+    const found = await account.files(wanted);
+    const chosen = found.ok
+      ? { ...found, value: found.value.filter((each) => `/${each.path}`.includes(folder)) }
+      : found;
+    return show(call, chosen, ["FILE", "SIZE", "WHERE"], (file) => [
       file.path,
       formatBytes(file.bytes),
-      file.url ?? "",
+      file.url ?? file.file ?? "on its node",
     ]);
   },
 };
 
-/** The latest attempt of the one task that is meant, or what is wrong. */
-function onlyAttempt({
-  project,
-}: AzureCall): { readonly key: AttemptKey; readonly directory: string } | string {
+interface Attempted {
+  readonly id: string;
+  readonly key: AttemptKey;
+  readonly directory: string;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/** The one task that is meant, with its latest attempt, or what is wrong. */
+function onlyTask({ project }: AzureCall): Attempted | string {
   const { graph, selection } = project;
   const [index, second] = selection.asked;
   const task = index === undefined ? undefined : graph.tasks[index];
   if (task === undefined || second !== undefined) return "`flow azure files TASK` needs one task";
   const attempt = lastAttempt(layout(graph.project.root), task.key, nodeFileSystem);
-  return attempt === undefined
-    ? `${task.id} has not run yet`
-    : { key: attemptKey(task.key, attempt.serial), directory: attempt.directory };
+  if (attempt === undefined) return `${task.id} has not run yet`;
+  const key = attemptKey(task.key, attempt.serial);
+  return { id: task.id, key, directory: attempt.directory, outputs: task.outputs };
+}
+
+/** Where the files of an output lie in an attempt; undefined for one that is not known. */
+function folderOf(outputs: Attempted["outputs"], name: string): string | undefined {
+  const path = outputs[name];
+  if (path === undefined) return undefined;
+  return path === "" ? `/out/${name}/` : `/project/${path.replace(/^(\.\/)+|\/+$/g, "")}/`;
+}
+
+function noOutput({ id, outputs }: Attempted, wanted: string): string {
+  const names = Object.keys(outputs);
+  const has = names.length === 0 ? "has none" : `has ${names.join(", ")}`;
+  return `${id} ${has}, and no output \`${wanted}\``;
 }
 
 const gc: AzureVerb = {
   async run(call) {
     const { io, project, invocation } = call;
     const runs = liveRuns(project.graph.project.root).map(({ run }) => run);
-    const { plugin, context } = call.context;
-    const cleaned = await plugin.cleanUp?.(context, runs);
-    const { removed, problems } = cleaned ?? { removed: [], problems: [] };
+    const account = accountOf(call);
+    if (account === undefined) return EXIT.outside;
+    const cleaned = await account.collect(runs);
+    if (!cleaned.ok) return done(call, cleaned, "");
+    const { removed, problems } = cleaned.value;
     if (invocation.has("json"))
       io.stdout.write(`${JSON.stringify({ removed, problems, runs }, null, 2)}\n`);
     for (const problem of problems) io.stderr.write(`flow: ${problem}\n`);

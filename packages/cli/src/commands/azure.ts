@@ -45,5 +45,5 @@ async function contextOf({ graph, secretValues }: OpenedProject, invocation: Inv
   if (!plugin.ok) return plugin.error;
   const env = { ...io.env, ...secretValues };
   const context = placeOf(plugin.value, first.name, first.options, project, env, io);
-  return context.ok ? { plugin: plugin.value, context: context.value } : context.error;
+  return context.ok ? context.value : context.error;
 }
