@@ -18,7 +18,7 @@ import { paramOverrides } from "./overrides.ts";
 import { ParamTable } from "./params.ts";
 import type { InputFile, ReadFile, ReadProject } from "./read-files.ts";
 import { FileReader, folderIn, type KnownDocuments, pathIn } from "./read-files.ts";
-import { completeTasks } from "./tasks/complete.ts";
+import { completeTasks, type PlainTasks } from "./tasks/complete.ts";
 import { declareTask, namesIn, outlineTasks } from "./tasks/declare.ts";
 import { ownerOf, planSweep } from "./sweep/sweep.ts";
 import { fullName } from "./sweep/usage.ts";
@@ -142,7 +142,8 @@ class Loader {
     const sweep = planSweep(overrides, sources, outlines, loading);
     const templates = outlines.map((outline) => declareTask(outline, sweep, loading));
     const index = new TaskIndex(templates, this.#report);
-    const tasks = templates.flatMap((template) => completeTasks(template, index, loading));
+    const models: PlainTasks = new Map();
+    const tasks = templates.flatMap((template) => completeTasks(template, index, loading, models));
     if (tasks.length === 0 && loading.searches.length === 0 && this.#report.errors === 0) {
       this.#report.error("empty-file", undefined, `\`${file}\` has no tasks`, {
         fix: "Write `tasks:` with at least one task.",
@@ -210,6 +211,7 @@ class Loader {
         params,
         env,
         shell: shell === undefined ? "sh" : (textOf(shell) as Shell),
+        lookup: fileLookup(params, env, loading),
       };
     });
   }
@@ -249,8 +251,7 @@ class Loader {
       default: namesIn(top.map, "default"),
       jobs: jobs === undefined ? undefined : Number(textOf(jobs)),
       pools: Object.fromEntries(loading.pools),
-      backends: sources.flatMap(({ map, params, env }) => {
-        const lookup = fileLookup(params, env, loading);
+      backends: sources.flatMap(({ map, lookup }) => {
         const filling = { lookup, report: this.#report, sources: loading.sources };
         return readBackends(map, filling, loading.checks);
       }),

@@ -12,6 +12,8 @@ export interface ResolvedPath {
 
 /** `text` as written in a file whose folder is `folder` (relative to the absolute `root`). */
 export function resolvePath(text: string, folder: string, root: string): ResolvedPath {
+  if (folder === "" && PLAIN.test(text))
+    return { path: text, isDirectory: false, isOutside: false };
   const isDirectory = text.endsWith("/") || text === "." || text === ".." || text.endsWith("/..");
   let path: string;
   if (isAbsolute(text)) {
@@ -30,6 +32,9 @@ export function resolvePath(text: string, folder: string, root: string): Resolve
     isOutside: isAbsolute(path) || path === ".." || path.startsWith("../"),
   };
 }
+
+/** Nothing in it to normalise, which is worth asking first: most paths are so. */
+const PLAIN = /^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/;
 
 /** Does a path mean a pattern? `{path: …}` is how to write a name that looks like one. */
 export const isGlob = (path: string): boolean => /[*?[{]/.test(path);

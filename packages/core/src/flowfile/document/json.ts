@@ -13,7 +13,7 @@ export function readJson(text: string, file: number, maxDepth: number): Node | u
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/y;
 const QUOTE = 0x22;
-const CONTROL = /[\u0000-\u001f]/;
+const CONTROL = /[\u0000-\u001f]/g;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
 
 class JsonReader {
@@ -23,6 +23,8 @@ class JsonReader {
   #at = 0;
   /** The next backslash, so that texts without one are taken as they stand. */
   #backslash = -1;
+  /** The next control character; none may stand in a text. */
+  #control = -1;
 
   constructor(text: string, file: number, maxDepth: number) {
     this.#text = text;
@@ -65,11 +67,11 @@ class JsonReader {
     do {
       this.#space();
       const key = this.#string();
-      if (key === undefined || entries.has(key.text) || key.text === "__proto__") return undefined;
-      if (!this.#take(0x3a)) return undefined;
+      if (key === undefined || key.text === "__proto__" || !this.#take(0x3a)) return undefined;
       const value = this.#value(depth + 1);
       if (value === undefined) return undefined;
-      entries.set(key.text, { key, value });
+      const { size } = entries;
+      if (entries.set(key.text, { key, value }).size === size) return undefined;
     } while (this.#take(0x2c));
     if (!this.#take(0x7d)) return undefined;
     return { kind: "map", entries, file: this.#file, start, end: this.#at };
@@ -77,14 +79,18 @@ class JsonReader {
 
   #list(depth: number): Node | undefined {
     const start = this.#at;
-    const items: Node[] = [];
     this.#at += 1;
-    if (this.#take(0x5d)) return { kind: "list", items, file: this.#file, start, end: this.#at };
-    do {
+    if (this.#take(0x5d))
+      return { kind: "list", items: [], file: this.#file, start, end: this.#at };
+    const first = this.#value(depth + 1);
+    if (first === undefined) return undefined;
+    // An empty array makes room for 17 with its first item, and most lists have one.
+    const items: Node[] = [first];
+    while (this.#take(0x2c)) {
       const item = this.#value(depth + 1);
       if (item === undefined) return undefined;
       items.push(item);
-    } while (this.#take(0x2c));
+    }
     if (!this.#take(0x5d)) return undefined;
     return { kind: "list", items, file: this.#file, start, end: this.#at };
   }
@@ -96,8 +102,9 @@ class JsonReader {
     if (end === -1) return undefined;
     if (this.#backslash < start) this.#backslash = this.#find("\\", start);
     if (this.#backslash < end) return this.#escaped();
+    if (this.#control < start) this.#control = this.#findControl(start);
+    if (this.#control < end) return undefined;
     const text = this.#text.slice(start + 1, end);
-    if (CONTROL.test(text)) return undefined;
     this.#at = end + 1;
     return { kind: "scalar", value: text, text, file: this.#file, start, end: this.#at };
   }
@@ -116,6 +123,11 @@ class JsonReader {
   #find(piece: string, from: number): number {
     const at = this.#text.indexOf(piece, from);
     return at === -1 ? this.#text.length : at;
+  }
+
+  #findControl(from: number): number {
+    CONTROL.lastIndex = from;
+    return CONTROL.exec(this.#text)?.index ?? this.#text.length;
   }
 
   #number(): ScalarNode | undefined {
@@ -137,8 +149,10 @@ class JsonReader {
   }
 
   #take(code: number): boolean {
-    this.#space();
-    if (this.#text.charCodeAt(this.#at) !== code) return false;
+    if (this.#text.charCodeAt(this.#at) !== code) {
+      this.#space();
+      if (this.#text.charCodeAt(this.#at) !== code) return false;
+    }
     this.#at += 1;
     return true;
   }

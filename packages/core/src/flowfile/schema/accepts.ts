@@ -36,12 +36,11 @@ export function acceptsOf(schema: z.core.$ZodType): Accepts {
       return (node) => isNull(node) || inner(node);
     }
     case "union": {
-      const options = def.options.map(acceptsOf);
-      return (node) => options.some((accepts) => accepts(node));
+      return isAnyOf(def.options.map(acceptsOf));
     }
     case "array": {
       const element = acceptsOf(def.element);
-      return (node) => node.kind === "list" && node.items.every(element);
+      return isListOf(element);
     }
     case "record":
       return acceptsRecord(def);
@@ -57,6 +56,23 @@ const isText: Accepts = (node) => node.kind === "scalar" && typeof node.value ==
 const isNumber: Accepts = (node) => node.kind === "scalar" && Number.isFinite(node.value);
 
 const isNull: Accepts = (node) => node.kind === "scalar" && node.value === null;
+
+// Plain loops: these run for every value of every task.
+
+function isAnyOf(options: readonly Accepts[]): Accepts {
+  return (node) => {
+    for (const accepts of options) if (accepts(node)) return true;
+    return false;
+  };
+}
+
+function isListOf(element: Accepts): Accepts {
+  return (node) => {
+    if (node.kind !== "list") return false;
+    for (const item of node.items) if (!element(item)) return false;
+    return true;
+  };
+}
 
 function isOneOf(values: Iterable<unknown>): Accepts {
   const known = new Set(values);
@@ -84,6 +100,7 @@ function acceptsObject({ shape }: z.core.$ZodObjectDef): Accepts {
     for (const [key, { value }] of node.entries) {
       if (tests.get(key)?.(value) !== true) return false;
     }
-    return needed.every((key) => node.entries.has(key));
+    for (const key of needed) if (!node.entries.has(key)) return false;
+    return true;
   };
 }

@@ -31,7 +31,7 @@ interface Dimension {
 }
 
 /** What a sweep adds to one member of a template. */
-interface SweepMember {
+export interface SweepMember {
   /** Added to the task's name. */
   readonly axes: ReadonlyMap<string, string>;
   /** What keeps the combination apart on disk; more than `axes`, less than all parameters. */
@@ -160,8 +160,12 @@ function* fileLevel(
   }
 }
 
-/** Of a template that no parameter multiplies or names. */
-const ALONE: readonly SweepMember[] = [{ axes: new Map(), identity: new Map(), params: new Map() }];
+/** The one member of a template that no parameter multiplies or names. */
+export const unswept: readonly SweepMember[] = [
+  { axes: new Map(), identity: new Map(), params: new Map() },
+];
+
+const NO_DIMENSIONS: readonly Dimension[] = [];
 
 class CommandLineSweep implements Sweep {
   readonly #dimensions: readonly Dimension[];
@@ -187,7 +191,8 @@ class CommandLineSweep implements Sweep {
 
   members(outline: TaskOutline): readonly SweepMember[] {
     const parts = this.#parts(outline);
-    if (parts.length === 0 && this.#usage.get(outline.name)?.identity.size === 0) return ALONE;
+    const identity = this.#usage.get(outline.name)?.identity;
+    if (parts.length === 0 && (identity === undefined || identity.size === 0)) return unswept;
     const size = parts.reduce((product, { rows }) => product * rows.length, 1);
     if (size * outline.matrix.members.length > MAX_MEMBERS) {
       this.#report.error(
@@ -243,7 +248,7 @@ class CommandLineSweep implements Sweep {
   /** The dimensions as far as the template uses them, equal rows once. */
   #parts(outline: TaskOutline): readonly Dimension[] {
     const uses = this.#usage.get(outline.name)?.uses;
-    if (uses === undefined || uses.size === 0) return [];
+    if (uses === undefined || uses.size === 0) return NO_DIMENSIONS;
     return this.#dimensions.flatMap(({ columns, rows }) => {
       const kept = [...columns.keys()].filter((index) => uses.has(columns[index]?.name ?? ""));
       if (kept.length === 0) return [];

@@ -42,20 +42,26 @@ const RECIPE = [
 export const fullName = (namespace: string, name: string): string =>
   namespace.replaceAll("/", ".") + name;
 
-/** The usage of every template, by its name. */
+/** The usage of every template that names a parameter or has a budget, by its name. */
 export function readUsage(outlines: readonly TaskOutline[]): ReadonlyMap<string, Usage> {
-  const byName = namesOf(outlines);
-  const direct = new Map(outlines.map((outline) => [outline, mentionsIn(outline)]));
-  const isAnyNamed = [...direct.values()].some(({ size }) => size > 0);
+  const direct = new Map<TaskOutline, ReadonlySet<string>>();
+  for (const outline of outlines) {
+    const mentioned = mentionsIn(outline);
+    if (mentioned.size > 0) direct.set(outline, mentioned);
+  }
+  const byName = direct.size > 0 ? namesOf(outlines) : undefined;
   const result = new Map<string, Usage>();
   for (const outline of outlines) {
     const budget = budgetOf(outline);
-    if (!isAnyNamed) {
-      result.set(outline.name, { uses: NO_NAMES, identity: NO_NAMES, budget });
+    if (byName === undefined) {
+      if (budget !== NO_NAMES) {
+        result.set(outline.name, { uses: NO_NAMES, identity: NO_NAMES, budget });
+      }
       continue;
     }
     const uses = new Set<string>();
     collect(outline, byName, direct, uses, new Set());
+    if (uses.size === 0 && budget === NO_NAMES) continue;
     const products = productsOf(outline);
     const named = products.map((node) => productNames(node, outline, uses));
     const identity = [...uses].filter(

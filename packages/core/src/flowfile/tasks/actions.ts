@@ -7,7 +7,7 @@ import { quoteYaml } from "../document/yaml-error.ts";
 import { resolvePath } from "../paths.ts";
 import type { Filled } from "../template/template.ts";
 import { fillArgv, fillShell, hasTemplate } from "../template/template.ts";
-import type { FieldReader } from "./fields.ts";
+import { type FieldReader, present } from "./fields.ts";
 import type { FlowSource, Loading } from "./scope.ts";
 
 const NO_ENV: Readonly<Record<string, string>> = {};
@@ -20,11 +20,11 @@ export function readActions(
   source: FlowSource,
   loading: Loading,
 ): readonly Action[] {
-  return asList(node).flatMap((item) => {
-    const action = readAction(item, reader, source, loading);
-    return action === undefined ? [] : [action];
-  });
+  if (node === undefined) return NO_ACTIONS;
+  return present(asList(node).map((item) => readAction(item, reader, source, loading)));
 }
+
+const NO_ACTIONS: readonly Action[] = [];
 
 function readAction(
   node: Node,
@@ -34,10 +34,10 @@ function readAction(
 ): Action | undefined {
   if (node.kind === "scalar") {
     explainComment(node, loading);
-    return { ...plain(source.shell, node), ...asShell(fillShell(node, reader.filling)) };
+    return plain(source.shell, node, fillShell(node, reader.filling));
   }
   if (node.kind === "list") {
-    return argv(node.items, node, { ...plain(source.shell, node) }, reader, loading);
+    return argv(node.items, node, plain(source.shell, node), reader, loading);
   }
   const kinds = ["run", "exec", "script"].filter((key) => node.entries.has(key));
   if (kinds.length !== 1) {
@@ -77,10 +77,10 @@ function explainComment(node: ScalarNode, { report, sources }: Loading): void {
   );
 }
 
-function plain(shell: Shell, node: Node): Action {
+function plain(shell: Shell, node: Node, filled: Filled<Text> = EMPTY): Action {
   return {
     kind: "shell",
-    text: "",
+    text: filled.value,
     argv: [],
     shell,
     cwd: undefined,
@@ -88,10 +88,12 @@ function plain(shell: Shell, node: Node): Action {
     timeoutMs: undefined,
     okExit: SUCCESS,
     stdin: undefined,
-    recipe: "",
+    recipe: filled.recipe,
     span: spanOf(node),
   };
 }
+
+const EMPTY: Filled<Text> = { value: "", recipe: "" };
 
 const asShell = (filled: Filled<Text>): Pick<Action, "text" | "recipe"> => ({
   text: filled.value,

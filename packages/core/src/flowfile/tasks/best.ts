@@ -12,6 +12,7 @@ import type { Loading } from "./scope.ts";
 
 /** `best(train, max metrics.val.acc, per: model)` as the map it is short for; undefined for other text. */
 export function bestCall(node: ScalarNode): MapNode | undefined {
+  if (!node.text.startsWith("best(")) return undefined;
   const match = /^best\(\s*([^,]+?)\s*,\s*([^,]+?)\s*(?:,\s*per:\s*(.+?)\s*)?\)$/.exec(node.text);
   if (match === null) return undefined;
   const [, task = "", best = "", per] = match;

@@ -3,7 +3,7 @@
 import type { Action, Dep, Target, Task } from "../../model/task.ts";
 import { isWithin } from "../../graph/paths.ts";
 import { spanOf } from "../document/node.ts";
-import type { Combination } from "../matrix.ts";
+import { type Combination, noMatrix } from "../matrix.ts";
 import { resolvePath } from "../paths.ts";
 import { readPruning } from "../sweep/search.ts";
 import { readActions, readEnv, warnAboutArgv } from "./actions.ts";
@@ -16,7 +16,7 @@ import { readCheckpoint, readMetrics, readOutputs, warnAboutMetrics } from "./ou
 import { readBackend, readBackendOptions, readPools, readResources } from "./placement.ts";
 import { readRequeue, readRetries, readStop } from "./policy.ts";
 import type { TaskIndex } from "./references.ts";
-import type { Loading } from "./scope.ts";
+import type { FlowSource, Loading } from "./scope.ts";
 import { budgetValues, checkBudget, readClean, readTrack, taskEnv } from "./work.ts";
 
 /** The tasks of one template, in the order of its matrix. */
@@ -24,12 +24,60 @@ export function completeTasks(
   template: TaskTemplate,
   index: TaskIndex,
   loading: Loading,
+  models: PlainTasks,
 ): readonly Task[] {
   warnAboutArgv(template.members[0]?.reader.node("actions"), loading);
+  const plain = plainMember(template);
+  const model = models.get(template.source);
+  if (plain !== undefined && model !== undefined) {
+    return [completeLike(model, template, plain, index, loading)];
+  }
   const completer = new Completer(template, index, loading);
   const tasks = template.members.map((member) => completer.complete(member));
   warnAboutMetrics(tasks, template.members[0]?.reader.node("metrics"), loading);
+  const [first] = tasks;
+  if (plain !== undefined && first !== undefined) models.set(template.source, first);
   return tasks;
+}
+
+/** Of each file one task that has only the commonest keys: what it does not say is the same for all such. */
+export type PlainTasks = Map<FlowSource, Task>;
+
+const PLAIN_KEYS: ReadonlySet<string> = new Set(["desc", "deps", "targets", "actions"]);
+
+/** The only member of a template that has no other keys and is not multiplied. */
+function plainMember({ fields, members: [member] }: TaskTemplate): Member | undefined {
+  if (member?.combination !== noMatrix.members[0]) return undefined;
+  if (fields.own === undefined || fields.defaults !== undefined) return undefined;
+  for (const key of fields.own.entries.keys()) if (!PLAIN_KEYS.has(key)) return undefined;
+  return member;
+}
+
+/** The task of a plain member: large generated files consist of them. */
+function completeLike(
+  model: Task,
+  template: TaskTemplate,
+  member: Member,
+  index: TaskIndex,
+  loading: Loading,
+): Task {
+  const { id, key, slug, reader, targets } = member;
+  const { deps, after } = readDeps(template, member, index, loading);
+  const commands = reader.from(model.cwd);
+  const actions = readActions(reader.node("actions"), commands, template.source, loading);
+  return {
+    ...model,
+    id,
+    key,
+    template: template.name,
+    slug,
+    desc: reader.text(reader.node("desc")),
+    span: spanOf(template.nameNode),
+    deps: withInputs(deps, actions, targets),
+    after,
+    targets,
+    actions,
+  };
 }
 
 const { fromEntries } = Object;
@@ -61,7 +109,7 @@ class Completer {
     this.#trial = trialOf(template);
   }
 
-  /** One literal: an object of this many keys spread together from parts is slow to make. */
+  /** One literal without spreads: an object of this many keys spread together from parts is slow to make. */
   complete(member: Member): Task {
     const { reader, combination } = member;
     const [{ source }, loading] = [this.#template, this.#loading];
@@ -116,7 +164,8 @@ class Completer {
       pools: readPools(reader, loading),
       maxParallel: this.#policy.maxParallel,
       failFast: this.#policy.failFast,
-      ...this.#trial,
+      isTrial: this.#trial.isTrial,
+      pruning: this.#trial.pruning,
       backend: readBackend(reader, loading),
       backendOptions: readBackendOptions(this.#template.fields, reader, loading),
       container: reader.text(reader.node("container")),

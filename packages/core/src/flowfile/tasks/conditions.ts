@@ -37,10 +37,12 @@ export function readCondition(
 
 /** `require:`, one condition or several. */
 export function readRequire(member: Member, loading: Loading): readonly Condition[] {
-  return asList(member.reader.node("require")).flatMap(
-    (node) => readCondition(node, member, loading) ?? [],
-  );
+  const node = member.reader.node("require");
+  if (node === undefined) return NO_CONDITIONS;
+  return asList(node).flatMap((one) => readCondition(one, member, loading) ?? []);
 }
+
+const NO_CONDITIONS: readonly Condition[] = [];
 
 /** What `when` and `require` can name. */
 function knownNames({ scope, combination, reader }: Member): KnownNames {

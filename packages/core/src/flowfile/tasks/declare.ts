@@ -11,12 +11,11 @@ import type { Combination, Matrix } from "../matrix.ts";
 import { expandMatrix, noMatrix } from "../matrix.ts";
 import { keyOf, memberId, slugOf, TASK_NAME } from "../names.ts";
 import { expandSweep, type SweepPlace } from "../sweep/search.ts";
-import type { Sweep } from "../sweep/sweep.ts";
-import type { Lookup } from "../template/template.ts";
+import { type Sweep, type SweepMember, unswept } from "../sweep/sweep.ts";
 import type { Fields } from "./fields.ts";
 import { FieldReader } from "./fields.ts";
 import type { FlowSource, Loading } from "./scope.ts";
-import { fileLookup, MemberScope } from "./scope.ts";
+import { MemberScope } from "./scope.ts";
 import { readTargets } from "./targets.ts";
 
 /** A task as written. */
@@ -50,8 +49,7 @@ export interface Member {
 /** All tasks of one file, in its order. */
 export function outlineTasks(source: FlowSource, loading: Loading): readonly TaskOutline[] {
   const defaults = child(source.map, "defaults");
-  const lookup = fileLookup(source.params, source.env, loading);
-  const matrices = new MatrixReader(source, lookup, loading);
+  const matrices = new MatrixReader(source, loading);
   const outlines: TaskOutline[] = [];
   for (const [name, entry] of entriesOf(child(source.map, "tasks"))) {
     if (name.startsWith("x-")) continue;
@@ -85,64 +83,87 @@ export function outlineTasks(source: FlowSource, loading: Loading): readonly Tas
 
 /** One task, every combination of its matrix with every one of the sweep. */
 export function declareTask(outline: TaskOutline, sweep: Sweep, loading: Loading): TaskTemplate {
-  const { name, nameNode, source, fields } = outline;
-  const lookup = fileLookup(source.params, source.env, loading);
-  const rows = sweep.members(outline);
-  const seen = new Set<TaskId>();
-  const members: Member[] = [];
-  for (const [member, row] of outline.matrix.members.flatMap((one) =>
-    rows.map((row) => [one, row] as const),
-  )) {
-    const combination = {
-      ...member,
-      axes: joined(member.axes, row.axes),
-      params: row.params,
-    };
-    const id = memberId(name, combination.axes);
-    if (seen.has(id)) {
-      loading.report.error(
-        "duplicate-task",
-        spanOf(nameNode),
-        `two members of the matrix are both \`${id}\``,
-      );
-      continue;
-    }
-    seen.add(id);
-    const slug = slugOf(id);
-    const names = { id, template: name, slug };
-    const scope = new MemberScope(
-      lookup,
-      source.params,
-      combination,
-      names,
-      source.folder,
-      loading,
-    );
-    const reader = new FieldReader(fields, scope);
-    scope.setBudget(reader.texts(reader.node("budget")));
-    const targets = readTargets(reader, scope, source, loading);
-    const key = keyOf(source.path, memberId(name, sortedByName(joined(member.axes, row.identity))));
-    members.push({ id, key, slug, combination, scope, reader, targets });
-  }
-  const axisNames = sweep.axisNames(outline);
-  if (axisNames.length === 0) return { ...outline, members };
-  const matrix = {
-    ...outline.matrix,
-    axisNames: [...outline.matrix.axisNames, ...axisNames],
+  const { name, nameNode, source, fields, matrix, matrixNode } = outline;
+  const combinations = distinct(combinationsOf(matrix, sweep.members(outline)), outline, loading);
+  const members = combinations.map((one) => declareMember(one, outline, loading));
+  const own = sweep.axisNames(outline);
+  return {
+    name,
+    nameNode,
+    source,
+    fields,
+    matrix: own.length === 0 ? matrix : { ...matrix, axisNames: [...matrix.axisNames, ...own] },
+    matrixNode,
+    members,
   };
-  return { ...outline, matrix, members };
 }
+
+function declareMember(
+  { combination, identity }: Identified,
+  { name, source, fields }: TaskOutline,
+  loading: Loading,
+): Member {
+  const id = memberId(name, combination.axes);
+  const slug = slugOf(id);
+  const scope = new MemberScope(source, combination, { id, template: name, slug }, loading);
+  const reader = new FieldReader(fields, scope);
+  scope.setBudget(reader.texts(reader.node("budget")));
+  const targets = readTargets(reader, scope, source, loading);
+  const key = keyOf(source.path, memberId(name, sortedByName(identity)));
+  return { id, key, slug, combination, scope, reader, targets };
+}
+
+/** Without those that come to the same name, which are errors. */
+function distinct(
+  combinations: readonly Identified[],
+  { name, nameNode }: TaskOutline,
+  { report }: Loading,
+): readonly Identified[] {
+  if (combinations.length < 2) return combinations;
+  const seen = new Set<TaskId>();
+  return combinations.filter(({ combination }) => {
+    const id = memberId(name, combination.axes);
+    if (!seen.has(id)) {
+      seen.add(id);
+      return true;
+    }
+    const message = `two members of the matrix are both \`${id}\``;
+    report.error("duplicate-task", spanOf(nameNode), message);
+    return false;
+  });
+}
+
+/** A combination with what keeps it apart on disk. */
+interface Identified {
+  readonly combination: Combination;
+  /** Axes of the task's key; more than those of its name. */
+  readonly identity: ReadonlyMap<string, string>;
+}
+
+/** Every member of the matrix with every one of the sweep. */
+function combinationsOf(matrix: Matrix, rows: readonly SweepMember[]): readonly Identified[] {
+  if (matrix === noMatrix && rows === unswept) return ALONE;
+  return matrix.members.flatMap((member) =>
+    rows.map((row) => ({
+      combination: { ...member, axes: joined(member.axes, row.axes), params: row.params },
+      identity: joined(member.axes, row.identity),
+    })),
+  );
+}
+
+const ALONE: readonly Identified[] = noMatrix.members.map((combination) => ({
+  combination,
+  identity: combination.axes,
+}));
 
 /** Expands matrices, following `each` to the task whose matrix is taken over. */
 class MatrixReader {
   readonly #source: FlowSource;
-  readonly #lookup: Lookup;
   readonly #loading: Loading;
   readonly #known = new Map<string, { matrix: Matrix; node: MapNode | undefined }>();
 
-  constructor(source: FlowSource, lookup: Lookup, loading: Loading) {
+  constructor(source: FlowSource, loading: Loading) {
     this.#source = source;
-    this.#lookup = lookup;
     this.#loading = loading;
   }
 
@@ -154,18 +175,16 @@ class MatrixReader {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const own = entry.value;
-    const hasOwn = ["matrix", "each", "sweep"].some((key) => child(own, key) !== undefined);
+    const hasOwn = MATRIX_KEYS.some((key) => child(own, key) !== undefined);
     const map = hasOwn ? own : child(this.#source.map, "defaults");
+    if (map === undefined || (map === own && !hasOwn)) return NO_MATRIX;
     const node = child(map, "matrix");
     const each = child(map, "each");
-    let result: { matrix: Matrix; node: MapNode | undefined } = {
-      matrix: noMatrix,
-      node: undefined,
-    };
+    let result = NO_MATRIX;
     const sweep = child(map, "sweep");
     if (node?.kind === "map" || sweep?.kind === "map") {
       const { report, sources } = this.#loading;
-      const filling = { lookup: this.#lookup, report, sources };
+      const filling = { lookup: this.#source.lookup, report, sources };
       const isMap = node?.kind === "map";
       const matrix = isMap ? expandMatrix(node, filling) : noMatrix;
       const trials =
@@ -221,6 +240,12 @@ class MatrixReader {
     return { matrix: noMatrix, node: undefined };
   }
 }
+
+const MATRIX_KEYS = ["matrix", "each", "sweep"];
+const NO_MATRIX: { matrix: Matrix; node: MapNode | undefined } = {
+  matrix: noMatrix,
+  node: undefined,
+};
 
 /** So that the same values are the same task, from a matrix, a sweep or the command line. */
 const sortedByName = (entries: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>

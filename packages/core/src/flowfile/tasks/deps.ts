@@ -33,23 +33,32 @@ export function readDeps(
 ): Dependencies {
   const reader = new DepReader(template, member, index, loading);
   const node = member.reader.node("deps");
-  const named = new Map<string, TemplateValue>();
+  let named = NO_NAMES;
   const isNamed = node?.kind === "map" && !DEP_KEYS.some((key) => node.entries.has(key));
   if (isNamed) {
+    const values = new Map<string, TemplateValue>();
     for (const [name, { value }] of node.entries) {
       const before = reader.deps.length;
       const isMany = asList(value)
         .map((one) => reader.read(name, one))
         .some(Boolean);
-      named.set(name, namedValue(name, reader.deps.slice(before), isMany || value.kind === "list"));
+      values.set(
+        name,
+        namedValue(name, reader.deps.slice(before), isMany || value.kind === "list"),
+      );
     }
+    named = values;
   } else {
     for (const item of asList(node)) reader.read(undefined, item);
   }
-  const { deps, after } = reader;
+  // Copies take no more room than they need, and large projects consist of tasks with few deps.
+  const deps = reader.deps.slice();
+  const { after } = reader;
   member.scope.setDeps(asPaths(deps, named));
   return { deps, after };
 }
+
+const NO_NAMES: ReadonlyMap<string, TemplateValue> = new Map();
 
 function namedValue(name: string, deps: readonly Dep[], isMany: boolean): TemplateValue {
   if (deps.some(isLate)) return { kind: "late", dep: name };
@@ -337,9 +346,11 @@ export function readUses(
   member: Member,
   index: TaskIndex,
 ): readonly ValueUse[] {
+  const node = member.reader.node("uses");
+  if (node === undefined) return NO_USES;
   const uses: ValueUse[] = [];
   const referrer: Referrer = { namespace: template.source.namespace, member };
-  for (const [name, { value }] of entriesOf(member.reader.node("uses"))) {
+  for (const [name, { value }] of entriesOf(node)) {
     const span = spanOf(value);
     const text = member.reader.text(value.kind === "map" ? child(value, "task") : value) ?? "";
     const [task, dotted] =
@@ -352,6 +363,8 @@ export function readUses(
   }
   return uses;
 }
+
+const NO_USES: readonly ValueUse[] = [];
 
 /** Task names may hold dots, so the longest prefix that is a task is the task. */
 function splitUse(

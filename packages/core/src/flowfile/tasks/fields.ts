@@ -23,6 +23,13 @@ const fieldOf = (fields: Fields, key: string): Node | undefined =>
 const NO_ENTRIES: ReadonlyMap<string, Node> = new Map();
 const NO_TEXTS: readonly string[] = [];
 
+/** What could be read: all of it as it is, since arrays that are filled one by one take more room. */
+export const present = <T>(items: readonly (T | undefined)[]): readonly T[] =>
+  isWhole(items) ? items : items.filter((item) => item !== undefined);
+
+const isWhole = <T>(items: readonly (T | undefined)[]): items is readonly T[] =>
+  !items.includes(undefined);
+
 /** Reads nodes in the scope of one member. */
 export class FieldReader {
   readonly #fields: Fields;

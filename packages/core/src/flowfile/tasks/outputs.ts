@@ -63,9 +63,13 @@ export function readMetrics(
   source: FlowSource,
   loading: Loading,
 ): readonly MetricSource[] {
+  const node = reader.node("metrics");
+  if (node === undefined) return NO_METRICS;
   const path = (text: string): string => resolvePath(text, source.folder, loading.root).path;
-  return asList(reader.node("metrics")).flatMap((node) => readMetric(node, reader, path));
+  return asList(node).flatMap((node) => readMetric(node, reader, path));
 }
+
+const NO_METRICS: readonly MetricSource[] = [];
 
 function readMetric(
   node: Node,
@@ -100,6 +104,7 @@ export function warnAboutMetrics(
   node: Node | undefined,
   loading: Loading,
 ): void {
+  if (node === undefined) return;
   const seen = new Set<string>();
   for (const { id, template, metrics, maxParallel } of tasks) {
     if (maxParallel === 1) return;
@@ -108,7 +113,7 @@ export function warnAboutMetrics(
     if (shared !== undefined) {
       loading.report.warn(
         "shared-metrics",
-        node && spanOf(node),
+        spanOf(node),
         `\`${id}\` and another member of \`${template}\` read their metrics from \`${shared}\`, each also those of the other`,
         { fix: "Write the axes of the matrix in the path, so that each has its own." },
       );

@@ -51,6 +51,8 @@ export interface FlowSource {
   readonly given: ReadonlySet<string>;
   readonly env: Readonly<Record<string, string>>;
   readonly shell: Shell;
+  /** The names that are known from the start. */
+  readonly lookup: Lookup;
 }
 
 /** The names that are known from the start: parameters and the environment. */
@@ -93,14 +95,12 @@ export interface NamedPaths {
 
 /** Everything a member's templates can name; targets and deps become known on the way. */
 export class MemberScope implements Filling {
-  readonly #fileLookup: Lookup;
-  readonly #params: ParamTable;
+  readonly #source: FlowSource;
   readonly #member: Combination;
   readonly #id: TaskId;
   readonly #template: string;
   readonly #slug: string;
   readonly #root: string;
-  readonly #folder: string;
   #budget: readonly string[] = [];
   #targets: NamedPaths | undefined;
   #deps: NamedPaths | undefined;
@@ -108,34 +108,30 @@ export class MemberScope implements Filling {
   readonly sources: Filling["sources"];
 
   constructor(
-    lookup: Lookup,
-    params: ParamTable,
+    source: FlowSource,
     member: Combination,
     names: { readonly id: TaskId; readonly template: string; readonly slug: string },
-    folder: string,
     loading: Loading,
   ) {
-    this.#fileLookup = lookup;
-    this.#params = params;
+    this.#source = source;
     this.#member = member;
     this.#id = names.id;
     this.#template = names.template;
     this.#slug = names.slug;
     this.#root = loading.root;
-    this.#folder = folder;
     this.report = loading.report;
     this.sources = loading.sources;
   }
 
   /** Names of the file's parameters. */
   get paramNames(): readonly string[] {
-    return [...this.#params.names];
+    return [...this.#source.params.names];
   }
 
   /** A parameter's text for this member: its axis of that name comes first. */
   paramText(name: string): string | undefined {
     const { values, params } = this.#member;
-    return values.get(name) ?? params.get(name)?.text ?? this.#params.text(name);
+    return values.get(name) ?? params.get(name)?.text ?? this.#source.params.text(name);
   }
 
   /** Parameters that the recipe holds as placeholders. */
@@ -153,11 +149,11 @@ export class MemberScope implements Filling {
 
   /** The meaning of a name in a template; paths as they are seen from the file's folder. */
   lookup(name: string): TemplateValue {
-    return this.#lookup(name, this.#folder);
+    return this.#lookup(name, this.#source.folder);
   }
 
   seenFrom(folder: string): Filling {
-    const isHere = (folder === "." ? "" : folder) === this.#folder;
+    const isHere = (folder === "." ? "" : folder) === this.#source.folder;
     if (isHere) return this;
     return {
       lookup: (name) => this.#lookup(name, folder),
@@ -183,7 +179,7 @@ export class MemberScope implements Filling {
       case "deps":
         return this.#seen(pathsValue("deps", rest, this.#deps), folder);
       case "env":
-        return this.#fileLookup(name);
+        return this.#source.lookup(name);
       default:
         return unknownName(name, ROOTS);
     }
@@ -204,7 +200,7 @@ export class MemberScope implements Filling {
       axis !== undefined
         ? { kind: "text", text: axis }
         : own === undefined
-          ? this.#fileLookup(name)
+          ? this.#source.lookup(name)
           : paramValue(own);
     const isBudget = value.kind === "text" && this.#budget.includes(rest);
     return isBudget ? { ...value, placeholder: `\${{ ${name} }}` } : value;

@@ -2,15 +2,18 @@
 
 import type { Target } from "../../model/task.ts";
 import type { Node, ScalarNode } from "../document/node.ts";
-import { child, spanOf } from "../document/node.ts";
+import { asList, child, spanOf } from "../document/node.ts";
 import { asArgument } from "../../graph/paths.ts";
 import { isGlob, resolvePath } from "../paths.ts";
 import type { TemplateValue } from "../template/template.ts";
 import { fillItems } from "../template/template.ts";
-import type { FieldReader } from "./fields.ts";
+import { type FieldReader, present } from "./fields.ts";
 import type { FlowSource, Loading, MemberScope, NamedPaths } from "./scope.ts";
 
-/** Reads the targets of a member and makes them known in its scope. */
+/**
+ * Reads the targets of a member and makes them known in its scope: a list, one target, or a map by
+ * name; a map with `path` is one target.
+ */
 export function readTargets(
   reader: FieldReader,
   scope: MemberScope,
@@ -22,32 +25,32 @@ export function readTargets(
     scope.setTargets(NO_PATHS);
     return NO_TARGETS;
   }
-  const targets: Target[] = [];
-  const named = new Map<string, TemplateValue>();
-  for (const [name, entry] of entries(node)) {
-    const made = readTarget(name, entry, reader, source, loading);
-    targets.push(...made);
-    if (name !== undefined) named.set(name, asValue(made));
+  const read = (name: string | undefined, entry: Node): readonly Target[] =>
+    readTarget(name, entry, reader, source, loading);
+  let targets: readonly Target[];
+  let named = NO_NAMES;
+  if (node.kind === "map" && !node.entries.has("path")) {
+    const made = [...node.entries].map(([name, { value }]) => [name, read(name, value)] as const);
+    targets = made.flatMap(([, one]) => one);
+    named = new Map(made.map(([name, one]) => [name, asValue(one)]));
+  } else {
+    const [first, ...others] = asList(node);
+    targets = first === undefined ? NO_TARGETS : read(undefined, first);
+    if (others.length > 0) targets = [targets, ...others.map((one) => read(undefined, one))].flat();
   }
   scope.setTargets({ all: targets.map((target) => target.path), named, isLate: false });
   return targets;
 }
 
 const NO_TARGETS: readonly Target[] = [];
-const NO_PATHS: NamedPaths = { all: [], named: new Map(), isLate: false };
+const NO_NAMES: NamedPaths["named"] = new Map();
+const NO_PATHS: NamedPaths = { all: [], named: NO_NAMES, isLate: false };
 
 function asValue(targets: readonly Target[]): TemplateValue {
   const [only] = targets;
   if (only !== undefined && targets.length === 1)
     return { kind: "text", text: asArgument(only.path) };
   return { kind: "list", items: targets.map((target) => asArgument(target.path)) };
-}
-
-/** A list, one target, or a map by name. A map with `path` is one target. */
-function entries(node: Node): readonly (readonly [string | undefined, Node])[] {
-  if (node.kind === "list") return node.items.map((item) => [undefined, item] as const);
-  if (node.kind === "scalar" || node.entries.has("path")) return [[undefined, node]];
-  return [...node.entries].map(([name, entry]) => [name, entry.value] as const);
 }
 
 function readTarget(
@@ -58,15 +61,15 @@ function readTarget(
   loading: Loading,
 ): readonly Target[] {
   const pathNode = (node.kind === "map" ? child(node, "path") : node) as ScalarNode | undefined;
-  if (pathNode === undefined) return [];
-  return fillItems(pathNode, reader.filling).flatMap((text) => {
+  if (pathNode === undefined) return NO_TARGETS;
+  const targets = fillItems(pathNode, reader.filling).map((text): Target | undefined => {
     const { path, isDirectory, isOutside } = resolvePath(text, source.folder, loading.root);
     const problem = refuse(text, path, isOutside);
     if (problem !== undefined) {
       loading.report.error(problem.code, spanOf(pathNode), problem.message, { fix: problem.fix });
-      return [];
+      return undefined;
     }
-    const target: Target = {
+    return {
       name,
       kind: isDirectory ? "directory" : "file",
       path,
@@ -77,8 +80,8 @@ function readTarget(
       untilUsed: child(node, "keep") !== undefined,
       span: spanOf(pathNode),
     };
-    return [target];
   });
+  return present(targets);
 }
 
 function refuse(

@@ -11,7 +11,7 @@ import type { FlowSource, Loading } from "./scope.ts";
 /** `track:`, each thing on its own. */
 export function readTrack(reader: FieldReader, source: FlowSource): readonly Track[] {
   const node = reader.node("track");
-  if (node === undefined) return [];
+  if (node === undefined) return NO_TRACKS;
   return [
     ...reader.texts(child(node, "env")).map((name) => ({ kind: "env", name }) as const),
     ...asList(child(node, "cmd")).map(
@@ -20,6 +20,8 @@ export function readTrack(reader: FieldReader, source: FlowSource): readonly Tra
     ...reader.texts(child(node, "text")).map((text) => ({ kind: "text", text }) as const),
   ];
 }
+
+const NO_TRACKS: readonly Track[] = [];
 
 /** The file's variables with the task's own over them. */
 export function taskEnv(reader: FieldReader, source: FlowSource, loading: Loading): Variables {

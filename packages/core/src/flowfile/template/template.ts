@@ -63,7 +63,8 @@ export function fillText(node: ScalarNode, filling: Filling): string {
  * the text itself.
  */
 export function fillItems(node: ScalarNode, filling: Filling): readonly string[] {
-  const only = hasTemplate(node.text) ? parts(node, filling) : [];
+  if (!hasTemplate(node.text)) return [node.text];
+  const only = parts(node, filling);
   const [hole] = only;
   if (only.length === 1 && typeof hole === "object") {
     const value = filling.lookup(hole.name);
