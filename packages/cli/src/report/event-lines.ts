@@ -15,6 +15,7 @@ export type LineKind =
   | "allowed"
   | "again"
   | "unknown"
+  | "known"
   | "held"
   | "fresh"
   | "skipped"
@@ -69,7 +70,11 @@ function words(event: RunEvent, view: RunView, context: LineContext): EventLine 
     case "task/again":
       return { kind: "again", text: again(event) };
     case "task/unknown":
-      return { kind: "unknown", text: `${event.task}  ${event.why}` };
+      return context.verbose || view.isFirstUnknown(event)
+        ? { kind: "unknown", text: `${event.task}  ${event.why}` }
+        : undefined;
+    case "task/known":
+      return context.verbose ? { kind: "known", text: `${event.task}, ${event.at}` } : undefined;
     case "task/held":
       return {
         kind: "held",

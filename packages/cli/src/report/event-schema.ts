@@ -134,8 +134,12 @@ const SHAPES: Readonly<Record<RunEventBody["type"], EventShape>> = {
     optional: { step: number },
   },
   "task/unknown": {
-    description: "It cannot be told what became of it; nothing is assumed.",
+    description: "It cannot be told what became of it, for some time already; nothing is assumed.",
     members: { ...TASK, why: text },
+  },
+  "task/known": {
+    description: "It can be told again how a task is that was unknown: it goes on.",
+    members: { ...TASK, at: { type: "string", enum: ["queued", "running"] } },
   },
   "task/held": {
     description:

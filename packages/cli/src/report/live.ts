@@ -31,6 +31,7 @@ const SIGNS: Readonly<Record<LineKind, Sign>> = {
   allowed: SYMBOLS.allowed,
   again: SYMBOLS.again,
   unknown: SYMBOLS.unknown,
+  known: { sign: " ", word: "known", style: "dim" },
   held: SYMBOLS.held,
   fresh: SYMBOLS.fresh,
   skipped: SYMBOLS.skipped,

@@ -21,6 +21,7 @@ const WORDS: Readonly<Record<LineKind, readonly [word: string, style: Style]>> =
   allowed: ["failed", "warn"],
   again: ["again", "warn"],
   unknown: ["UNKNOWN", "warn"],
+  known: ["known", "dim"],
   held: ["waits", "warn"],
   fresh: ["fresh", "dim"],
   skipped: ["skipped", "dim"],

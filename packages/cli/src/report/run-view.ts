@@ -159,6 +159,13 @@ export class RunView {
     return sum;
   }
 
+  /** Whether of no other task the same is unknown: what is so of very many is worth one line. */
+  isFirstUnknown({ task, why }: { readonly task: string; readonly why: string }): boolean {
+    return this.active.every(
+      (other) => other.task === task || other.status !== "unknown" || other.note !== why,
+    );
+  }
+
   /** What `run/ended` says when it is here, else the same from the events so far. */
   get counts(): RunCounts {
     return (
@@ -204,6 +211,7 @@ export class RunView {
       case "task/started":
       case "task/queued":
       case "task/unknown":
+      case "task/known":
       case "task/held":
       case "task/again":
         this.#activate(event);
@@ -270,7 +278,15 @@ export class RunView {
 
 type Activating = Extract<
   RunEvent,
-  { type: "task/started" | "task/queued" | "task/unknown" | "task/held" | "task/again" }
+  {
+    type:
+      | "task/started"
+      | "task/queued"
+      | "task/unknown"
+      | "task/known"
+      | "task/held"
+      | "task/again";
+  }
 >;
 
 type Settling = Extract<
@@ -295,6 +311,8 @@ function statusOf(event: Activating): ActiveTask["status"] {
       return "queued";
     case "task/unknown":
       return "unknown";
+    case "task/known":
+      return event.at;
     case "task/held":
       return "held";
     case "task/again":
@@ -329,13 +347,21 @@ function activeTask(event: Activating, before: ActiveTask | undefined): ActiveTa
     case "task/queued":
       return { ...base, note: event.why };
     case "task/unknown":
-      return { ...base, note: event.why };
+      return { ...base, ...wentOn(before), note: event.why };
+    case "task/known":
+      return { ...base, ...wentOn(before) };
     case "task/held":
       return { ...base, note: `run ${event.by} is at it` };
     case "task/again":
       return { ...base, note: describeOutcome(event.outcome) };
   }
 }
+
+/** What stays true of a task while nothing is known of it. */
+const wentOn = (before: ActiveTask | undefined): Partial<ActiveTask> =>
+  before === undefined
+    ? {}
+    : { sinceMs: before.sinceMs, progress: before.progress, metrics: before.metrics };
 
 function finalStatus(event: Settling): TaskStatus {
   switch (event.type) {

@@ -27,6 +27,7 @@ const EXAMPLES: { readonly [T in RunEventBody["type"]]: Extract<RunEventBody, { 
     message: undefined,
   },
   "task/metrics": { type: "task/metrics", ...ref("a"), step: 1, values: { loss: 0.5 } },
+  "task/known": { type: "task/known", ...ref("a"), at: "running" },
   "task/unknown": { type: "task/unknown", ...ref("a"), why: "no answer" },
   "task/held": {
     type: "task/held",

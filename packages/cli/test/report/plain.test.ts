@@ -83,7 +83,9 @@ describe("plain output", () => {
       retry: undefined,
     });
     play(73_000, { type: "task/unknown", ...ref("train@seed=2"), why: "the host does not answer" });
+    play(73_000, { type: "task/unknown", ...ref("train@seed=1"), why: "the host does not answer" });
     play(80_000, { type: "warning", task: "", message: "the disk is nearly full" });
+    play(84_000, { type: "task/known", ...ref("train@seed=1"), at: "running" });
     play(90_000, done("train@seed=1", 18_000));
     play(91_000, ended(4, { total: 4, fresh: 1, done: 2, unknown: 1 }));
     expect(lines()).toEqual([

@@ -63,7 +63,7 @@ export class Adoption {
 
   /** `told`: whether the machine already counts the attempt as one that may live. */
   async #adopt(index: number, orphan: Orphan, told: "announced" | "unannounced"): Promise<boolean> {
-    const { post, warn, tasks } = this.#services;
+    const { post, warn, tasks, recorder } = this.#services;
     const { record, directory } = orphan;
     const lane = this.#lanes.get(record.backend);
     const task = tasks[index];
@@ -71,7 +71,16 @@ export class Adoption {
     const request = { key: record.key, attempt: directory, handle: undefined };
     const found = await lane.backend.reattach([request], new AbortController().signal);
     if (!found.ok) {
-      warn(`may still run from run ${record.run}: ${found.error.message}`, task);
+      const { message } = found.error;
+      warn(`may still run from run ${record.run}: ${message}`, task);
+      if (told === "unannounced") {
+        recorder.emit({
+          type: "task/unknown",
+          task: task.id,
+          template: task.template,
+          why: message,
+        });
+      }
       this.#later(index, orphan);
       return true;
     }

@@ -93,7 +93,14 @@ export class Attendant {
 
   constructor(services: Services) {
     this.#services = services;
-    this.#absences = new Absences(services.clock, (message) => services.warn(message));
+    const { recorder } = services;
+    this.#absences = new Absences(services.clock, {
+      warn: (message) => services.warn(message),
+      unknown: ({ id, template }, why) =>
+        recorder.emit({ type: "task/unknown", task: id, template, why }),
+      known: ({ id, template }, at) =>
+        recorder.emit({ type: "task/known", task: id, template, at }),
+    });
   }
 
   /** Takes an attempt into care. */
@@ -183,7 +190,7 @@ export class Attendant {
 
   observe(live: LiveAttempt, observation: Observation): void {
     const fact = { task: live.index, serial: live.record.serial };
-    this.#absences.saw(live.record.backend, live.record.task.id, observation);
+    this.#absences.saw(live.record.backend, live.record.task, observation);
     switch (observation.type) {
       case "queued":
         this.#services.post({ type: "attempt/queued", ...fact, why: observation.why });

@@ -78,7 +78,10 @@ export type RunEventBody =
       readonly step: number | undefined;
       readonly values: Readonly<Record<string, number>>;
     } & TaskRef)
+  /** Nobody can say how it is, for some time already; nothing is assumed. */
   | ({ readonly type: "task/unknown"; readonly why: string } & TaskRef)
+  /** It can be told again how a task is that was unknown, and it goes on. */
+  | ({ readonly type: "task/known"; readonly at: "queued" | "running" } & TaskRef)
   /**
    * Another live run is doing it, or is at a task with which it would collide over files (`at`); this
    * run waits for that.

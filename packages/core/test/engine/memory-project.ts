@@ -5,7 +5,9 @@ import { createHash } from "node:crypto";
 import type { Backend, Job } from "../../src/backend/backend.ts";
 import { type Layout, layout as layoutOf } from "../../src/engine/layout.ts";
 import { openTraces } from "../../src/engine/open-traces.ts";
+import type { RunListener } from "../../src/engine/recorder.ts";
 import { Run, type RunResult } from "../../src/engine/run.ts";
+import type { RunEvent } from "../../src/engine/run-event.ts";
 import { buildGraph } from "../../src/graph/build.ts";
 import { compilePlan, type Plan } from "../../src/graph/plan.ts";
 import { select } from "../../src/graph/select.ts";
@@ -51,11 +53,14 @@ export interface RunChoices {
   readonly keepGoing?: boolean;
   /** The process dies right after this change to the disk, counted from 1. */
   readonly killAfter?: number;
+  /** The process dies when it tells of such an event. */
+  readonly killOn?: (event: RunEvent) => boolean;
   /** Milliseconds after which everything is asked to stop. */
   readonly stopAfter?: number;
   readonly fault?: FakeBackendOptions["fault"];
   readonly capabilities?: FakeBackendOptions["capabilities"];
   readonly latencyMs?: () => number;
+  readonly listener?: RunListener;
 }
 
 const outputOf = (name: string): string => `out/${name}`;
@@ -177,7 +182,12 @@ export class MemoryProject {
       file: "flow.yaml",
       evaluate: () => ({ holds: true }),
       position: () => undefined,
-      listeners: [],
+      listeners: [
+        (event) => {
+          if (choices.killOn?.(event) === true) flow.kill();
+          else choices.listener?.(event);
+        },
+      ],
     });
     if (choices.stopAfter !== undefined) {
       flow.clock.after(choices.stopAfter, () => run.stop("graceful", "user"));
@@ -267,11 +277,11 @@ class FlowProcess {
   readonly killed: Promise<undefined>;
   #alive = true;
   #changes = 0;
-  #kill: () => void = () => {};
+  #died: () => void = () => {};
 
   constructor(disk: MemoryFileSystem, clock: VirtualClock, killAfter: number | undefined) {
     this.killed = new Promise((resolve) => {
-      this.#kill = () => resolve(undefined);
+      this.#died = () => resolve(undefined);
     });
     this.files = new Proxy(disk, {
       get: (target, name: keyof FileSystem) => {
@@ -281,10 +291,7 @@ class FlowProcess {
           if (!this.#alive) return true;
           const result = method(...args);
           this.#changes += 1;
-          if (this.#changes === killAfter) {
-            this.#alive = false;
-            this.#kill();
-          }
+          if (this.#changes === killAfter) this.kill();
           return result;
         };
       },
@@ -295,6 +302,11 @@ class FlowProcess {
       after: (ms, callback) => clock.after(ms, () => this.#alive && callback()),
       sleep: (ms, signal) => this.#whileAlive(clock.sleep(ms, signal)),
     };
+  }
+
+  kill(): void {
+    this.#alive = false;
+    this.#died();
   }
 
   /** Calls of a dead process are never made, and answers to it never arrive. */
