@@ -47,6 +47,7 @@ export { askRun } from "./engine/requests.ts";
 export type { Run, RunResult } from "./engine/run.ts";
 export { makeState } from "./engine/run-directory.ts";
 export type { RunCounts, RunEvent, RunEventBody, TaskRef } from "./engine/run-event.ts";
+export { enclosingTasks } from "./engine/enclosing-tasks.ts";
 export type { ConditionVerdict, EnclosingTask } from "./engine/services.ts";
 export type { BackendChecks } from "./flowfile/backends.ts";
 export { findFlowFile } from "./flowfile/find.ts";

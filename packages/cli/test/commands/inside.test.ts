@@ -63,3 +63,24 @@ it("tasks that ask for each other are refused, over any number of runs", async (
   expect([await first.code, await second.code]).toEqual([0, 0]);
   expect(await flow("run", "user").code).toBe(0);
 });
+
+it("two tasks of different runs that each wait for the other: one command gives way, the other goes on", async () => {
+  const project = projectFolder({ "flow.yaml": FILE });
+  const runs = [project.start("run", "outer"), project.start("run", "inner")];
+  const crosswise = [
+    (await inside(project, "outer"))("run", "inner"),
+    (await inside(project, "inner"))("run", "outer"),
+  ];
+  const first = await Promise.race(
+    crosswise.map(async ({ code }, at) => ({ at, code: await code })),
+  );
+  expect(first.code).toBe(4);
+  const [one, other] = first.at === 0 ? ["inner", "outer"] : ["outer", "inner"];
+  const said = crosswise[first.at]?.io.stderr.text.replaceAll(/\d{8}-\d{6}-\w+/g, "RUN");
+  expect(said).toContain(
+    `warning [0/1] this run would wait for ever: it waits for \`${one}\` of run RUN, inside of which run RUN waits for \`${other}\` of run RUN, inside of which this run began. It gives up, so that the others can go on; name one task under \`after:\` of the other instead of running it from there\n`,
+  );
+  project.write("go", "");
+  const ended = await Promise.all([...runs, ...crosswise].map(({ code }) => code));
+  expect(ended.toSorted()).toEqual([0, 0, 0, 4]);
+});

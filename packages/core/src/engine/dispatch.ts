@@ -12,7 +12,7 @@ import { Adoption } from "./adoption.ts";
 import type { Attendant, LiveAttempt } from "./attendant.ts";
 import type { Checker } from "./checker.ts";
 import { Lane, type LaneListener } from "./lanes.ts";
-import type { Neighbours } from "./neighbours.ts";
+import type { Neighbours, Occupation } from "./neighbours.ts";
 import type { Services } from "./services.ts";
 import { Starter } from "./starter.ts";
 
@@ -57,7 +57,7 @@ export class Dispatch {
         (checked === undefined ? neighbours.holderOf(task) : undefined);
       if (conflict !== undefined) {
         post({ type: "task/held", task: effect.task });
-        neighbours.waitFor(effect.task, conflict);
+        this.#wait(effect.task, conflict);
         return;
       }
       if (checked === undefined) {
@@ -78,7 +78,7 @@ export class Dispatch {
       } else {
         post({ type: "task/held", task: effect.task });
         if (start.type === "held") {
-          neighbours.waitFor(effect.task, { run: start.by, key: task.key, task: undefined });
+          this.#wait(effect.task, { run: start.by, key: task.key, task: undefined });
         } else checker.refresh(effect.task);
       }
     } catch (error) {
@@ -101,6 +101,12 @@ export class Dispatch {
       const message = `cannot take over run ${orphan.record.run}: ${troubleOf(error)}`;
       this.#services.broken(message, this.#task(index));
     }
+  }
+
+  /** A run that others wait for in turn must be seen to live while it waits. */
+  #wait(index: number, occupation: Occupation): void {
+    if (this.#services.request.inside !== undefined) this.#parts.open();
+    this.#parts.neighbours.waitFor(index, occupation);
   }
 
   resubmit(index: number): void {

@@ -7,6 +7,7 @@ import type { RunId, TaskId, TaskKey } from "../model/ids.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { lastAttempt } from "../record/attempt-record.ts";
+import { Crosswise } from "./crosswise.ts";
 import type { Services } from "./services.ts";
 
 /** Pause between two looks at what the others do. */
@@ -36,6 +37,8 @@ export class Neighbours {
   readonly #services: Services;
   /** Tasks that wait for another run, and for what of it. */
   readonly #waiting = new Map<number, Occupation>();
+  readonly #crosswise: Crosswise;
+  #gaveWay = false;
   /** The others that lived when they were last counted. */
   #others: ReadonlySet<RunId> = new Set();
   #cancel: (() => void) | undefined;
@@ -47,6 +50,7 @@ export class Neighbours {
 
   constructor(services: Services) {
     this.#services = services;
+    this.#crosswise = new Crosswise(services);
   }
 
   /** Counts what others hold, and goes on counting: another run may begin at any time. */
@@ -112,6 +116,7 @@ export class Neighbours {
   close(): void {
     this.#cancel?.();
     this.#waiting.clear();
+    this.#crosswise.look([]);
   }
 
   #lookLater(): void {
@@ -126,7 +131,7 @@ export class Neighbours {
   }
 
   #look(): void {
-    const { tasks, claims, post, reload } = this.#services;
+    const { tasks, claims, post, reload, warn, missing } = this.#services;
     for (const [index, { run, key }] of this.#waiting) {
       const holder = claims.holder(key);
       if (holder === run && claims.isLive(run)) continue;
@@ -134,6 +139,12 @@ export class Neighbours {
       reload((tasks[index] as Task).key);
       post({ type: "task/released", task: index });
     }
+    const circle = this.#crosswise.look([...this.#waiting.values()]);
+    if (circle === undefined || this.#gaveWay) return;
+    this.#gaveWay = true;
+    warn(circle);
+    missing();
+    post({ type: "drain/requested" });
   }
 
   #hasNewcomer(): boolean {
