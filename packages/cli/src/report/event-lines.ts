@@ -70,7 +70,7 @@ function words(event: RunEvent, view: RunView, context: LineContext): EventLine 
     case "task/again":
       return { kind: "again", text: again(event) };
     case "task/unknown":
-      return context.verbose || view.isFirstUnknown(event)
+      return context.verbose || isFirstUnknown(event, view)
         ? { kind: "unknown", text: `${event.task}  ${event.why}` }
         : undefined;
     case "task/known":
@@ -107,6 +107,12 @@ function words(event: RunEvent, view: RunView, context: LineContext): EventLine 
       return undefined;
   }
 }
+
+/** Whether of no other task the same is unknown: what is so of very many is worth one line. */
+const isFirstUnknown = ({ task, why }: Unknown, { active }: RunView): boolean =>
+  active.every((other) => other.task === task || other.status !== "unknown" || other.note !== why);
+
+type Unknown = Extract<RunEvent, { type: "task/unknown" }>;
 
 function failed(
   event: Extract<RunEvent, { type: "task/failed" }>,

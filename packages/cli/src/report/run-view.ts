@@ -159,13 +159,6 @@ export class RunView {
     return sum;
   }
 
-  /** Whether of no other task the same is unknown: what is so of very many is worth one line. */
-  isFirstUnknown({ task, why }: { readonly task: string; readonly why: string }): boolean {
-    return this.active.every(
-      (other) => other.task === task || other.status !== "unknown" || other.note !== why,
-    );
-  }
-
   /** What `run/ended` says when it is here, else the same from the events so far. */
   get counts(): RunCounts {
     return (
