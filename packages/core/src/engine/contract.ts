@@ -69,33 +69,34 @@ const variableSuffix = (name: string): string =>
 
 /** All variables of the contract for one attempt. */
 export function contractVariables(facts: ContractFacts): Readonly<Record<string, string>> {
-  const variables: Variables = {
-    ...identity(facts),
-    ...places(facts),
-    ...parameters(facts),
-    ...grants(facts.resources),
-  };
-  const aliases: Variables = {};
-  if (facts.compat.includes("xt")) Object.assign(aliases, xtAliases(facts));
-  if (facts.compat.includes("batchai")) Object.assign(aliases, batchAiAliases(facts));
-  if (facts.compat.includes("wandb")) Object.assign(aliases, wandbAliases(facts));
-  if (facts.compat.includes("mlflow")) aliases["MLFLOW_RUN_NAME"] = facts.task.id;
-  if (facts.compat.includes("torchelastic")) Object.assign(aliases, torchAliases(facts));
-  if (facts.compat.includes("azbatch")) Object.assign(aliases, azureBatchAliases(facts));
-  if (facts.compat.includes("slurm")) Object.assign(aliases, slurmAliases(facts));
-  return fitting({ ...aliases, ...variables });
+  const variables: Variables = {};
+  if (facts.compat.includes("xt")) Object.assign(variables, xtAliases(facts));
+  if (facts.compat.includes("batchai")) Object.assign(variables, batchAiAliases(facts));
+  if (facts.compat.includes("wandb")) Object.assign(variables, wandbAliases(facts));
+  if (facts.compat.includes("mlflow")) variables["MLFLOW_RUN_NAME"] = facts.task.id;
+  if (facts.compat.includes("torchelastic")) Object.assign(variables, torchAliases(facts));
+  if (facts.compat.includes("azbatch")) Object.assign(variables, azureBatchAliases(facts));
+  if (facts.compat.includes("slurm")) Object.assign(variables, slurmAliases(facts));
+  Object.assign(variables, identity(facts), places(facts), parameters(facts));
+  Object.assign(variables, grants(facts.resources));
+  dropUnfit(variables);
+  return variables;
 }
 
 /** Bytes of name and value; Linux starts no program with a longer one. */
 const LONGEST_VARIABLE = 128 * 1024 - 2;
 
-/** Without those no program could be started with; most are in files of the contract as well. */
-const fitting = (variables: Variables): Variables =>
-  Object.fromEntries(
-    Object.entries(variables).filter(
-      ([name, value]) => name.length + Buffer.byteLength(value) <= LONGEST_VARIABLE,
-    ),
-  );
+/** Bytes that a character of a text can take at most. */
+const MOST_BYTES = 3;
+
+/** Removes those no program could be started with; most are in files of the contract as well. */
+function dropUnfit(variables: Variables): void {
+  for (const name in variables) {
+    const value = variables[name] ?? "";
+    if (name.length + value.length * MOST_BYTES <= LONGEST_VARIABLE) continue;
+    if (name.length + Buffer.byteLength(value) > LONGEST_VARIABLE) delete variables[name];
+  }
+}
 
 function identity(facts: ContractFacts): Variables {
   return {

@@ -5,7 +5,7 @@
 import { dirname, join, resolve } from "node:path";
 import type { Backend, Job, JobPaths } from "../backend/backend.ts";
 import { isGlob } from "../graph/glob.ts";
-import { type AttemptKey, attemptKey, type RunId } from "../model/ids.ts";
+import { type AttemptKey, attemptKey, type RunId, type TaskKey } from "../model/ids.ts";
 import type { RestartReason } from "../model/outcome.ts";
 import type { ResourceRequest } from "../model/resources.ts";
 import type { MetricSource, Task } from "../model/task.ts";
@@ -58,7 +58,22 @@ export interface PreparedAttempt {
 /** Folders known to exist, so that each is asked about once a run. */
 export type KnownFolders = Set<string>;
 
-/** Writes the attempt down and makes its job. Throws what the disk throws; the claim must be held. */
+/** Makes the folder of a task's attempts; false when it was there. */
+export function makePlace(
+  layout: Layout,
+  task: TaskKey,
+  fileSystem: FileSystem,
+  known: KnownFolders,
+): boolean {
+  makeOnce([layout.tasks, dirname(layout.task(task))], fileSystem, known);
+  fileSystem.makeDirectory(layout.task(task));
+  return fileSystem.makeDirectory(layout.attempts(task));
+}
+
+/**
+ * Writes the attempt down and makes its job, in the place made for it. Throws what the disk throws;
+ * the claim must be held.
+ */
 export function prepare(
   plan: AttemptPlan,
   layout: Layout,
@@ -70,9 +85,6 @@ export function prepare(
   const paths = jobPaths(layout, task, key);
   const record = makeRecord(plan, key, layout, fileSystem);
   const outputs = outputDirectories(task, layout);
-  const own = layout.task(task.key);
-  const parents = [layout.tasks, dirname(own), own, layout.attempts(task.key)];
-  makeOnce(parents, fileSystem, known);
   fileSystem.makeDirectory(paths.attempt);
   const job = makeJob(plan, record, paths, outputs, fileSystem);
   makeOnce(Object.values(outputs), fileSystem, known);

@@ -116,7 +116,7 @@ export async function settle(
   }
   const progressed = story.progressed || checkpointChanged(record, files);
   const result = resultOf(request, outcome, trace, progressed);
-  putAway(record, directory, outcome, layout, files);
+  putAway(request, outcome, layout, files);
   recordMade(record, layout, files);
   keepSeries(record, directory, files);
   return { result, warnings };
@@ -201,8 +201,7 @@ async function checkTargets(
 
 /** Leaves the project as the outcome demands. */
 function putAway(
-  record: AttemptRecord,
-  directory: string,
+  { record, directory, story }: SettleRequest,
   outcome: Outcome,
   layout: Layout,
   files: FileSystem,
@@ -216,7 +215,8 @@ function putAway(
   }
   // An empty scratch folder stays: removing one costs more than all the rest of a short attempt.
   const scratch = `${directory}/${ATTEMPT_FILES.scratch}`;
-  if (!isEmpty(scratch, files)) files.removeTree(scratch);
+  const mayHold = story.events.found(ATTEMPT_FILES.scratch);
+  if (mayHold && !isEmpty(scratch, files)) files.removeTree(scratch);
 }
 
 /** Where the attempt's old targets wait. */

@@ -7,7 +7,7 @@ import type { ResourceRequest } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
 import { type AttemptRecord, lastAttempt, type StoredAttempt } from "../record/attempt-record.ts";
 import type { Checked } from "./checker.ts";
-import { type PreparedAttempt, prepare } from "./prepare.ts";
+import { makePlace, type PreparedAttempt, prepare } from "./prepare.ts";
 import type { Services } from "./services.ts";
 
 type StartEffect = Effect & { type: "start" };
@@ -36,7 +36,9 @@ export class Starter {
     const taken = claims.take(task.key);
     if (typeof taken === "object") return { type: "held", by: taken.heldBy };
     try {
-      const previous = lastAttempt(layout, task.key, files);
+      // Who makes the place of a task's attempts, while holding the claim, knows that there is none.
+      const isFirst = makePlace(layout, task.key, files, this.#folders);
+      const previous = isFirst ? undefined : lastAttempt(layout, task.key, files);
       const orphan = unsettled(previous);
       if (orphan !== undefined) return { type: "orphan", attempt: orphan };
       if (previous !== undefined && this.#isOvertaken(task, previous, checked)) {

@@ -35,6 +35,7 @@ const ASK_GPUS = [
 export class Surroundings {
   readonly #store: ObjectStore;
   readonly #env: Env;
+  readonly #host: string = hostname();
   readonly #pythons = new Map<string, Promise<PythonFacts | undefined>>();
   #machine: MachineFacts | undefined;
   #gpus: Promise<readonly GpuFacts[]> | undefined;
@@ -53,7 +54,7 @@ export class Surroundings {
   /** For an attempt that has ended. Never rejects. */
   async of(attempt: Subject, exit: Pick<Exit, "node">): Promise<Facts> {
     const { container } = attempt.task;
-    const isHere = exit.node === hostname();
+    const isHere = exit.node === this.#host;
     const python = isHere && container === undefined ? await this.#python(attempt) : undefined;
     const environment: EnvironmentFacts = {
       ...(python === undefined ? {} : { python }),

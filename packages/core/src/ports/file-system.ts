@@ -57,8 +57,8 @@ export interface FileSystem {
   replace(path: string, data: string | Uint8Array): void;
   /** In byte order of names; undefined when there is no such directory. */
   list(path: string): readonly DirectoryEntry[] | undefined;
-  /** Makes the directory and its parents; no error when it exists. @default mode 0777 less the umask */
-  makeDirectory(path: string, mode?: number): void;
+  /** Makes the directory and its parents; false when it exists. @default mode 0777 less the umask */
+  makeDirectory(path: string, mode?: number): boolean;
   rename(from: string, to: string): void;
   /** Removes a file or link; false when there was none. Never follows links. */
   remove(path: string): boolean;

@@ -4,7 +4,7 @@
 
 import type { MetricSource, Task } from "../model/task.ts";
 import { ATTEMPT_FILES } from "../engine/layout.ts";
-import type { FileSystem } from "../ports/file-system.ts";
+import type { DirectoryEntry, FileStat, FileSystem } from "../ports/file-system.ts";
 import { expandGlob } from "../trace/expand.ts";
 import { numbersIn, parseLoosely } from "./metrics.ts";
 
@@ -111,10 +111,11 @@ export class ScriptEvents {
   readonly #stdout: string;
   readonly #root: string;
   readonly #fileSystem: FileSystem;
+  #entries: readonly DirectoryEntry[] = [];
   readonly #offsets = new Map<string, number>();
   readonly #signatures = new Map<string, string>();
   /** Files that were last changed before this attempt was recorded tell of another one. */
-  readonly #since: bigint;
+  #since: bigint | undefined;
   readonly #patterns: readonly RegExp[];
 
   /** `directory`: the attempt's; `root`: what metric files are relative to. */
@@ -124,7 +125,6 @@ export class ScriptEvents {
     this.#stdout = stdout;
     this.#root = root;
     this.#fileSystem = fileSystem;
-    this.#since = fileSystem.lstat(`${directory}/${ATTEMPT_FILES.record}`)?.changedNs ?? 0n;
     this.#patterns = task.metrics.flatMap((source) =>
       source.kind === "stdout" ? [new RegExp(source.pattern, "u")] : [],
     );
@@ -134,7 +134,8 @@ export class ScriptEvents {
   read(last = false): readonly ScriptEvent[] {
     const events: ScriptEvent[] = [];
     let hasOutput = false;
-    for (const { name } of this.#fileSystem.list(this.#directory) ?? []) {
+    this.#entries = this.#fileSystem.list(this.#directory) ?? [];
+    for (const { name } of this.#entries) {
       hasOutput ||= this.#stdout.endsWith(`/${name}`);
       if (/^events\..*jsonl$/.test(name)) {
         this.#lines(`${this.#directory}/${name}`, false, (line) => {
@@ -154,6 +155,17 @@ export class ScriptEvents {
       else events.push(...this.#fromFile(source));
     }
     return events;
+  }
+
+  /** Whether the attempt's directory held this when it was read last. */
+  found(name: string): boolean {
+    return this.#entries.some((entry) => entry.name === name);
+  }
+
+  #isEarlier({ changedNs }: FileStat): boolean {
+    const record = `${this.#directory}/${ATTEMPT_FILES.record}`;
+    this.#since ??= this.#fileSystem.lstat(record)?.changedNs ?? 0n;
+    return changedNs < this.#since;
   }
 
   /** With `mark` only pieces that contain it are looked into. */
@@ -202,7 +214,7 @@ export class ScriptEvents {
     for (const name of paths) {
       const path = `${this.#root}/${name}`;
       const stat = this.#fileSystem.stat(path);
-      if (stat === undefined || stat.changedNs < this.#since) continue;
+      if (stat === undefined || this.#isEarlier(stat)) continue;
       if (stat.size < (this.#offsets.get(path) ?? 0)) this.#offsets.delete(path);
       this.#lines(path, last, (line) => {
         const event = pointOf(parseLoosely(line));
@@ -217,7 +229,7 @@ export class ScriptEvents {
     if (source.kind !== "json") return [];
     const path = `${this.#root}/${source.path}`;
     const stat = this.#fileSystem.stat(path);
-    if (stat === undefined || stat.changedNs < this.#since) return [];
+    if (stat === undefined || this.#isEarlier(stat)) return [];
     if (this.#signatures.get(path) === stat.signature) return [];
     const bytes = this.#fileSystem.read(path);
     const event = bytes && pointOf(parseLoosely(Buffer.from(bytes).toString("utf8")));

@@ -118,8 +118,9 @@ export class MemoryFileSystem implements FileSystem {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  makeDirectory(path: string): void {
+  makeDirectory(path: string): boolean {
     this.#before?.("makeDirectory", path);
+    let isNew = false;
     let made = "";
     for (const part of split(path)) {
       made = `${made}/${part}`;
@@ -129,7 +130,9 @@ export class MemoryFileSystem implements FileSystem {
       const { parent, name } = this.#place(made, "mkdir");
       parent.entries.set(name, this.#directory());
       parent.changed = this.#tick();
+      isNew = true;
     }
+    return isNew;
   }
 
   rename(from: string, to: string): void {

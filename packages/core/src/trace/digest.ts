@@ -166,24 +166,25 @@ export class Digester {
     }
     const found =
       check === "keys"
-        ? await this.#readSteadily(full, path, () => this.#digestKeys(full, path, keys))
-        : await this.#readSteadily(full, path, (at) => this.#digestFile(full, at));
+        ? await this.#readSteadily(full, path, stat, () => this.#digestKeys(full, path, keys))
+        : await this.#readSteadily(full, path, stat, (at) => this.#digestFile(full, at));
     if (found === undefined || "message" in found) return found;
     this.#known.set(memory, found);
     this.#note(full, found.signature === "" ? undefined : found.signature);
     return found;
   }
 
-  /** Reads until the signature is the same before and after. */
+  /** Reads until the signature is the same before and after; `found` is what it is now. */
   async #readSteadily(
     full: string,
     path: string,
+    found: FileStat,
     read: (
       stat: FileStat,
     ) => Promise<{ digest: string; values?: KeyValues } | InputProblem | undefined>,
   ): Promise<Found | InputProblem | undefined> {
     const { fileSystem, sleep } = this.#options;
-    let before = fileSystem.stat(full);
+    let before: FileStat | undefined = found;
     for (let tries = 0; tries < maximumTries; tries++) {
       if (before === undefined) return undefined;
       const youngMs = this.#ripensInMs(before);

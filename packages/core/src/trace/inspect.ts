@@ -156,8 +156,8 @@ export class Inspector {
     const { tracked, problems: trackProblems } = await readTracked(task, this.#sources);
     const all = [...problems, ...valueProblems, ...trackProblems];
     if (all.length > 0) return { problems: all };
-    const digest = fingerprintDigest(task, tracked);
-    const isSame = digest === trace?.fingerprint.digest;
+    const isSame =
+      trace !== undefined && trace.fingerprint.digest === fingerprintDigest(task, tracked);
     const current = isSame ? trace.fingerprint : fingerprint(task, tracked);
     return {
       inputs: {

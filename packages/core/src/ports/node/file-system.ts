@@ -182,9 +182,8 @@ export const nodeFileSystem: FileSystem = {
       ?.map((entry): DirectoryEntry => ({ name: entry.name, kind: kindOf(entry) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   },
-  makeDirectory(path, mode) {
-    fs.mkdirSync(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
-  },
+  makeDirectory: (path, mode) =>
+    fs.mkdirSync(path, { recursive: true, ...(mode === undefined ? {} : { mode }) }) !== undefined,
   rename: (from, to) => fs.renameSync(from, to),
   remove: (path) => succeeds(() => fs.unlinkSync(path), "ENOENT", "ENOTDIR"),
   removeDirectory: (path) =>
