@@ -69,6 +69,31 @@ describe("the smoke test on a live account", () => {
     expect(readdirSync(scratch)).toEqual([]);
   });
 
+  it("fails at once with a key that is none, and says that nothing was made", async () => {
+    const { code, output } = await start({
+      ...settings(),
+      AZURE_BATCH_ACCESS_KEY: "d3Jvbmcga2V5",
+    }).ended;
+    expect(code).toBe(1);
+    expect(output).toMatch(/\(AuthenticationFailed\)\. Check the key in the environment/);
+    expect(output).toMatch(
+      /The smoke test failed\. flow run ended with 4; it says why above\. Nothing is left in the account\.\n$/,
+    );
+    expect(readdirSync(scratch)).toEqual([]);
+  });
+
+  it("does not wait for nodes that Azure does not have", async () => {
+    services.simulator.setAllocation({ dedicated: 0, code: "AllocationFailed" });
+    const { code, output } = await start(settings()).ended;
+    services.simulator.setAllocation({});
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /The smoke test failed\. Azure gives no node for it; flow says why above\. Nothing is left in the account\.\n$/,
+    );
+    await emptyAccount();
+    expect(readdirSync(scratch)).toEqual([]);
+  });
+
   it("deletes everything when it is killed half-way", async () => {
     services.simulator.setAllocation({ dedicated: 0 });
     const { child, ended } = start(settings());
