@@ -41,8 +41,10 @@ async function preemptBusyNode(flow: FlowProcess): Promise<string> {
   return String(id);
 }
 
+const FILE = "micro-mnist.flow.yaml";
+
 /** Steps so slow that the program does not end before its node is taken. */
-const RUN = ["-f", "micro-mnist.flow.yaml", "-p", "step_seconds=0.6", "--backend", "azure"];
+const RUN = ["-f", FILE, "-p", "step_seconds=0.6", "--backend", "azure"];
 
 /**
  * Waits until what the task holds now is saved: an archive has come that was begun after the one that
@@ -64,7 +66,7 @@ describe("a preempted node", () => {
   flowTest(
     "loses little of a staged run: it goes on from what was saved last",
     async ({ project }) => {
-      bring(project, "micro-mnist.flow.yaml", { priority: "low", save: "100ms" });
+      bring(project, FILE, { priority: "low", save: "100ms" });
       const flow = project.startRun(...RUN);
       await until("step 2", () => logOf(flow).includes("step 2 of 10"));
       await saved();
@@ -87,18 +89,30 @@ describe("a preempted node", () => {
   );
 
   flowTest(
-    "loses nothing on a mount: the next step after the last finished one",
+    "loses nothing on a mount: taken away at step 4, it resumes at step 5",
     async ({ project }) => {
       const { azurite } = services;
       const blobs = BlobServiceClient.fromConnectionString(azurite.connectionString);
       await blobs.createContainer("work");
       const mounts = { work: { blob: "work" } };
-      bring(project, "micro-mnist.flow.yaml", { priority: "low", mounts, state: "work" });
-      const flow = project.startRun(...RUN);
-      await until("step 2", () => logOf(flow).includes("step 2 of 10"));
+      bring(project, FILE, { priority: "low", mounts, state: "work" });
+      // The program goes no further before its node is taken.
+      const gate = project.path("../gate");
+      const program = project.read("micro-mnist/micro-mnist.mjs");
+      const wait = `while (step === 5 && !existsSync(${JSON.stringify(gate)})) await sleep(50);`;
+      const held = program.replace("await sleep(stepMs);", `await sleep(stepMs);\n  ${wait}`);
+      expect(held).not.toBe(program);
+      project.write("micro-mnist/micro-mnist.mjs", held);
+      const flow = project.startRun("-p", "step_seconds=0", "-f", FILE, "--backend", "azure");
+      await until("step 4", () => logOf(flow).includes("step 4 of 10"));
+      const first = logOf(flow);
       await preemptBusyNode(flow);
+      writeFileSync(gate, "");
       expect((await flow.ended).code).toBe(0);
-      expect(logOf(flow)).toMatch(/^resuming from step ([3-9]|10)\n/);
+      expect([first, logOf(flow)].map((log) => log.match(/^(start|resum).*|step \d+/gm))).toEqual([
+        ["starting", "step 1", "step 2", "step 3", "step 4"],
+        ["resuming from step 5", "step 5", "step 6", "step 7", "step 8", "step 9", "step 10"],
+      ]);
       expect(JSON.parse(project.read("out/micro-mnist/checkpoint.json"))).toMatchObject({
         step: 10,
       });

@@ -199,10 +199,12 @@ done
 
 # n_deliver FOLDER MARK DIGEST URL: brings the files of an archive to a mount, unless the mark tells that they lie there. Others
 # may do the same at once, so each file is put in its place whole; every user of the mount may read, and bring the next.
+# 97: the archive cannot be had.
 n_deliver() {
   n_dir=$AZ_BATCH_NODE_MOUNTS_DIR/$1 n_own=${AZ_BATCH_TASK_ID:-$$}
   [ "$(cat "$n_dir/$2" 2>/dev/null)" != "$3" ] || return 0
-  rm -rf delivery && mkdir delivery && n_get "$4" delivery.tar.gz || return
+  rm -rf delivery && mkdir delivery || return
+  n_get "$4" delivery.tar.gz || return 97
   (
     umask 000
     tar -xzf delivery.tar.gz -C delivery && chmod -R a+rX delivery && cd delivery || exit
@@ -212,12 +214,22 @@ n_deliver() {
   rm -rf delivery delivery.tar.gz
 }
 
+# Leaves with 98 where another node would not help.
 n_deliver_all() {
   [ -e attempt/deliveries ] || return 0
   while read -r n_folder n_mark n_digest n_url; do
-    n_deliver "$n_folder" "$n_mark" "$n_digest" "$n_url" </dev/null && continue
-    n_say "the uploads for the mount \`$n_folder\` cannot be copied there; is it full, or read-only?"
-    return 1
+    n_deliver "$n_folder" "$n_mark" "$n_digest" "$n_url" </dev/null
+    case $? in
+      0) ;;
+      97)
+        n_say "the uploads for the mount \`$n_folder\` cannot be fetched from storage"
+        exit 97
+        ;;
+      *)
+        n_say "the uploads for the mount \`$n_folder\` cannot be copied there; is it full, or read-only?"
+        exit 98
+        ;;
+    esac
   done <attempt/deliveries
 }
 
@@ -273,7 +285,7 @@ n_unpack || {
   n_say "an archive cannot be unpacked here; is the disk full?"
   exit 97
 }
-n_deliver_all || exit 97
+n_deliver_all
 if [ -e secrets ]; then
   . ./secrets
   rm -f secrets
