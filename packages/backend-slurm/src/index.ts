@@ -7,6 +7,7 @@ import {
   err,
   type Job,
   ok,
+  type Result,
 } from "@flow/core";
 import { openCluster } from "./backend.ts";
 import { folderOf } from "./folder.ts";
@@ -54,11 +55,12 @@ export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBack
   async open(context) {
     const scheduler = slurm(context.options);
     const transport = await openTransport(context);
-    const probe = await transport.run(scheduler.probe, "");
-    if (probe.code !== 0)
-      return err(unusable(scheduler.probe, context.options.host, complaint(probe)));
-    const base = await makePlace(context, transport);
-    if (!base.ok) return base;
+    const base = await arrive(context, scheduler.probe, transport);
+    if (!base.ok) {
+      // An open connection would keep flow from ending.
+      await transport[Symbol.asyncDispose]();
+      return base;
+    }
     const { poll, pilots: most, pilot_time: timeMs, pilot_idle: idleMs } = context.options;
     const pilotTime = (job: Job) => (wantsPilot(job, context.options) ? timeMs : undefined);
     const pilots = { most, timeMs, idleMs };
@@ -75,6 +77,18 @@ export const backend: BackendPlugin<SlurmOptions, SlurmTaskOptions> = defineBack
     );
   },
 });
+
+/** The project's folder there, as {@link makePlace} has it, once the scheduler's commands can be run. */
+async function arrive(
+  context: BackendContext<SlurmOptions>,
+  probe: readonly string[],
+  transport: Transport,
+): Promise<Result<string | undefined, string>> {
+  const result = await transport.run(probe, "");
+  return result.code === 0
+    ? makePlace(context, transport)
+    : err(unusable(probe, context.options.host, complaint(result)));
+}
 
 /** Tasks that take no longer are not worth a job each. */
 const SHORT_MS = 120_000;

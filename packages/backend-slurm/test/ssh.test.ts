@@ -3,7 +3,12 @@ import { createHmac } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { hostKeyAlgorithms, isKnown, knownKeys } from "../src/transport/known-hosts.ts";
-import { shellText } from "../src/transport/remote-shell.ts";
+import {
+  bytesSinceBegin,
+  inDirectory,
+  shellText,
+  sinceBegin,
+} from "../src/transport/remote-shell.ts";
 import { jumpOptions, targetOf } from "../src/transport/ssh-config.ts";
 
 const key = (text: string) => Buffer.from(text).toString("base64");
@@ -92,7 +97,41 @@ describe("a command for a shell", () => {
     );
     const { stdout, status } = spawnSync("sh", ["-s"], { input: text, encoding: "utf8" });
     expect(status).toBe(0);
-    expect(stdout).toBe("it's $HOME|\"q\" `x` \\|one\n'two\n");
+    expect(sinceBegin(stdout)).toBe("it's $HOME|\"q\" `x` \\|one\n'two\n");
+  });
+
+  /** A person's shell that has much to say before it runs what it is told to. */
+  const welcoming = (command: string, input: string) =>
+    spawnSync("sh", ["-c", `echo "welcome | to | it"; echo beware >&2; ${command}`], {
+      input,
+      encoding: "utf8",
+    });
+
+  it("prints what it prints, not what the person's shell says first", () => {
+    const text = shellText(["sh", "-c", "echo out; echo err >&2"], "", { cwd: "/", env: {} });
+    const { stdout, stderr } = welcoming("exec sh -s", text);
+    expect([stdout, stderr].map(sinceBegin)).toEqual(["out\n", "err\n"]);
+  });
+
+  it("that is a script has its own input and output, byte for byte", async () => {
+    const { command, input } = inDirectory("/tmp", `pwd; printf "%s" 'it'"'"'s !x'; cat`, [
+      Buffer.from("one"),
+      Buffer.from("\ntwo\n"),
+    ]);
+    const given: Uint8Array[] = [];
+    for await (const chunk of input) given.push(chunk);
+    const { stdout } = welcoming(command, Buffer.concat(given).toString());
+    let seen = "";
+    const output = bytesSinceBegin((chunk) => {
+      seen += chunk.toString();
+    });
+    // In pieces that part the mark, too.
+    for (const byte of Buffer.from(stdout)) output(Buffer.from([byte]));
+    expect(seen).toBe("/tmp\nit's !xone\ntwo\n");
+  });
+
+  it("says what a shell says that never began it", () => {
+    expect(sinceBegin("This account is not available.\n")).toBe("This account is not available.\n");
   });
 
   it("does not run where it should not", () => {

@@ -105,6 +105,8 @@ describe("squeue", () => {
 describe("reasons", () => {
   it.each([
     "AccountNotAllowed",
+    "job requeued in held state",
+    "job_requeued_in_held_state",
     "AssocMaxCpuPerJobLimit",
     "AssocMaxWallDurationPerJobLimit",
     "AssociationTimeLimit",

@@ -5,12 +5,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeHere, runHere } from "./exec.ts";
-import { inDirectory, shellText } from "./remote-shell.ts";
+import { bytesSinceBegin, inDirectory, shellText, sinceBegin } from "./remote-shell.ts";
 import { type SshOptions, sshArguments } from "./ssh-config.ts";
-import type { Transport } from "./transport.ts";
+import type { CommandResult, Transport } from "./transport.ts";
 
 /** What `ssh` itself ends with when it has lost or never had the connection. */
 const NO_CONNECTION = 255;
+
+const answered = <Result extends Omit<CommandResult, "stdout">>(result: Result): Result => ({
+  ...result,
+  code: result.code === NO_CONNECTION ? undefined : result.code,
+  stderr: sinceBegin(result.stderr),
+});
 
 /** Commands run in `cwd`, which is the same there as here. */
 export function opensshTransport(
@@ -32,12 +38,13 @@ export function opensshTransport(
     async run(argv, input, more = {}) {
       const text = shellText(argv, input, { cwd, env: more });
       const result = await runHere([...ssh, options.host, "exec sh -s"], text, here);
-      return result.code === NO_CONNECTION ? { ...result, code: undefined } : result;
+      const stdout = sinceBegin(result.stdout);
+      return { ...answered(result), stdout };
     },
     async pipe(script, input, output) {
-      const text = inDirectory(cwd, script);
-      const result = await pipeHere([...ssh, options.host, text], input, output, here);
-      return result.code === NO_CONNECTION ? { ...result, code: undefined } : result;
+      const there = inDirectory(cwd, script, input);
+      const argv = [...ssh, options.host, there.command];
+      return answered(await pipeHere(argv, there.input, bytesSinceBegin(output), here));
     },
     async [Symbol.asyncDispose]() {
       await runHere([...ssh, "-O", "exit", options.host], "", here);

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import type { Clock } from "@flow/core";
 import PQueue from "p-queue";
 import type { ClientChannel } from "ssh2";
-import { inDirectory, shellText } from "./remote-shell.ts";
+import { bytesSinceBegin, inDirectory, shellText, sinceBegin } from "./remote-shell.ts";
 import { type Connection, connect } from "./ssh-client.ts";
 import type { SshOptions } from "./ssh-config.ts";
 import { COMMAND_TIMEOUT_MS, type CommandResult, type Transport } from "./transport.ts";
@@ -37,8 +37,11 @@ export function sshTransport(
       return result ?? { code: undefined, stdout: "", stderr: "" };
     },
     pipe: async (script, input, output) => {
+      const there = inDirectory(cwd, script, input);
       const result = await channels.add(() =>
-        line.talk(inDirectory(cwd, script), (channel) => transfer(channel, input, output)),
+        line.talk(there.command, (channel) =>
+          transfer(channel, there.input, bytesSinceBegin(output)),
+        ),
       );
       return result ?? { code: undefined, stderr: "" };
     },
@@ -143,7 +146,7 @@ function converse(channel: ClientChannel, text: string): Promise<CommandResult> 
 /** Bytes there and back, however long that takes: keepalive notices a connection that is dead. */
 function transfer(
   channel: ClientChannel,
-  input: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  input: AsyncIterable<Uint8Array>,
   output: (chunk: Buffer) => void,
 ): Promise<CommandResult> {
   channel.on("data", output);
@@ -171,8 +174,9 @@ function ending(channel: ClientChannel, stdout: () => string): Promise<CommandRe
       code = status ?? undefined;
     });
     channel.on("close", () => {
-      if (code === undefined && stderr === "") stderr = "the connection was cut";
-      resolve({ code, stdout: stdout(), stderr });
+      const said = sinceBegin(stderr);
+      const trouble = code === undefined && said === "" ? "the connection was cut" : said;
+      resolve({ code, stdout: sinceBegin(stdout()), stderr: trouble });
     });
     channel.on("error", () => {});
   });

@@ -14,6 +14,7 @@ export type LineKind =
   | "failed"
   | "allowed"
   | "again"
+  | "cancelled"
   | "unknown"
   | "known"
   | "held"
@@ -69,6 +70,9 @@ function words(event: RunEvent, view: RunView, context: LineContext): EventLine 
       return { kind: event.allowed ? "allowed" : "failed", text: failed(event, context) };
     case "task/again":
       return { kind: "again", text: again(event) };
+    case "task/cancelled":
+      // The run's own stop is said once for all.
+      return view.stopping === undefined ? { kind: "cancelled", text: event.task } : undefined;
     case "task/unknown":
       return context.verbose || isFirstUnknown(event, view)
         ? { kind: "unknown", text: `${event.task}  ${event.why}` }

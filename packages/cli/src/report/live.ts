@@ -32,6 +32,7 @@ const SIGNS: Readonly<Record<LineKind, Sign>> = {
   again: SYMBOLS.again,
   unknown: SYMBOLS.unknown,
   known: { sign: " ", word: "known", style: "dim" },
+  cancelled: SYMBOLS.cancelled,
   held: SYMBOLS.held,
   fresh: SYMBOLS.fresh,
   skipped: SYMBOLS.skipped,

@@ -22,6 +22,7 @@ const WORDS: Readonly<Record<LineKind, readonly [word: string, style: Style]>> =
   again: ["again", "warn"],
   unknown: ["UNKNOWN", "warn"],
   known: ["known", "dim"],
+  cancelled: ["cancel", "warn"],
   held: ["waits", "warn"],
   fresh: ["fresh", "dim"],
   skipped: ["skipped", "dim"],

@@ -52,6 +52,17 @@ function stage({ logs = {}, verbose = false, github }: Options = {}) {
 }
 
 describe("plain output", () => {
+  it("names a task that somebody else has cancelled, and none of those that the run itself stops", () => {
+    const { play, lines } = stage();
+    play(0, started({ train: 2 }));
+    for (const seed of [0, 1]) play(100, taskStarted(`train@seed=${seed}`));
+    play(200, { type: "task/cancelled", ...ref("train@seed=0"), reason: "user" });
+    play(300, { type: "run/stopping", how: "graceful", running: 1, graceMs: 1000 });
+    play(400, { type: "task/cancelled", ...ref("train@seed=1"), reason: "user" });
+    const cancelled = lines().filter((line) => line.includes(" cancel "));
+    expect(cancelled).toEqual([expect.stringMatching(/ cancel +\[1\/2\] train@seed=0$/)]);
+  });
+
   it("says each thing once, with its time and how far the run is", () => {
     const { play, wait, lines } = stage();
     play(0, started({ prep: 1, train: 3 }, { slots: 9 }));

@@ -58,8 +58,9 @@ export function slurm(options: SlurmOptions): Scheduler {
     limits: () => ({ argv: ["sinfo", "-h", "-o", "%R|%l"], input: "" }),
     submit,
     parseSubmitted,
+    // All: the jobs of a hidden partition are left out otherwise.
     list: () => ({
-      argv: [...whole("squeue"), "--me", "-h", "-r", "-t", "all", "-O", fields(QUEUE_FIELDS)],
+      argv: [...whole("squeue"), "--me", "-a", "-h", "-r", "-t", "all", "-O", fields(QUEUE_FIELDS)],
       input: "",
     }),
     parseList,

@@ -54,7 +54,7 @@ const NEVER_STARTS = new RegExp(
   [
     "AccountNotAllowed|AssociationTimeLimit|BadConstraints|DependencyNeverSatisfied|InvalidAccount|InvalidQOS",
     "JobHeld(Admin|User)|JobHoldMaxRequeue|MaxMemPerLimit|QOSNotAllowed|Reservation(Deleted|Invalid)",
-    "Partition(Config|NodeLimit|TimeLimit)|launch[_ ]failed[_ ]requeued[_ ]held",
+    "Partition(Config|NodeLimit|TimeLimit)|(launch[_ ]failed|job)[_ ]requeued[_ ](in[_ ])?held",
     String.raw`(Assoc|QOS)Max\w*Per(Job|Node)|QOSMin[A-Z]`,
   ]
     .map((each) => `^(${each})`)
