@@ -113,6 +113,8 @@ describe("secrets", () => {
         .read("flow.yaml")
         .replace("sleep 0.1", "echo ready; until [ -e $LET_GO ]; do sleep 0.1; done");
       writeFileSync(project.path("flow.yaml"), text.replaceAll("$LET_GO", project.path("let-go")));
+      const planned = await project.run("plan", "--requests");
+      expect(planned.code).toBe(0);
       const flow = project.startRun("one@n=1");
       const { stdout } = await flow.event("task/started");
       await until(
@@ -121,6 +123,8 @@ describe("secrets", () => {
       );
       const hidden = [CANARY, ...Object.values(keysFor(services))];
       const seen: string[] = [];
+      for (const secret of hidden)
+        if (`${planned.stdout}${planned.stderr}`.includes(secret)) seen.push("the plan");
       const look = (): void => {
         for (const { operation, target, body, answer = "" } of simulator.exchanges)
           for (const secret of hidden)

@@ -179,6 +179,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "",
   },
   {
+    bug: "takes an attempt that never began for one that may have run",
+    breaks: "has begun nothing",
+    file: "src/attempt/exit.ts",
+    find: `cause: mayBegin ? "not-begun" : "lost"`,
+    replace: `cause: mayBegin ? "lost" : "lost"`,
+  },
+  {
+    bug: "takes it for granted that what was sent once is still there",
+    breaks: "has begun nothing",
+    file: "src/backend.ts",
+    find: "this.#archives.forget();",
+    replace: "",
+  },
+  {
     bug: "takes a preemption for the failure of a node",
     breaks: "is a preemption, and no failure",
     file: "src/attempt/exit.ts",

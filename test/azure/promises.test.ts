@@ -176,6 +176,33 @@ describe("a node that is taken away", { timeout }, () => {
   });
 });
 
+describe("a node that cannot fetch the code", { timeout }, () => {
+  it("has begun nothing, and the next attempt finds it sent again", async () => {
+    await use({}, async ({ backend, fixture }) => {
+      const { simulator, azurite } = services;
+      simulator.setAllocation({ dedicated: 0 });
+      const job = fixture.job([success("once")]);
+      const handles = await submit(backend, [job]);
+      const pool = await simulator.until("a steady pool", ({ pools }) =>
+        pools.find((each) => each["allocationState"] === "steady"),
+      );
+      const storage = BlobServiceClient.fromConnectionString(azurite.connectionString);
+      for await (const { name } of storage.listContainers())
+        for await (const blob of storage.getContainerClient(name).listBlobsFlat())
+          if (blob.name.startsWith("objects/"))
+            await storage.getContainerClient(name).deleteBlob(blob.name);
+      simulator.setAllocation({});
+      await clientFor(simulator).pool.resize(String(pool["id"]), { targetDedicatedNodes: 1 });
+      expect(await end(backend, handles, job.key)).toMatchObject({ cause: "not-begun" });
+      expect(fixture.witness(job)).toEqual([]);
+      const next = fixture.job([success("again")]);
+      expect(await end(backend, await submit(backend, [next]), next.key)).toMatchObject({
+        code: 0,
+      });
+    });
+  });
+});
+
 describe("a list that is old", { timeout }, () => {
   it("does not take the node from a task that runs", async () => {
     await use({}, async ({ backend, fixture }) => {

@@ -13,7 +13,7 @@ n_say() {
 # --- storage -----------------------------------------------------------------------------------------------------------------
 
 n_python='
-import sys, urllib.request, urllib.error
+import os, sys, urllib.request, urllib.error
 mode, url, path = sys.argv[1], sys.stdin.readline().strip(), sys.argv[2]
 headers = {"x-ms-blob-type": "BlockBlob"}
 if mode == "new": headers["If-None-Match"] = "*"
@@ -26,10 +26,10 @@ try:
                 out.write(block)
         print(200)
     else:
+        headers["Content-Length"] = str(os.path.getsize(path))
         with open(path, "rb") as body:
-            data = body.read()
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method="PUT"), timeout=600) as answer:
-            print(answer.status)
+            request = urllib.request.Request(url, body, headers, method="PUT")
+            with urllib.request.urlopen(request, timeout=600) as answer: print(answer.status)
 except urllib.error.HTTPError as error:
     print(error.code)
 except Exception:

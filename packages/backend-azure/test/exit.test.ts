@@ -73,6 +73,14 @@ describe("a node that could not begin an attempt", () => {
     });
   });
 
+  it("says why it left no result of a program that ended well", () => {
+    const end = { ...facts, isUnclaimed: false, lastLine: "the results cannot be packed" };
+    expect(exitWithoutRecord({ ...end, row: row({ exitCode: 0 }) })).toMatchObject({
+      cause: "lost",
+      detail: "its task ended without a result: the results cannot be packed",
+    });
+  });
+
   it("is another thing than a program that failed and left no result", () => {
     const end = { ...facts, isUnclaimed: false, lastLine: "the results cannot be packed" };
     expect(exitWithoutRecord({ ...end, row: row({ exitCode: 3 }) })).toMatchObject({

@@ -106,7 +106,7 @@ export function exitWithoutRecord(facts: Facts): Exit {
   const details = failure?.details.map(({ name, value }) => `${name}: ${value}`).join(", ") ?? "";
   const said =
     failure === undefined
-      ? "its task ended without a result"
+      ? `its task ended without a result${lastLine === undefined ? "" : `: ${lastLine}`}`
       : `its task failed on Azure Batch: ${explain(failure.code, failure.message)}${details === "" ? "" : ` (${details})`}`;
   const mayBegin = isUnclaimed && !HOPELESS.has(failure?.code.toLowerCase() ?? "");
   return { ...base, cause: mayBegin ? "not-begun" : "lost", detail: said };
