@@ -355,6 +355,26 @@ describe("what is wrong", { timeout }, () => {
     });
   });
 
+  it("with the job's time is told to a task that ran", async () => {
+    await use({ max_time: "2h" }, async ({ backend, fixture }) => {
+      const job = fixture.job([hold]);
+      const handles = await submit(backend, [job]);
+      await fixture.until(() => fixture.witness(job).length === 1, "the program");
+      expect(await look(backend, handles, job.key)).toMatchObject({ type: "running" });
+      const [id] = services.simulator.inspect().jobs.map((each) => String(each["id"]));
+      await clientFor(services.simulator).job.terminate(id ?? "", {
+        jobTerminateOptions: {},
+        terminateReason: "MaxWallClockTimeExpiry",
+      });
+      expect(await end(backend, handles, job.key)).toMatchObject({
+        cause: "time-limit",
+        detail:
+          "its job in Azure Batch reached its time and ended; raise `max_time` or `max_node_hours`",
+      });
+      fixture.release(job);
+    });
+  });
+
   it("with the job is told to a task that never began", async () => {
     await use({ max_time: "2h" }, async ({ backend, fixture }) => {
       services.simulator.setAllocation({ dedicated: 0 });

@@ -28,6 +28,7 @@ const facts = {
   priority: "low",
   lastLine: undefined,
   isUnclaimed: true,
+  jobEnd: undefined,
 } as const;
 
 describe("a task whose command was never launched", () => {
@@ -60,6 +61,32 @@ describe("a task that was launched, or ended by somebody", () => {
     ["it is gone", undefined],
   ])("proves nothing: %s", (_, seen) => {
     expect(wasNotLaunched(seen)).toBe(false);
+  });
+});
+
+describe("a task that was ended, and not by flow", () => {
+  const ended = row({ exitCode: 137, failure: failure("TaskEnded") });
+
+  it("has met the end of its job's time, from which it can go on", () => {
+    expect(
+      exitWithoutRecord({ ...facts, row: ended, jobEnd: "maxwallclocktimeexpiry" }),
+    ).toMatchObject({
+      code: undefined,
+      cause: "time-limit",
+      detail:
+        "its job in Azure Batch reached its time and ended; raise `max_time` or `max_node_hours`",
+    });
+  });
+
+  it.each([
+    ["job", "userterminate"],
+    ["task", undefined],
+  ])("was ended by somebody with its %s, and did not fail", (what, jobEnd) => {
+    expect(exitWithoutRecord({ ...facts, row: ended, jobEnd })).toMatchObject({
+      code: undefined,
+      cause: "lost",
+      detail: `somebody else ended its ${what} in Azure Batch`,
+    });
   });
 });
 

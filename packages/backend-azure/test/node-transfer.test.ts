@@ -18,31 +18,31 @@ interface Stored {
 
 const blobs = new Map<string, Stored>();
 const folder = mkdtempSync(join(tmpdir(), "flow-transfer-"));
-let server: Server | undefined;
 let address = "";
 
-beforeAll(async () => {
-  server = createServer((request, response) => {
-    const name = request.url ?? "";
-    if (request.method === "GET") {
-      const found = blobs.get(name);
-      response.writeHead(found === undefined ? 404 : 200).end(found?.body);
-      return;
-    }
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const isTaken = request.headers["if-none-match"] === "*" && blobs.has(name);
-      if (!isTaken) blobs.set(name, { headers: request.headers, body: Buffer.concat(chunks) });
-      response.writeHead(isTaken ? 409 : 201).end();
-    });
+const server: Server = createServer((request, response) => {
+  const name = request.url ?? "";
+  if (request.method === "GET") {
+    const found = blobs.get(name);
+    response.writeHead(found === undefined ? 404 : 200).end(found?.body);
+    return;
+  }
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  request.on("end", () => {
+    const isTaken = request.headers["if-none-match"] === "*" && blobs.has(name);
+    if (!isTaken) blobs.set(name, { headers: request.headers, body: Buffer.concat(chunks) });
+    response.writeHead(isTaken ? 409 : 201).end();
   });
-  await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
-  address = `http://127.0.0.1:${(server?.address() as AddressInfo).port}`;
+});
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 
 afterAll(async () => {
-  await new Promise((resolve) => server?.close(resolve));
+  await new Promise((resolve) => server.close(resolve));
   rmSync(folder, { recursive: true });
 });
 
@@ -50,7 +50,7 @@ afterAll(async () => {
 function transfer(mode: string, url: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile("python3", ["-c", program, mode, path], (error, stdout) =>
-      error === null ? resolve(stdout.trim()) : reject(error),
+      error === null ? resolve(stdout.trim()) : reject(new Error("it fails", { cause: error })),
     );
     child.stdin?.end(`${url}\n`);
   });

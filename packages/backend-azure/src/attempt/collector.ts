@@ -22,7 +22,7 @@ import type { Retry } from "../service/retry.ts";
 import { hasCode } from "../service/service-error.ts";
 import { inScratch, unpack } from "../storage/archives.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
-import { displaced, exitOfRecord, exitWithoutRecord, wasNotLaunched } from "./exit.ts";
+import { displaced, exitOfRecord, exitWithoutRecord, wasEnded, wasNotLaunched } from "./exit.ts";
 import {
   firstLife,
   keepExit,
@@ -96,7 +96,13 @@ export class Collector {
     const lastLine = row === undefined ? undefined : await this.#lastLine(place, membership);
     const { priority } = membership;
     const isUnclaimed = wasNotLaunched(row) && (await retry.call(() => callOff(store, place.key)));
-    return exitWithoutRecord({ row, life, stop, priority, lastLine, isUnclaimed });
+    const jobEnd = wasEnded(row) && stop === undefined ? await this.#jobEnd(membership) : undefined;
+    return exitWithoutRecord({ row, life, stop, priority, lastLine, isUnclaimed, jobEnd });
+  }
+
+  async #jobEnd({ job }: Membership): Promise<string | undefined> {
+    const { batch, retry } = this.#parts;
+    return (await retry.call(() => batch.job(job)))?.endReason;
   }
 
   /** What the node saved last, when it could leave no result. */

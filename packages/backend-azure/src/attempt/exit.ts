@@ -45,14 +45,20 @@ export interface Facts {
   readonly lastLine: string | undefined;
   /** No node has the attempt's claim, and none will get it any more. */
   readonly isUnclaimed: boolean;
+  /** Why the job has ended, in the service's word; undefined while it goes on, or where nobody has asked. */
+  readonly jobEnd: string | undefined;
 }
+
+/** Whether somebody or something ended the task, as the service words it. */
+export const wasEnded = (row: TaskRow | undefined): boolean =>
+  row?.failure?.code.toLowerCase() === "taskended";
 
 /** Whether the service could not even begin the command, so that the claim tells whether anything ran. */
 export const wasNotLaunched = (row: TaskRow | undefined): boolean =>
   row?.state === "completed" &&
   row.exitCode === undefined &&
   row.failure !== undefined &&
-  row.failure.code.toLowerCase() !== "taskended";
+  !wasEnded(row);
 
 /** On another node it would be the same. */
 const HOPELESS: ReadonlySet<string> = new Set([
@@ -95,6 +101,7 @@ export function exitWithoutRecord(facts: Facts): Exit {
       detail:
         "reached the time the service allows; raise `max_time`, `max_node_hours` or the task's `timeout`",
     };
+  if (wasEnded(row)) return { ...base, ...endedByOthers(facts.jobEnd) };
   if (exitCode !== undefined && exitCode > 0) {
     const how = exitCode === NOT_BEGUN ? { cause: "not-begun" as const } : { code: exitCode };
     return {
@@ -110,6 +117,18 @@ export function exitWithoutRecord(facts: Facts): Exit {
       : `its task failed on Azure Batch: ${explain(failure.code, failure.message)}${details === "" ? "" : ` (${details})`}`;
   const mayBegin = isUnclaimed && !HOPELESS.has(failure?.code.toLowerCase() ?? "");
   return { ...base, cause: mayBegin ? "not-begun" : "lost", detail: said };
+}
+
+/** The end of a task that flow has not asked for. */
+function endedByOthers(jobEnd: string | undefined): Pick<Exit, "cause" | "detail"> {
+  if (jobEnd === "maxwallclocktimeexpiry")
+    return {
+      cause: "time-limit",
+      detail:
+        "its job in Azure Batch reached its time and ended; raise `max_time` or `max_node_hours`",
+    };
+  const what = jobEnd === undefined ? "task" : "job";
+  return { cause: "lost", detail: `somebody else ended its ${what} in Azure Batch` };
 }
 
 /** The end of an attempt whose node was taken away. */

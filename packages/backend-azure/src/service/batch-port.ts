@@ -179,7 +179,8 @@ export interface JobRow {
   /** The pool the service made or was told of; undefined while it has none. */
   readonly pool: string | undefined;
   readonly metadata: readonly NameValue[];
-  readonly createdAt: number | undefined;
+  /** Why it has ended, in lower case: `maxwallclocktimeexpiry`, `userterminate`; undefined while it has not. */
+  readonly endReason: string | undefined;
 }
 
 export interface PoolRow {

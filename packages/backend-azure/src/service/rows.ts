@@ -24,7 +24,7 @@ export const jobRow = (job: Models.CloudJob): JobRow => ({
   state: lower(job.state),
   pool: job.executionInfo?.poolId ?? job.poolInfo?.poolId,
   metadata: pairs(job.metadata),
-  createdAt: wall(job.creationTime),
+  endReason: job.executionInfo?.terminateReason?.toLowerCase(),
 });
 
 export function taskRow({ id, state, executionInfo, nodeInfo }: Models.CloudTask): TaskRow {
