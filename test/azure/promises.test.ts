@@ -241,6 +241,11 @@ describe("what flow leaves to the service", { timeout }, () => {
       const auto = body?.poolInfo.autoPoolSpecification;
       expect(auto).toMatchObject({ poolLifetimeOption: "job", keepAlive: false });
       expect(body?.constraints?.maxWallClockTime).toBe("PT43200S");
+      const marks = [body?.metadata, auto?.pool?.metadata].map((each) =>
+        each?.map(({ name }) => name),
+      );
+      const ours = ["flow.project", "flow.user", "flow.expires"];
+      expect(marks).toEqual([ours, ours]);
       const formula = auto?.pool?.autoScaleFormula ?? "";
       expect(formula).toMatch(/time\(\) > time\("[^"]+"\) \? 0/);
       expect(formula).toContain("min(3, ");

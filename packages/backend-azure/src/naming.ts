@@ -17,7 +17,19 @@ export const digestOf = (...parts: readonly string[]): string => {
 
 /** Eight hex digits for a project of this user on this machine. */
 export const projectName = (root: string): string =>
-  digestOf(hostname(), userInfo().username, root).slice(0, 8);
+  digestOf(hostname(), userName(), root).slice(0, 8);
+
+/** Who made something, for people who share an account: `ada@workstation`. */
+export const maker = (): string => `${userName()}@${hostname()}`;
+
+/** A container may run as a user that its system has no name for. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user-${process.getuid?.() ?? "unknown"}`;
+  }
+}
 
 /** How the ids of everything of a project begin. */
 export const idPrefix = (project: string): string => `flow-${project}`;

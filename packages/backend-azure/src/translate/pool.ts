@@ -1,7 +1,7 @@
 // Which nodes a task needs, and the pool and the job that give them. Pure.
 
 import type { Job } from "@flow/core";
-import { digestOf, idPrefix } from "../naming.ts";
+import { digestOf, idPrefix, maker } from "../naming.ts";
 import type { AzureOptions, AzureTaskOptions, MountOptions, RegistryOptions } from "../options.ts";
 import type {
   Image,
@@ -229,6 +229,7 @@ function mountBody(
 /** Whose it is, for clean-up and for people. */
 const ownership = (project: string, until: number | undefined): readonly NameValue[] => [
   { name: "flow.project", value: project },
+  { name: "flow.user", value: maker() },
   ...(until === undefined ? [] : [{ name: "flow.expires", value: new Date(until).toISOString() }]),
 ];
 
@@ -266,7 +267,10 @@ export const jobBody = ({ id, project, maxTimeMs, until, pool }: JobRequest): Jo
 /** An image whose support ends sooner is not worth starting with. */
 const WORTH_MS = 60 * 86_400_000;
 
-/** The newest verified Ubuntu that the service supports; undefined when there is none. */
+/**
+ * The newest verified Ubuntu that the service supports; undefined when there is none. Without containers
+ * Canonical's own comes first: others of the same age bring drivers and tools along, and start slowly.
+ */
 export function chooseImage(
   images: readonly Image[],
   withContainers: boolean,
@@ -279,7 +283,7 @@ export function chooseImage(
       (endOfLife ?? Number.POSITIVE_INFINITY) > wall + WORTH_MS &&
       (!withContainers || capabilities.includes("DockerCompatible")),
   );
+  const rank = ({ agent, reference: { publisher, sku } }: Image): string =>
+    `${agent} ${!withContainers && publisher.toLowerCase() === "canonical" ? 1 : 0} ${sku}`;
   return good.toSorted((a, b) => rank(b).localeCompare(rank(a), "en", { numeric: true }))[0];
 }
-
-const rank = ({ agent, reference }: Image): string => `${agent} ${reference.sku}`;

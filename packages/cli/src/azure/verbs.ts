@@ -41,7 +41,7 @@ async function listPools(call: AzureCall): Promise<ExitCode> {
   const head = ["POOL", "OF", "SIZE", "DEDICATED", "LOW", "SLOTS", "STATE"];
   return show(call, await account.pools(), head, (row) => [
     row.id,
-    account.isOurs(row) ? "this project" : "",
+    account.isOurs(row) ? "this project" : madeBy(row),
     row.vmSize,
     `${row.dedicated}/${row.targetDedicated}`,
     `${row.lowPriority}/${row.targetLowPriority}`,
@@ -49,6 +49,10 @@ async function listPools(call: AzureCall): Promise<ExitCode> {
     stateOf(row),
   ]);
 }
+
+/** Whose flow made it; empty for pools of others. */
+const madeBy = ({ metadata }: PoolRow): string =>
+  metadata.find(({ name }) => name === "flow.user")?.value ?? "";
 
 const stateOf = ({ state, allocation, autoScale, errors }: PoolRow): string =>
   [
