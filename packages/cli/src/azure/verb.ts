@@ -33,12 +33,13 @@ export function accountOf({ context, io }: AzureCall): Account | undefined {
   return undefined;
 }
 
-/** Prints what was answered, as JSON or as a table, or the sentence about why there is no answer. */
+/** Prints what was answered, as JSON or as a table (`nothing` says that it is empty), or why there is no answer. */
 export function show<T>(
   { io, invocation }: AzureCall,
   answer: Result<readonly T[], string>,
   head: readonly string[],
   row: (item: T) => readonly string[],
+  nothing: string,
 ): ExitCode {
   if (!answer.ok) return failed(io, answer.error);
   if (invocation.has("json")) {
@@ -49,6 +50,7 @@ export function show<T>(
     texts.map((text) => ({ text: sanitizeLine(text) }));
   const rows = answer.value.map((item) => cells(row(item)));
   if (rows.length > 0) io.stdout.write(table([cells(head), ...rows], undefined));
+  else io.stderr.write(`${nothing}\n`);
   return EXIT.ok;
 }
 

@@ -1,6 +1,6 @@
 // The verbs of `flow azure`.
 
-import type { PoolRow } from "@flow/backend-azure/manage";
+import type { FoundFile, NodeRow, PoolRow } from "@flow/backend-azure/manage";
 import {
   type AttemptKey,
   attemptKey,
@@ -39,7 +39,7 @@ async function listPools(call: AzureCall): Promise<ExitCode> {
   const account = accountOf(call);
   if (account === undefined) return EXIT.outside;
   const head = ["POOL", "OF", "SIZE", "DEDICATED", "LOW", "SLOTS", "STATE"];
-  return show(call, await account.pools(), head, (row) => [
+  const cells = (row: PoolRow): readonly string[] => [
     row.id,
     account.isOurs(row) ? "this project" : madeBy(row),
     row.vmSize,
@@ -47,7 +47,8 @@ async function listPools(call: AzureCall): Promise<ExitCode> {
     `${row.lowPriority}/${row.targetLowPriority}`,
     String(row.slotsPerNode),
     stateOf(row),
-  ]);
+  ];
+  return show(call, await account.pools(), head, cells, "the account has no pools");
 }
 
 /** Whose flow made it; empty for pools of others. */
@@ -124,7 +125,7 @@ const nodes: AzureVerb = {
       return done(call, output, `the output of the start command on ${node}`);
     }
     const head = ["NODE", "STATE", "KIND", "TASKS", "TROUBLE"];
-    return show(call, await account.nodes(id), head, (row) => [
+    const cells = (row: NodeRow): readonly string[] => [
       row.id,
       row.state,
       row.dedicated ? "dedicated" : "low priority",
@@ -132,7 +133,8 @@ const nodes: AzureVerb = {
       row.startTaskExit === undefined || row.startTaskExit === 0
         ? row.errors.map(({ code, message }) => `${code}: ${message}`).join("; ")
         : `the start command ended with ${row.startTaskExit}`,
-    ]);
+    ];
+    return show(call, await account.nodes(id), head, cells, `the pool ${id} has no nodes`);
   },
 };
 
@@ -160,11 +162,13 @@ const files: AzureVerb = {
     const chosen = found.ok
       ? { ...found, value: found.value.filter((each) => `/${each.path}`.includes(folder)) }
       : found;
-    return show(call, chosen, ["FILE", "SIZE", "WHERE"], (file) => [
+    const cells = (file: FoundFile): readonly string[] => [
       file.path,
       formatBytes(file.bytes),
       file.url ?? file.file ?? "on its node",
-    ]);
+    ];
+    const head = ["FILE", "SIZE", "WHERE"];
+    return show(call, chosen, head, cells, `${task.id} has no files there`);
   },
 };
 
