@@ -51,6 +51,8 @@ export class Observer {
   readonly endings: Endings = new Endings();
   readonly #sightings = new Map<AttemptKey, Sighting>();
   readonly #steady = new Steady();
+  /** In the queue of pilots when they were last looked at. */
+  readonly #inQueue = new Map<AttemptKey, Place>();
   /** Remembered by the scheduler although no longer listed. */
   readonly #remembered = new Map<string, Row>();
 
@@ -73,8 +75,10 @@ export class Observer {
     handles: ReadonlyMap<AttemptKey, Handle>,
   ): Promise<ReadonlyMap<AttemptKey, Observation>> {
     const open = [...handles].filter(([key]) => !this.#ended.has(key));
-    if (open.length > 0) await this.#pilots.replenish(this.#pilotGroups(open));
+    const groups = this.#pilotGroups(open);
+    await this.#pilots.replenish(groups);
     const listing = open.length === 0 ? "" : await this.#look(open);
+    this.#pilots.look(groups);
     await this.#recall(open, listing);
     const found = new Map<AttemptKey, Observation>();
     for (const [key, handle] of handles)
@@ -105,7 +109,8 @@ export class Observer {
   /** The groups of attempts that wait for pilots or are in their hands. */
   #pilotGroups(open: readonly (readonly [AttemptKey, Handle])[]): ReadonlySet<string> {
     const names = open.flatMap(([key, handle]) => {
-      const membership = (this.#steady.place(key) ?? placeOf(handle))?.membership;
+      const place = this.#steady.place(key) ?? this.#inQueue.get(key) ?? placeOf(handle);
+      const membership = place?.membership;
       return membership?.pilot === true ? [membership.name] : [];
     });
     return new Set(names);
@@ -122,7 +127,7 @@ export class Observer {
   }
 
   async #observe(key: AttemptKey, handle: Handle, listing: Listing): Promise<Observation> {
-    const steady = this.#steadily(key, listing);
+    const steady = this.#steadily(key, listing) ?? this.#waiting(key, listing);
     if (steady !== undefined) return steady;
     const place = placeOf(handle);
     if (place === undefined || place.key !== key)
@@ -191,19 +196,25 @@ export class Observer {
     return row === "unreachable" ? undefined : this.#steady.verdict(key, row);
   }
 
+  #waiting(key: AttemptKey, listing: Listing): Observation | undefined {
+    const place = this.#inQueue.get(key);
+    const waiting = place && this.#pilots.stillWaiting(place.membership, listing);
+    if (waiting === undefined) this.#inQueue.delete(key);
+    return waiting;
+  }
+
   #judge(key: AttemptKey, place: Place, listing: Listing): Verdict {
     const { attempt, membership } = place;
     if (membership.pilot) {
       const { generation } = membership;
       const incarnation = readIncarnation(attempt, generation, 0);
-      return this.#pilots.judge(attempt, membership, listing, {
+      const held = incarnation.started === undefined ? this.#pilots.holds(membership) : undefined;
+      if (held === "queue") this.#inQueue.set(key, place);
+      return this.#pilots.judge(membership, listing, {
+        incarnation,
+        place: held,
         stop: readStop(attempt),
-        unchangedMs: this.#unchangedFor(
-          key,
-          undefined,
-          incarnation,
-          this.#pilots.holds(membership),
-        ),
+        unchangedMs: this.#unchangedFor(key, undefined, incarnation, held),
         trouble: typeof listing === "string" ? listing : "",
       });
     }

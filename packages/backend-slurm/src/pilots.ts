@@ -11,10 +11,16 @@ import {
   makeIncarnation,
   type Membership,
   publish,
-  readIncarnation,
   readText,
 } from "./attempt/files.ts";
-import { type Evidence, judge, queued, SETTLE_MS, type Verdict } from "./attempt/judge.ts";
+import {
+  type Evidence,
+  judge,
+  type Queued,
+  queued,
+  SETTLE_MS,
+  type Verdict,
+} from "./attempt/judge.ts";
 import { complaint, type Transport } from "./transport/transport.ts";
 import type { Queue, Rows } from "./queue.ts";
 import type { Refusal, Row, Scheduler, Submission } from "./schedulers/scheduler.ts";
@@ -85,6 +91,8 @@ export class Pilots {
   readonly #watches = new Map<string, Watch>();
   /** The latest change in a pilot's sign of life, by its file. */
   readonly #beats = new Map<string, { readonly beat: string; readonly since: number }>();
+  /** By group, what had been taken at the latest look. */
+  readonly #takenThen = new Map<string, ReadonlySet<string>>();
 
   constructor(options: PilotOptions) {
     this.#options = options;
@@ -150,6 +158,22 @@ export class Pilots {
     return taker === undefined || taker === "" || taker === DROPPED ? undefined : taker;
   }
 
+  /** Looks at what pilots have taken, with one question for each group. */
+  look(names: Iterable<string>): void {
+    for (const name of names) {
+      const directory = `${this.#options.folder}/${name}/taken`;
+      if (exists(directory)) this.#takenThen.set(name, new Set(readdirSync(directory)));
+      else this.#takenThen.delete(name);
+    }
+  }
+
+  /** What there is to say of an attempt that was in the queue, while nobody had taken it at the latest look. */
+  stillWaiting(membership: Membership, rows: Rows | string): Queued | undefined {
+    const { name } = membership;
+    const isWaiting = this.#takenThen.get(name)?.has(entryOf(membership)) === false;
+    return isWaiting ? this.#waiting(name, rows) : undefined;
+  }
+
   #taken(membership: Membership): string {
     return `${this.#options.folder}/${membership.name}/taken/${entryOf(membership)}`;
   }
@@ -176,14 +200,13 @@ export class Pilots {
     return true;
   }
 
+  /** `place`: where an attempt that has not begun is, see {@link holds}. */
   judge(
-    attempt: string,
     membership: Membership,
     rows: Rows | string,
-    evidence: Pick<Evidence, "stop" | "unchangedMs" | "trouble">,
+    evidence: Omit<Evidence, "row"> & { readonly place: ReturnType<Pilots["holds"]> },
   ): Verdict {
-    const incarnation = readIncarnation(attempt, membership.generation, 0);
-    const place = incarnation.started === undefined ? this.holds(membership) : undefined;
+    const { incarnation, place } = evidence;
     if (place === "queue") return this.#waiting(membership.name, rows);
     if (place === "dropped") return { type: "vanished" };
     const pilot = this.pilotOf(membership);
@@ -200,7 +223,7 @@ export class Pilots {
       if (silentMs >= SILENT_MS) return { type: "unknown", why: hangs(found, silentMs) };
     }
     const unchangedMs = incarnation.exit === undefined ? evidence.unchangedMs : Infinity;
-    return judge({ ...evidence, unchangedMs, row, incarnation });
+    return judge({ ...evidence, unchangedMs, row });
   }
 
   /** For how long a pilot has been seen to give no sign of life. */
@@ -214,7 +237,7 @@ export class Pilots {
     return 0;
   }
 
-  #waiting(name: string, rows: Rows | string): Verdict {
+  #waiting(name: string, rows: Rows | string): Queued {
     const trouble = this.#watches.get(name)?.trouble;
     if (trouble !== undefined || typeof rows === "string")
       return { type: "queued", why: trouble, ...(trouble === undefined ? {} : { stuck: true }) };

@@ -163,6 +163,28 @@ it.each([
   },
 );
 
+it("a task that waits for a pilot is looked for in the queue alone, until a pilot has taken it", async () => {
+  const group = join(folder, "backends/cluster", NAME);
+  for (const each of ["queue", "taken", "beats"]) mkdirSync(join(group, each), { recursive: true });
+  for (let index = 0; index < MEMBERS; index++) {
+    const entry = `${String(index).padStart(7, "0")}.0`;
+    writeFileSync(join(attemptOf(index), "submission.0"), `${NAME} ${index} pilot\n`);
+    rmSync(join(attemptOf(index), "0.0/started"));
+    writeFileSync(join(group, "queue", entry), "");
+  }
+  expect(await observe()).toEqual({ queued: MEMBERS });
+  for (const index of [0, 1]) rmSync(join(attemptOf(index), "submission.0"));
+  expect(await observe()).toEqual({ queued: MEMBERS });
+  for (const index of [2, 3]) writeFileSync(join(group, `taken/000000${index}.0`), "7_0\n");
+  start(2, "0.0");
+  for (const index of [3, 4]) {
+    start(index, "0.0");
+    end(index, "0.0");
+  }
+  // What nobody has taken, nobody has run.
+  expect(await observe()).toEqual({ queued: MEMBERS - 2, running: 1, ended: 1 });
+});
+
 it("a task of a pilot that is listed as running and gives no sign of life is unknown, until it gives one", async () => {
   const group = join(folder, "backends/cluster", NAME);
   for (const each of ["taken", "beats"]) mkdirSync(join(group, each), { recursive: true });

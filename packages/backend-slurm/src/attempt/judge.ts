@@ -33,7 +33,7 @@ export interface Evidence {
   readonly trouble: string;
 }
 
-type Queued = Extract<Observation, { readonly type: "queued" }>;
+export type Queued = Extract<Observation, { readonly type: "queued" }>;
 
 export type Verdict =
   | Exclude<Observation, { readonly type: "ended" }>
