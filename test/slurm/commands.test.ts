@@ -90,6 +90,7 @@ describe("commands of SLURM that", () => {
     ],
     ["are slow", "sleep 1"],
     ["print a banner", `echo "*** Maintenance on Tuesday | see motd ***"; echo; echo "a|b"`],
+    ["print nothing every other time", "mkdir blank 2>/dev/null && exit 0; rmdir blank"],
     ["print warnings beside the list", `echo "squeue: warning: deprecated option" >&2`],
   ])("%s keep no result from being seen", (_, text) => {
     fake.before("squeue", text);

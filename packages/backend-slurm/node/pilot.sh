@@ -44,6 +44,15 @@ take() {
   return "$took"
 }
 
+# Whether there is still such a child: its number may have become that of somebody else's process.
+is_ours() {
+  kill -0 "$child" 2>/dev/null || return 1
+  stat=
+  read -r stat <"/proc/$child/stat"
+  # What a signal has cut short says nothing.
+  case ${stat##*") "} in ?" $$ "* | '' | ?) return 0 ;; *" "*" "*) return 1 ;; esac
+} 2>/dev/null
+
 run() {
   generation=${line%% *} attempt=${line#* }
   dir=$attempt/$generation.0
@@ -53,7 +62,7 @@ run() {
   # A signal ends a wait, not the attempt.
   while
     wait "$child"
-    kill -0 "$child" 2>/dev/null
+    [ "$?" -gt 128 ] && is_ours
   do :; done
   child=
   for each in "$FLOW_NODE_TMP"/* "$FLOW_NODE_TMP"/.[!.]*; do

@@ -1,5 +1,5 @@
 /** `pilot.sh` alone, with a runner that only says what it was to run. */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   copyFileSync,
@@ -43,3 +43,47 @@ it("knows what it takes before it takes it, because what has been taken is clear
   expect(readFileSync(taken, "utf8")).toBe("7\n");
   expect(readFileSync(join(folder, "ran"), "utf8")).toBe(`${folder}/attempt/0.0\n`);
 });
+
+it.each(["dash", "bash", "busybox sh"])(
+  "%s: waits for what it runs, whatever signals come meanwhile",
+  async (shell) => {
+    const [program = "", ...args] = shell.split(" ");
+    if (spawnSync(program, [...args, "-c", ":"]).status !== 0) return;
+    const folder = mkdtempSync(join(tmpdir(), "flow-pilot-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    for (const name of ["queue", "taken", "beats", "tmp"]) mkdirSync(join(folder, name));
+    for (const name of ["pilot.sh", "machine.sh"])
+      copyFileSync(join(node, name), join(folder, name));
+    writeFileSync(join(folder, "scheduler.sh"), "job_id=7\n");
+    const hold = join(folder, "hold");
+    execFileSync("mkfifo", [hold]);
+    const tell = (what: string) => `echo "${what} \${2##*/}" >>'${folder}/ran'`;
+    writeFileSync(
+      join(folder, "flow-runner.sh"),
+      `${tell("begin")}; case $2 in */0.0) read -r x <'${hold}';; esac; ${tell("end")}; exit 143\n`,
+    );
+    writeFileSync(join(folder, "pilots.json"), "{}");
+    for (const generation of [0, 1])
+      writeFileSync(
+        join(folder, `queue/000000${generation}.0`),
+        `flow-1 0 pilot\n${generation} ${folder}/attempt\n`,
+      );
+    const pilot = spawn(program, [...args, join(folder, "pilot.sh"), folder, "1", "0", "1000"], {
+      env: { ...process.env, TMPDIR: join(folder, "tmp") },
+      stdio: "ignore",
+    });
+    const ended = once(pilot, "exit");
+    // Whoever writes waits until the runner reads.
+    const writing = await open(hold, "w");
+    for (let count = 0; count < 200; count++) {
+      pilot.kill("SIGALRM");
+      await new Promise(setImmediate);
+    }
+    await writing.write("go\n");
+    await writing.close();
+    await ended;
+    expect(readFileSync(join(folder, "ran"), "utf8")).toBe(
+      "begin 0.0\nend 0.0\nbegin 1.0\nend 1.0\n",
+    );
+  },
+);
