@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -18,14 +19,20 @@ import { expect, it, onTestFinished } from "vitest";
 
 const node = fileURLToPath(new URL("../node", import.meta.url));
 
-it("knows what it takes before it takes it, because what has been taken is cleared away", async () => {
+/** A folder with a pilot's scripts and an empty queue. */
+function place(): string {
   const folder = mkdtempSync(join(tmpdir(), "flow-pilot-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const name of ["queue", "taken", "beats", "tmp"]) mkdirSync(join(folder, name));
   for (const name of ["pilot.sh", "machine.sh"]) copyFileSync(join(node, name), join(folder, name));
   writeFileSync(join(folder, "scheduler.sh"), "job_id=7\n");
-  writeFileSync(join(folder, "flow-runner.sh"), `echo "$2" >>'${folder}/ran'\n`);
   writeFileSync(join(folder, "pilots.json"), "{}");
+  return folder;
+}
+
+it("knows what it takes before it takes it, because what has been taken is cleared away", async () => {
+  const folder = place();
+  writeFileSync(join(folder, "flow-runner.sh"), `echo "$2" >>'${folder}/ran'\n`);
   // Whoever reads the entry waits until it is written.
   const entry = join(folder, "queue/0000000.0");
   const taken = join(folder, "taken/0000000.0");
@@ -44,17 +51,27 @@ it("knows what it takes before it takes it, because what has been taken is clear
   expect(readFileSync(join(folder, "ran"), "utf8")).toBe(`${folder}/attempt/0.0\n`);
 });
 
+it.each([
+  ["not start what could not end before its own limit", ["30", "60", "59"], true],
+  ["not wait for more when the run is over", ["1000", "60", "3600"], false],
+])("does %s", (_, times, isGoing) => {
+  const folder = place();
+  writeFileSync(join(folder, "queue/0000000.0"), `flow-1 0 pilot\n0 ${folder}/attempt\n`);
+  if (!isGoing) rmSync(join(folder, "pilots.json"));
+  const { status } = spawnSync("sh", [join(folder, "pilot.sh"), folder, ...times], {
+    env: { ...process.env, TMPDIR: join(folder, "tmp") },
+  });
+  expect(status).toBe(0);
+  expect(readdirSync(join(folder, "taken"))).toEqual([]);
+  expect(readdirSync(join(folder, "tmp"))).toEqual([]);
+});
+
 it.each(["dash", "bash", "busybox sh"])(
   "%s: waits for what it runs, whatever signals come meanwhile",
   async (shell) => {
     const [program = "", ...args] = shell.split(" ");
     if (spawnSync(program, [...args, "-c", ":"]).status !== 0) return;
-    const folder = mkdtempSync(join(tmpdir(), "flow-pilot-"));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    for (const name of ["queue", "taken", "beats", "tmp"]) mkdirSync(join(folder, name));
-    for (const name of ["pilot.sh", "machine.sh"])
-      copyFileSync(join(node, name), join(folder, name));
-    writeFileSync(join(folder, "scheduler.sh"), "job_id=7\n");
+    const folder = place();
     const hold = join(folder, "hold");
     execFileSync("mkfifo", [hold]);
     const tell = (what: string) => `echo "${what} \${2##*/}" >>'${folder}/ran'`;
@@ -62,7 +79,6 @@ it.each(["dash", "bash", "busybox sh"])(
       join(folder, "flow-runner.sh"),
       `${tell("begin")}; case $2 in */0.0) read -r x <'${hold}';; esac; ${tell("end")}; exit 143\n`,
     );
-    writeFileSync(join(folder, "pilots.json"), "{}");
     for (const generation of [0, 1])
       writeFileSync(
         join(folder, `queue/000000${generation}.0`),

@@ -299,35 +299,6 @@ describe("sacct", () => {
     expect(scheduler.parseUsage(answer("", stderr, 1))).toBeUndefined();
   });
 
-  it("tells with slurmdbd what jobs have used, as recorded from 22.05", () => {
-    const text = `2|1|00:00.017||n1|flow-bb
-2.batch|1|00:00.014||n1|batch
-2.0|1|00:00.002||n1|sleep
-1_0|2|00:00.320||n1|flow-aa
-1_0.batch|2|00:00.320||n1|batch
-4|4|00:00.313||n1|flow-cc
-4.batch|4|00:00.313|210164K|n1|batch
-5_[1-3]|0|00:00:00||None assigned|flow-dd
-6|90061|2-03:04:05||n[1-2]|flow-ee
-6.batch|90061|01:02:03|1.50G|n1|batch
-6.extern|90061|00:00:00|0|n[1-2]|extern
-6.0|90061|2-02:02:02|900M|n[1-2]|python
-`;
-    const usages = scheduler.parseUsage(answer(text))?.map(({ name, index, usage }) => {
-      const { cpuSeconds, peakMemoryBytes, elapsedMs, node } = usage;
-      return [name, index, cpuSeconds, peakMemoryBytes, elapsedMs, node];
-    });
-    expect(usages).toEqual([
-      ["flow-bb", 0, 0.017, undefined, 1000, "n1"],
-      ["flow-aa", 0, 0.32, undefined, 2000, "n1"],
-      ["flow-cc", 0, 0.313, 210_164 * 1024, 4000, "n1"],
-      ["flow-ee", 0, 183_845, 1.5 * 2 ** 30, 90_061_000, "n[1-2]"],
-    ]);
-    expect(scheduler.usage(["flow-a", "flow-b"]).argv.join(" ")).toBe(
-      "timeout 5 env SLURM_BITSTR_LEN=0 sacct -n -P -S now-30days -E now -s BF,CA,CD,DL,F,NF,OOM,PR,TO -o JobID,ElapsedRaw,TotalCPU,MaxRSS,NodeList,JobName --name=flow-a,flow-b",
-    );
-  });
-
   it("is asked for what was cancelled before it could start, too", () => {
     expect(scheduler.history(["flow-a", "flow-b"]).argv.join(" ")).toBe(
       "env SLURM_BITSTR_LEN=0 sacct -X -n -P -S now-30days -E now -s BF,CA,CD,DL,F,NF,OOM,PR,TO -o JobID,State,NodeList,JobName --name=flow-a,flow-b",

@@ -69,7 +69,7 @@ async function dial(target: SshTarget, through: Connection | undefined): Promise
       .once("ready", resolve)
       .once("error", (error) => {
         client.end();
-        const why = stranger ? "its host key is not the one in known_hosts" : error.message;
+        const why = stranger ? "its host key is not the one in known_hosts" : advised(error);
         reject(new Error(`cannot connect to ${place}: ${why}`));
       })
       .connect(config);
@@ -84,6 +84,12 @@ async function dial(target: SshTarget, through: Connection | undefined): Promise
     },
   };
 }
+
+/** What the library says, and what to do where a person can do something. */
+const advised = ({ message }: Error): string =>
+  /authentication methods failed/i.test(message)
+    ? "it accepts none of the keys that flow may use; give one to your agent with `ssh-add`, or write `transport: openssh` if your own `ssh` can log in"
+    : message;
 
 /** The agent's keys first, then the files that can be read without a passphrase. */
 function authentication({ user: username, agent, identities }: SshTarget): AnyAuthMethod[] {
