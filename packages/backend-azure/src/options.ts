@@ -1,6 +1,7 @@
 // The options of `backends.<name>` with `type: azure-batch`, and a task's own keys under `azure-batch:`.
 
-import { checkOptions, durationOption, type OptionIssue, type Result } from "@flow/core";
+import type { OptionIssue, Result } from "@flow/core";
+import { checkOptions, durationOption } from "@flow/core/reading";
 import * as z from "zod";
 
 /** A virtual machine image, and the node agent that belongs to it. */

@@ -1,6 +1,7 @@
 // The options of `backends.<name>` with `type: slurm`, and a task's own keys under `slurm:`.
 
-import { checkOptions, durationOption, type OptionIssue, type Result } from "@flow/core";
+import type { OptionIssue, Result } from "@flow/core";
+import { checkOptions, durationOption } from "@flow/core/reading";
 import * as z from "zod";
 
 /** Where and how jobs are queued. */

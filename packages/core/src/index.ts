@@ -17,7 +17,6 @@ export type {
   Refuse,
 } from "./backend/backend.ts";
 export type { Capabilities } from "./backend/capabilities.ts";
-export { checkOptions, durationOption } from "./backend/check-options.ts";
 export type {
   BackendContext,
   BackendPlugin,
@@ -53,9 +52,7 @@ export type { BackendChecks } from "./flowfile/backends.ts";
 export { findFlowFile } from "./flowfile/find.ts";
 export { memberId, slugOf } from "./flowfile/names.ts";
 export type { GivenParam } from "./flowfile/overrides.ts";
-export { jsonSchema } from "./flowfile/schema/file-schema.ts";
 export type { SearchResult, SearchTrial } from "./flowfile/sweep/search-log.ts";
-export { readAnswer, readSearchLog, searchLog } from "./flowfile/sweep/search-log.ts";
 export type { Adjacency } from "./graph/adjacency.ts";
 export { neighbours } from "./graph/adjacency.ts";
 export type { TaskGraph } from "./graph/build.ts";

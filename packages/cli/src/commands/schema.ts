@@ -1,6 +1,6 @@
 // `flow schema [--events]`
 
-import { jsonSchema } from "@flow/core";
+import { jsonSchema } from "@flow/core/reading";
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../invocation.ts";
 import { eventSchema } from "../report/event-schema.ts";

@@ -13,12 +13,11 @@ import {
   openPlan,
   type Plan,
   type PlanRequest,
-  readSearchLog,
   type Search,
   type SearchResult,
   type SearchTrial,
-  searchLog,
 } from "@flow/core";
+import { readSearchLog, searchLog } from "@flow/core/reading";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { DETACHED_RUN } from "./detach.ts";

@@ -4,15 +4,8 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import {
-  err,
-  ok,
-  readAnswer,
-  type Result,
-  type Search,
-  type SearchResult,
-  type SearchTrial,
-} from "@flow/core";
+import { err, ok, type Result, type Search, type SearchResult, type SearchTrial } from "@flow/core";
+import { readAnswer } from "@flow/core/reading";
 import type { Io } from "../io.ts";
 
 export interface Searcher {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import * as z from "zod";
-import { checkOptions, durationOption } from "../../src/index.ts";
+import { checkOptions, durationOption } from "../../src/reading.ts";
 
 const schema = z.strictObject({
   poll: z.number("Expected a number.").default(5),
