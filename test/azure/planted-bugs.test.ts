@@ -1,5 +1,5 @@
 /**
- * Whether `promises.test.ts` can fail: with each planted bug it must. Takes some minutes, so only
+ * Whether the tests of promises can fail: with each planted bug it must. Takes some minutes, so only
  * `npm run test:faults` does it; that the bugs can still be planted is checked always.
  */
 import { spawnSync } from "node:child_process";

@@ -1,6 +1,6 @@
 /**
  * Bugs that somebody could make in the Azure backend, as textual changes. Each must break a test of
- * `promises.test.ts`; `planted-bugs.test.ts` sees to that.
+ * `promises*.test.ts`; `planted-bugs.test.ts` sees to that.
  */
 
 export interface PlantedBug {

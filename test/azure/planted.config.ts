@@ -8,5 +8,5 @@ export default defineConfig({
   root: new URL("../..", import.meta.url).pathname,
   resolve: { conditions, alias: { "@flow/backend-azure": `${copy}/src/index.ts` } },
   ssr: { resolve: { conditions } },
-  test: { include: ["test/azure/promises.test.ts"], hookTimeout: 60_000, bail: 1 },
+  test: { include: ["test/azure/promises*.test.ts"], hookTimeout: 60_000, bail: 1 },
 });
