@@ -211,12 +211,16 @@ class GpuBackend implements Backend {
     options: GpuTaskOptions,
     signal: AbortSignal,
   ): Promise<BackendFailure | undefined> {
-    const { env } = this.#context.ports;
+    const { clock, env } = this.#context.ports;
     const connection = await findBroker(env);
     if (!connection.ok)
       return { type: "unavailable", message: connection.error, retryAfterMs: undefined };
     const among = this.#context.options.gpus === "none" ? [] : this.#context.options.gpus;
-    const request = requestOf(job, options, among, this.#histories.get(taskOf(job.key)));
+    const now = clock.now();
+    const task = taskOf(job.key);
+    const history = this.#histories.get(task) ?? { floorBytes: 0, failures: 0, askedAt: now };
+    this.#histories.set(task, history);
+    const request = requestOf(job, options, among, history, now);
     const onQueued = (why: string): void => this.#pending.explain(job.key, why);
     const granted = await acquire(connection.value, request, { env, signal, onQueued });
     if (!granted.ok) return { type: "rejected", message: granted.error.message };
@@ -292,10 +296,14 @@ class GpuBackend implements Backend {
   #remember(key: AttemptKey, { type, bytes = 0 }: VerdictMessage): void {
     const task = taskOf(key);
     const before = this.#histories.get(task);
-    if (type === "ok") this.#histories.delete(task);
-    if (type !== "oom-self") return;
-    const floorBytes = Math.max(bytes, before?.floorBytes ?? 0);
-    this.#histories.set(task, { floorBytes, failures: (before?.failures ?? 0) + 1 });
+    this.#histories.delete(task);
+    // Only who lost its cards for want of memory has not had its turn.
+    if (type !== "oom-self" && type !== "crowded-out") return;
+    this.#histories.set(task, {
+      floorBytes: Math.max(bytes, before?.floorBytes ?? 0),
+      failures: (before?.failures ?? 0) + (type === "oom-self" ? 1 : 0),
+      askedAt: before?.askedAt ?? this.#context.ports.clock.now(),
+    });
   }
 }
 

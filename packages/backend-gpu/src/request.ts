@@ -15,6 +15,8 @@ export interface History {
   readonly floorBytes: number;
   /** Attempts in a row that ran out of memory by their own fault. */
   readonly failures: number;
+  /** When the first of these attempts asked, on the clock of `now`. */
+  readonly askedAt: number;
 }
 
 /** Failures after which a task gets its cards alone. */
@@ -24,11 +26,12 @@ export function requestOf(
   job: Job,
   options: GpuTaskOptions,
   among: readonly string[],
-  history: History | undefined,
+  history: History,
+  now: number,
 ): LeaseRequest {
   const { gpusMilli = 1000, gpuMemoryBytes, gpuModel } = job.resources;
   const words = job.actions.flatMap(({ argv }) => wordsOf(argv));
-  const alone = options.alone || (history?.failures ?? 0) >= TRIES;
+  const alone = options.alone || history.failures >= TRIES;
   return {
     label: job.task,
     keys: options.type === undefined ? keysOf(job, words) : [`type ${options.type}`],
@@ -40,7 +43,8 @@ export function requestOf(
     ...(options.linked ? { linked: true } : {}),
     ...(alone ? { alone: true } : {}),
     ...(job.weightMs === undefined ? {} : { weightMs: job.weightMs }),
-    ...(history === undefined ? {} : { floorBytes: history.floorBytes }),
+    floorBytes: history.floorBytes,
+    sinceFirstMs: now - history.askedAt,
     ...(among.length === 0 ? {} : { among }),
   };
 }

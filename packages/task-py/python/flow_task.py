@@ -1731,6 +1731,7 @@ class lease:
         self._socket: Any = None
         self._saved: Dict[str, Optional[str]] = {}
         self._id = ""
+        self._secret = ""
         #: UUIDs of the granted GPUs.
         self.gpus: List[str] = []
         #: True when nobody knows yet what jobs of this name need.
@@ -1765,11 +1766,22 @@ class lease:
         if torch is not None and torch.cuda.is_initialized():
             report["peakBytes"] = int(torch.cuda.max_memory_reserved())
         try:
-            self._send(report)
-            self._receive("released")
+            try:
+                self._tell(report)
+            except (OSError, GpuError):
+                # The broker was started again meanwhile, and keeps the lease for this process.
+                self._socket.close()
+                self._socket = _connect_broker()
+                self._send({"m": "rebind", "lease": self._id, "secret": self._secret})
+                self._receive("rebound")
+                self._tell(report)
         except (OSError, GpuError):
-            pass  # The lease ends with the connection all the same.
+            pass  # The lease ends with this process all the same.
         self._close()
+
+    def _tell(self, report: Dict[str, Any]) -> None:
+        self._send(report)
+        self._receive("released")
 
     def _acquire(self) -> None:
         self._socket = _connect_broker()
@@ -1777,7 +1789,7 @@ class lease:
         keys = ["type %s" % self._name]
         self._send({"m": "acquire", "proto": 1, "label": self._name, "keys": keys, "inProcess": True, **wish})
         granted = self._receive("granted")
-        self._id, self.cold = granted["lease"], granted["cold"]
+        self._id, self._secret, self.cold = granted["lease"], granted["secret"], granted["cold"]
         self.gpus = [card["id"] for card in granted["cards"]]
         names = ",".join(self.gpus)
         self._set("FLOW_GPU_LEASE", self._id)

@@ -9,18 +9,12 @@ import type { Grant, Lease, Settings, Wait } from "../policy/model.ts";
 import type { EndReport, Verdict } from "../policy/verdict.ts";
 import type { Reader } from "../reader/reader.ts";
 import { explain } from "./explain.ts";
-import { LeaseJournal } from "./journal.ts";
-import type {
-  AcquireMessage,
-  BrokerMessage,
-  ClientMessage,
-  OutOfMemoryMessage,
-  VerdictMessage,
-} from "./messages.ts";
+import { type JournalledLease, LeaseJournal } from "./journal.ts";
+import type { AcquireMessage, BrokerMessage, ClientMessage } from "./messages.ts";
 import { PROTOCOL } from "./messages.ts";
-import { isMarkOf, type Processes } from "./processes.ts";
+import { type Holder, isMarkOf, type Processes } from "./processes.ts";
 import { exportRows, readBook, rowOf, writeBook } from "./profile-file.ts";
-import { askOf, impossible, refusal } from "./request.ts";
+import { askOf, impossible, outOfMemoryOf, refusal, verdictMessage } from "./request.ts";
 import { Sampler } from "./sampler.ts";
 import { statusOf } from "./status.ts";
 
@@ -56,7 +50,11 @@ export interface Held {
   readonly ask: Ask;
   readonly secret: string;
   readonly user: string;
-  /** Connections that hold it; empty: only processes that carry its mark do. */
+  /** The process that uses the GPU itself; undefined where those it starts do. */
+  readonly holder: Holder | undefined;
+  /** Taken over from an earlier broker: it lives as long as its holder, whose connection is lost. */
+  readonly isAdopted: boolean;
+  /** Connections that hold it; empty: only its holder or processes that carry its mark do. */
   readonly peers: Set<Peer>;
 }
 
@@ -65,6 +63,8 @@ export interface Queued {
   readonly ask: Ask;
   /** The client's process itself will be the job. */
   readonly isHolder: boolean;
+  /** When this attempt asked; an earlier one may have asked before. */
+  readonly askedAt: number;
   why: string;
   position: number;
 }
@@ -192,7 +192,8 @@ export class Broker {
       return refusal("BUSY", `${MOST_QUEUED} requests of ${user} are already waiting.`);
     const id = randomBytes(6).toString("hex");
     const among = message.among && this.#ids(message.among);
-    const ask = askOf(message, { id, user, since: this.#options.now(), among });
+    const now = this.#options.now();
+    const ask = askOf(message, { id, user, since: now - (message.sinceFirstMs ?? 0), among });
     const refused =
       message.proto === PROTOCOL
         ? impossible(ask, this.allocator.cards, this.allocator.settings)
@@ -203,7 +204,7 @@ export class Broker {
     if (refused !== undefined) return refused;
     this.allocator.ask(ask);
     const isHolder = message.inProcess === true;
-    this.queued.set(ask.id, { peer, ask, isHolder, why: "", position: 0 });
+    this.queued.set(ask.id, { peer, ask, isHolder, askedAt: now, why: "", position: 0 });
     this.#schedule();
     return undefined;
   }
@@ -265,9 +266,12 @@ export class Broker {
 
   /** Ends those of these leases that no living process carries. */
   #sweep(leases: readonly Held[]): void {
-    const marks = this.#options.processes.marks();
+    const { processes } = this.#options;
+    const marks = processes.marks();
+    const isHeld = ({ holder, isAdopted }: Held): boolean =>
+      isAdopted && holder !== undefined && processes.holderOf(holder.pid)?.start === holder.start;
     for (const held of leases)
-      if (!marks.some((mark) => isMarkOf(mark, held)))
+      if (!isHeld(held) && !marks.some((mark) => isMarkOf(mark, held)))
         this.#end(held, { succeeded: false, outOfMemory: undefined, peakBytes: undefined });
     this.#schedule();
   }
@@ -313,10 +317,13 @@ export class Broker {
     if (queued === undefined || lease === undefined) return;
     this.queued.delete(grant.id);
     const { peer, ask } = queued;
-    if (queued.isHolder && peer.pid !== undefined) this.sampler.holders.set(peer.pid, grant.id);
+    const holder =
+      queued.isHolder && peer.pid !== undefined
+        ? this.#options.processes.holderOf(peer.pid)
+        : undefined;
     const secret = randomBytes(16).toString("hex");
-    this.held.set(grant.id, { id: grant.id, ask, secret, user: peer.user, peers: new Set([peer]) });
-    this.#journal.granted({ lease, ask, secret });
+    this.#hold({ lease, ask, secret, holder }, peer);
+    this.#journal.granted({ lease, ask, secret, holder });
     const cards = this.sampler.gpus.filter(({ id }) => grant.cards.includes(id));
     peer.send({
       m: "granted",
@@ -354,33 +361,34 @@ export class Broker {
   }
 
   #restore(): void {
-    for (const { lease, ask, secret } of this.#journal.open()) {
+    for (const entry of this.#journal.open()) {
       // Times of another process's clock mean nothing here.
-      this.allocator.restore(ask, { ...lease, startedAt: this.#options.now() });
-      this.held.set(lease.id, { id: lease.id, ask, secret, user: ask.user, peers: new Set() });
+      this.allocator.restore(entry.ask, { ...entry.lease, startedAt: this.#options.now() });
+      this.#hold(entry, undefined);
     }
     this.#sweep([...this.held.values()]);
   }
 
-  #entries(): { lease: Lease; ask: Ask; secret: string }[] {
-    return this.allocator.leases.flatMap((lease) => {
-      const held = this.held.get(lease.id);
-      return held === undefined ? [] : [{ lease, ask: held.ask, secret: held.secret }];
+  /** Notes who holds a lease. Without a peer it is one of an earlier broker. */
+  #hold({ lease: { id }, ask, secret, holder }: JournalledLease, peer: Peer | undefined): void {
+    if (holder !== undefined) this.sampler.holders.set(holder.pid, id);
+    this.held.set(id, {
+      id,
+      ask,
+      secret,
+      user: ask.user,
+      holder,
+      isAdopted: peer === undefined,
+      peers: new Set(peer === undefined ? [] : [peer]),
     });
   }
-}
 
-const outOfMemoryOf = (told: OutOfMemoryMessage): NonNullable<EndReport["outOfMemory"]> => ({
-  strength: told.strength,
-  askedBytes: told.askedBytes,
-  usedBytes: told.usedBytes,
-  line: told.line,
-});
-
-function verdictMessage(verdict: Verdict, peakBytes: number): VerdictMessage {
-  return {
-    type: verdict.type,
-    ...(verdict.type === "oom-self" ? { bytes: verdict.bytes } : {}),
-    ...(peakBytes > 0 ? { peakBytes } : {}),
-  };
+  #entries(): JournalledLease[] {
+    return this.allocator.leases.flatMap((lease) => {
+      const held = this.held.get(lease.id);
+      if (held === undefined) return [];
+      const { ask, secret, holder } = held;
+      return [{ lease, ask, secret, holder }];
+    });
+  }
 }

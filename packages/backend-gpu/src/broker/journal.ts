@@ -5,11 +5,14 @@
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Ask } from "../policy/allocator.ts";
 import type { Lease } from "../policy/model.ts";
+import type { Holder } from "./processes.ts";
 
 export interface JournalledLease {
   readonly lease: Lease;
   readonly ask: Ask;
   readonly secret: string;
+  /** The process that uses the GPU itself, where that is one: it carries no mark. */
+  readonly holder?: Holder | undefined;
 }
 
 interface Line {

@@ -24,6 +24,8 @@ export interface AcquireMessage {
   readonly weightMs?: number;
   /** An earlier attempt showed that it needs at least this much. */
   readonly floorBytes?: number;
+  /** Milliseconds since its first attempt asked: a job that runs again keeps its place in the queue. */
+  readonly sinceFirstMs?: number;
   /** Indices or UUIDs of the only GPUs it may get. */
   readonly among?: readonly string[];
   /** The asking process itself will use the GPU, not a program that it starts with the mark. */
@@ -176,7 +178,7 @@ function isAcquire(fields: Readonly<Record<string, unknown>>): boolean {
     typeof params === "object" &&
     params !== null &&
     Object.values(params).every(isAmount) &&
-    ["proto", "gpus", "bytes", "load", "weightMs", "floorBytes"].every((name) =>
+    ["proto", "gpus", "bytes", "load", "weightMs", "floorBytes", "sinceFirstMs"].every((name) =>
       isAmount(fields[name]),
     )
   );

@@ -14,6 +14,13 @@ export interface Mark {
   readonly user: string;
 }
 
+/** A process that no other one is taken for, though its number be given out again. */
+export interface Holder {
+  readonly pid: number;
+  /** When it started, as the kernel counts. */
+  readonly start: string;
+}
+
 /** A lease is its user's alone; only the administrator's processes may belong to it too. */
 export const isMarkOf = ({ lease, user }: Mark, owner: { id: string; user: string }): boolean =>
   lease === owner.id && (user === owner.user || user === userName(0));
@@ -24,6 +31,8 @@ export interface Processes {
   /** Whether the process can be seen: not so for pids of another namespace. */
   exists(pid: number): boolean;
   parentOf(pid: number): number | undefined;
+  /** The process as it will be known again; undefined when it has gone. */
+  holderOf(pid: number): Holder | undefined;
   /** `pid 4242 python (anna)`. */
   describe(pid: number): string;
   /** Marks of all living processes. */
@@ -75,6 +84,10 @@ export function systemProcesses(proc: string = "/proc"): Processes {
     parentOf: (pid) => {
       const parent = Number(fieldsOf(proc, pid)?.[1]);
       return Number.isInteger(parent) ? parent : undefined;
+    },
+    holderOf: (pid) => {
+      const start = startOf(proc, pid);
+      return start === undefined ? undefined : { pid, start };
     },
     describe: (pid) => `pid ${pid} ${programOf(proc, pid)} (${userOf(proc, pid)})`,
     marks: () =>

@@ -1,10 +1,18 @@
-// A client's request as the policy takes it, and why it could never be granted.
+// What a client tells as the policy takes it, and the answers: why a request could never be granted,
+// and how an end was judged.
 
 import type { Ask } from "../policy/allocator.ts";
 import { usableBytes } from "../policy/account.ts";
 import { hasModel } from "../policy/fit.ts";
 import { type Card, gib, type Settings } from "../policy/model.ts";
-import type { AcquireMessage, BrokerMessage, ErrorCode } from "./messages.ts";
+import type { EndReport, Verdict } from "../policy/verdict.ts";
+import type {
+  AcquireMessage,
+  BrokerMessage,
+  ErrorCode,
+  OutOfMemoryMessage,
+  VerdictMessage,
+} from "./messages.ts";
 
 export function askOf(
   message: AcquireMessage,
@@ -60,3 +68,18 @@ export const refusal = (code: ErrorCode, message: string): BrokerMessage => ({
   code,
   message,
 });
+
+export const outOfMemoryOf = (told: OutOfMemoryMessage): NonNullable<EndReport["outOfMemory"]> => ({
+  strength: told.strength,
+  askedBytes: told.askedBytes,
+  usedBytes: told.usedBytes,
+  line: told.line,
+});
+
+export function verdictMessage(verdict: Verdict, peakBytes: number): VerdictMessage {
+  return {
+    type: verdict.type,
+    ...(verdict.type === "oom-self" ? { bytes: verdict.bytes } : {}),
+    ...(peakBytes > 0 ? { peakBytes } : {}),
+  };
+}

@@ -42,11 +42,11 @@ export function statusOf(broker: Broker, pid: number): Status {
       forMs: Math.max(0, Math.round(now - lease.startedAt)),
     })),
     queue: [...queued.values()]
-      .map(({ ask, position, why }) => ({
+      .map(({ ask, askedAt, position, why }) => ({
         label: ask.label,
         user: ask.user,
         position,
-        forMs: Math.round(now - ask.since),
+        forMs: Math.round(now - askedAt),
         why,
       }))
       .sort((a, b) => a.position - b.position),

@@ -54,7 +54,7 @@ const MARGIN = 1.04;
 const FEW_MARGIN = 1.1;
 const FEW_OF_FAMILY_MARGIN = 1.3;
 /** Standard deviations above the mean that are reserved where enough samples tell them. */
-const DEVIATIONS = 2;
+const DEVIATIONS = 1.5;
 /** Readings of one and the same job differ by this much. */
 const NOISE_BYTES: number = 0.05 * GIB;
 /** Runs of a kind after which the course of its memory is believed. */
@@ -149,6 +149,9 @@ export class ProfileBook {
     const early = rows.find((row) => row.early !== undefined)?.early;
     const floorBytes = rows[0]?.floorBytes ?? 0;
     const row = rows[level];
+    // One that still runs, or ran out of memory, may be the largest of its kind: once several of the
+    // very same kind have ended, it says nothing of the next one. What ran out keeps its own floor.
+    const isKnown = level === 0 && (row?.samples.length ?? 0) >= FEW;
     const known =
       row === undefined
         ? { bytes: 0, likelyBytes: 0 }
@@ -160,10 +163,11 @@ export class ProfileBook {
         : row === undefined
           ? earlyReservation(early.peakBytes)
           : early.peakBytes * MARGIN;
-    const bytes = Math.max(known.bytes, foreseen, floorBytes);
+    const shown = isKnown ? 0 : Math.max(foreseen, floorBytes);
+    const bytes = Math.max(known.bytes, shown);
     return {
       bytes: bytes > 0 ? bytes : undefined,
-      likelyBytes: Math.max(known.likelyBytes, foreseen, floorBytes),
+      likelyBytes: Math.max(known.likelyBytes, shown),
       load: row === undefined ? early?.load : mean(row.samples, ({ load }) => load),
       durationMs: row === undefined ? undefined : mean(row.samples, ({ durationMs }) => durationMs),
       source: source(row, level, early !== undefined, floorBytes > 0),
@@ -243,11 +247,13 @@ function reservation(
     };
   const average = peaks.reduce((sum, peak) => sum + peak, 0) / peaks.length;
   const deviation = deviationOf(peaks, average);
+  // What all of the last ones took is what such jobs take since they were changed.
+  const lately = Math.min(...peaks.slice(-FEW));
   // Jobs of a family differ by what they are told to do, not by chance alone: its highest is no limit.
   const bytes = isFamily
     ? highest * MARGIN + Math.min(deviation, 0.5 * highest) + EXTRA_BYTES
-    : Math.max(highest, average + DEVIATIONS * deviation * (1 + 1 / peaks.length)) + NOISE_BYTES;
-  return { bytes, likelyBytes: average };
+    : Math.max(average + DEVIATIONS * deviation * (1 + 1 / peaks.length), lately) + NOISE_BYTES;
+  return { bytes, likelyBytes: isFamily ? average : Math.max(average, lately) };
 }
 
 function deviationOf(values: readonly number[], average: number): number {

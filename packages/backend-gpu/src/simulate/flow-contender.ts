@@ -35,7 +35,7 @@ export class FlowContender implements Contender {
     const settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.#allocator = new Allocator(settings, options.book ?? new ProfileBook());
     this.#jobs = new Map(workload.jobs.map((job) => [String(job.id), job]));
-    for (const job of workload.jobs) this.#ask(job, 0, 0, false);
+    for (const job of workload.jobs) this.#ask(job, 0, false);
   }
 
   place(world: World): readonly Placement[] {
@@ -74,16 +74,17 @@ export class FlowContender implements Contender {
     const failures = (this.#failures.get(job.id) ?? 0) + (verdict.type === "oom-self" ? 1 : 0);
     this.#failures.set(job.id, failures);
     const floorBytes = verdict.type === "oom-self" ? verdict.bytes : 0;
-    this.#ask(job, world.nowS, floorBytes, failures > TRIES);
+    this.#ask(job, floorBytes, failures > TRIES);
     this.#isChanged = true;
   }
 
-  #ask(job: SimulatedJob, nowS: number, floorBytes: number, alone: boolean): void {
+  /** Jobs are all there from the start, and one that runs again keeps its place. */
+  #ask(job: SimulatedJob, floorBytes: number, alone: boolean): void {
     const ask: Ask = {
       id: String(job.id),
       label: `${job.type} ${job.id}`,
       user: "me",
-      since: nowS * 1000,
+      since: 0,
       priority: 0,
       weightMs: undefined,
       count: 1,

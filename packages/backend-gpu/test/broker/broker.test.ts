@@ -119,6 +119,33 @@ systemSuite("cc", "the broker", () => {
       expect(await connection.next("status")).toMatchObject({ queue: [] });
     }));
 
+  it("lets a job that runs again keep its place", () =>
+    using(1, async (rig) => {
+      const first = await lease(rig, { alone: true });
+      const order: string[] = [];
+      const wait = async (name: string, changes: object): Promise<void> => {
+        const queued = deferred<void>();
+        const waiting = acquire(await rig.connect(), request({ alone: true, ...changes }), {
+          env: rig.env,
+          onQueued: () => queued.resolve(),
+        });
+        ends.push(
+          waiting.then((granted) => {
+            order.push(name);
+            return granted.ok ? granted.value.release(failed) : undefined;
+          }),
+        );
+        await queued.promise;
+      };
+      const ends: Promise<unknown>[] = [];
+      const failed = { succeeded: false, outOfMemory: undefined };
+      await wait("newcomer", {});
+      await wait("again", { sinceFirstMs: 60_000 });
+      await first.release(failed);
+      await Promise.all(ends);
+      expect(order).toEqual(["again", "newcomer"]);
+    }));
+
   it("does not let a client release or rebind another's lease", () =>
     using(1, async (rig) => {
       const held = await lease(rig, {});

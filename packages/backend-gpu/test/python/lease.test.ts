@@ -1,7 +1,7 @@
 /** The Python side of GPU sharing, with real processes that end in every way. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -131,6 +131,31 @@ systemSuite(["cc", "python"], "leases in Python", () => {
       await ended;
       expect((await waiting)?.ok).toBe(true);
     }));
+
+  it.each(["SIGUSR1", "SIGKILL"] as const)("outlive the broker until %s ends them", (signal) =>
+    using(async (rig) => {
+      const { child, ended } = start(
+        rig,
+        'import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\nwith flow.lease(alone=True):\n    print("held", flush=True)\n    signal.sigwait([signal.SIGUSR1])\nprint("after", flush=True)\nsignal.sigwait([signal.SIGUSR1])\n',
+      );
+      await once(child.stdout as NodeJS.ReadableStream, "data");
+      const broker = await rig.pid();
+      process.kill(broker, "SIGKILL");
+      await expect.poll(() => existsSync(`/proc/${broker}`), { timeout: 60_000 }).toBe(false);
+      const again = await rig.connect();
+      again.send({ m: "status" });
+      expect(await again.next("status")).toMatchObject({
+        leases: [{ label: "train.py", state: "orphan" }],
+      });
+      const after = once(child.stdout as NodeJS.ReadableStream, "data");
+      child.kill(signal);
+      // The end of the block is told to the new broker, though the process lives on.
+      await takeAll(rig);
+      if (signal === "SIGUSR1") expect(String(await after)).toBe("after\n");
+      child.kill("SIGKILL");
+      await ended;
+    }),
+  );
 
   it("let exceptions pass", () =>
     using(async (rig) => {

@@ -94,9 +94,15 @@ async function runCommand(argv: readonly string[], wish: Wish, io: Io): Promise<
   // A command inside a leased one uses that lease: a second could wait for the first for ever.
   if (io.env["FLOW_GPU_LEASE"] !== undefined && !wish.ownLease)
     return (await execute(argv, undefined, wish, io)).code;
+  const askedAt = performance.now();
   let floorBytes = 0;
   for (let attempt = 0; ; attempt++) {
-    const granted = await leaseFor(argv, wish, floorBytes, io);
+    const granted = await leaseFor(
+      argv,
+      { ...wish.request, floorBytes, sinceFirstMs: performance.now() - askedAt },
+      wish.type,
+      io,
+    );
     if (!granted.ok) {
       io.stderr.write(`flow: ${granted.error}\n`);
       return EXIT.outside;
@@ -113,8 +119,8 @@ async function runCommand(argv: readonly string[], wish: Wish, io: Io): Promise<
 
 async function leaseFor(
   argv: readonly string[],
-  { request, type }: Wish,
-  floorBytes: number,
+  request: Partial<LeaseRequest>,
+  type: string | undefined,
   io: Io,
 ): Promise<Result<HeldLease, string>> {
   const connection = await findBroker(io.env);
@@ -129,7 +135,6 @@ async function leaseFor(
       label,
       keys: type === undefined ? commandKeys(words) : [`type ${type}`],
       params: commandNumbers(words),
-      floorBytes,
     },
     {
       env: io.env,
