@@ -1,6 +1,7 @@
 // The end of a run: one line of verdict, the failure blocks, what to do next.
 
 import { formatDuration, type RunCounts } from "@flow/core";
+import { EXIT } from "../exit-codes.ts";
 import type { Paint } from "./color.ts";
 import { type FailureContext, failureBlock, groupFailures } from "./failure-block.ts";
 import { shellWord } from "./names.ts";
@@ -35,12 +36,15 @@ export function summary(view: RunView, context: FailureContext): readonly string
 /** `✖ 1 failed, 3 blocked · 83 done, 41 fresh · 44m10s · run 20261121-101530-k3f9` */
 export function verdict(view: RunView, paint: Paint): string {
   const counts = view.counts;
+  // Nothing was told of their end: the run could not write it down, or was told to leave them.
+  const left = Math.min(waiting(counts), view.count("running", "queued"));
   const bad = [
     part(counts.failed, "failed"),
     part(counts.unknown, "unknown"),
     part(counts.blocked, "blocked"),
     part(counts.cancelled, "cancelled"),
-    part(waiting(counts), "not started"),
+    part(left, view.ended?.exitCode === EXIT.internal ? "not recorded" : "left running"),
+    part(waiting(counts) - left, "not started"),
     part(counts.allowedFailures, "allowed to fail"),
   ].filter((text) => text !== "");
   const good = [

@@ -113,6 +113,19 @@ describe("plain output", () => {
     ]);
   });
 
+  it("tells attempts that were left or not recorded from tasks that never started", () => {
+    for (const [code, words] of [
+      [130, "left running"],
+      [3, "not recorded"],
+    ] as const) {
+      const { play, lines } = stage();
+      play(0, started({ train: 3 }));
+      play(100, taskStarted("train@seed=0"));
+      play(200, ended(code, { total: 3 }));
+      expect(lines()).toContain(`✖ 1 ${words}, 2 not started · 200ms · run 20261121-100000-k3f9`);
+    }
+  });
+
   it("names the log that says something, and none when nothing was said", () => {
     const { play, lines } = stage({ logs: { "/project/o": "boom\n", "/project/e": "" } });
     play(0, started({ told: 1, silent: 1 }));

@@ -15,10 +15,13 @@ const WORDS: Readonly<Record<string, string>> = {
   EISDIR: "a folder is in the way where a file has to be; move it away",
 };
 
+const OWN_GONE = "flow's own folder, or a part of it, was removed while it was in use";
+
 /** `the disk is full (ENOSPC, write) at /p/.flow/traces`; undefined: no error of the system, or an unexpected one. */
 export function describeSystemError(error: unknown): string | undefined {
   const { code, path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
-  const words = code === undefined ? undefined : WORDS[code];
+  const isOwnGone = code === "ENOENT" && /\/\.flow(?:\/|$)/.test(path ?? "");
+  const words = isOwnGone ? OWN_GONE : code === undefined ? undefined : WORDS[code];
   if (words === undefined) return undefined;
   const where = path === undefined ? "" : ` at ${path}`;
   return `${words} (${code}${syscall === undefined ? "" : `, ${syscall}`})${where}`;

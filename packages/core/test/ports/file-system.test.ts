@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -39,3 +39,19 @@ test.runIf(process.platform === "linux")(
     );
   },
 );
+
+test("a folder that cannot be made says why, not that it is missing", () => {
+  const path = join(folder, "nowhere");
+  symlinkSync(join(folder, "gone"), path);
+  expect(troubleWith(() => nodeFileSystem.makeDirectory(join(path, "a/b")))).toBe(
+    `a file is in the way where a folder has to be; move it away (EEXIST, mkdir) at ${path}`,
+  );
+});
+
+test("what is missing of flow's own folder was removed, and of others is unexpected", () => {
+  const write = (path: string) => () => nodeFileSystem.write(join(folder, path), "text");
+  expect(troubleWith(write(".flow/tasks/x"))).toBe(
+    `flow's own folder, or a part of it, was removed while it was in use (ENOENT, open) at ${folder}/.flow/tasks/x`,
+  );
+  expect(troubleWith(write("out/x"))).toBeUndefined();
+});

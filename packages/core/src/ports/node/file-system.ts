@@ -27,6 +27,12 @@ function naming<T>(path: string, call: () => T): T {
   }
 }
 
+/** The uppermost folder of a path that is not there. */
+function firstMissing(path: string): string {
+  const parent = dirname(path);
+  return parent === path || fs.existsSync(parent) ? path : firstMissing(parent);
+}
+
 /** Runs `read`; undefined when what it looks for is not there. */
 function ifThere<T>(read: () => T): T | undefined {
   try {
@@ -182,8 +188,19 @@ export const nodeFileSystem: FileSystem = {
       ?.map((entry): DirectoryEntry => ({ name: entry.name, kind: kindOf(entry) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   },
-  makeDirectory: (path, mode) =>
-    fs.mkdirSync(path, { recursive: true, ...(mode === undefined ? {} : { mode }) }) !== undefined,
+  makeDirectory: (path, mode) => {
+    const options = { recursive: true, ...(mode === undefined ? {} : { mode }) } as const;
+    try {
+      return fs.mkdirSync(path, options) !== undefined;
+    } catch (error) {
+      // Of a read-only disk and of a link to nowhere Node says here that the folder is missing. Asked for
+      // one folder alone, it says what is wrong.
+      if (codeOf(error) !== "ENOENT") throw error;
+      fs.mkdirSync(firstMissing(path));
+      fs.mkdirSync(path, options);
+      return true;
+    }
+  },
   rename: (from, to) => fs.renameSync(from, to),
   remove: (path) => succeeds(() => fs.unlinkSync(path), "ENOENT", "ENOTDIR"),
   removeDirectory: (path) =>
