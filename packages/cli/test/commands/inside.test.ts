@@ -22,7 +22,7 @@ async function inside(
   (...args: readonly string[]) => { readonly io: FakeIo; readonly code: Promise<number> }
 > {
   const vars = join(path, `${task}-vars`);
-  await expect.poll(() => existsSync(vars), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => existsSync(vars), { timeout: 100_000 }).toBe(true);
   const lines = readFileSync(vars, "utf8").split("\n");
   const env = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string]));
   return (...args) => {
