@@ -46,7 +46,22 @@ export interface SlurmOptions extends SlurmTaskOptions {
 }
 
 const text: z.ZodString = z.string().min(1);
-const words: z.ZodType<readonly string[]> = z.array(text).default([]);
+
+/**
+ * Options of `sbatch` by which flow would lose its jobs: it finds them by the names that it gives them,
+ * numbers the elements of arrays itself, and waits for none.
+ */
+const FLOWS_OWN =
+  /^(--(job-name|array|wrap|wait|test-only|clusters?|version|help|usage)(=.*|$)|-[JaMWVh](?!-))/;
+
+const words: z.ZodType<readonly string[]> = z
+  .array(
+    text.refine((word) => !FLOWS_OWN.test(word), {
+      error: ({ input }) =>
+        `flow itself decides about \`${String(input).replace(/=.*/, "")}\` of sbatch, or would lose the job; leave it out.`,
+    }),
+  )
+  .default([]);
 
 const mode: z.ZodEnum<{ auto: "auto"; job: "job"; pilot: "pilot" }> = z.enum([
   "auto",

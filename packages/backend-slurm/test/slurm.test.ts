@@ -38,6 +38,29 @@ describe("options", () => {
     expect(parseTaskOptions({ sbatch: "--x" }).ok).toBe(false);
   });
 
+  it.each([
+    "--job-name=mine",
+    "-J",
+    "-Jmine",
+    "--array=1-3",
+    "-a1-3",
+    "--wait",
+    "-W",
+    "--clusters=b",
+  ])("%s of sbatch is flow's own, for one task as for all", (word) => {
+    const option = word.replace(/=.*/, "");
+    const message = `flow itself decides about \`${option}\` of sbatch, or would lose the job; leave it out.`;
+    const error = [{ path: ["sbatch", 1], message }];
+    for (const parse of [parseOptions, parseTaskOptions])
+      expect(parse({ sbatch: ["--exclusive", word] })).toMatchObject({ ok: false, error });
+  });
+
+  it("what else sbatch knows passes through", () => {
+    const sbatch = ["--exclude=a,b", "-x", "node7", "-A", "me", "--hint=nomultithread", "--nice"];
+    for (const parse of [parseOptions, parseTaskOptions])
+      expect(parse({ sbatch })).toMatchObject({ ok: true, value: { sbatch } });
+  });
+
   it("nothing is needed", () => {
     expect(options(undefined)).toMatchObject({
       sbatch: [],

@@ -28,10 +28,10 @@ export interface Directives {
 
 /** Names, output paths and arrays: flow finds its jobs by the first and makes the others. */
 const FLOWS_OWN =
-  /^(?:--(?:job-name|output|error|array|parsable|requeue|no-requeue|wait|wrap)(?:=|$)|-[Joeaw])/;
+  /^(?:--(?:job-name|output|error|array|parsable|requeue|no-requeue|wait|wrap)(?:[= ]|$)|-[JoeaW])/;
 const WITH_VALUE = /^(?:-[A-Za-z]|--[\w-]+)$/;
 const FLAGS =
-  /^--(?:parsable|requeue|no-requeue|wait|exclusive|oversubscribe|contiguous|hold|overcommit|spread-job|use-min-nodes|no-kill)$|^-[sHOk]$/;
+  /^--(?:parsable|requeue|no-requeue|wait|exclusive|oversubscribe|contiguous|hold|overcommit|spread-job|use-min-nodes|no-kill)$|^-[sHOkW]$/;
 
 export function readDirectives(script: string): Directives {
   const lines = script.split("\n").map((line) => line.trim());

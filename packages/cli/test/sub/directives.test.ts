@@ -9,6 +9,8 @@ describe("directives", () => {
 #SBATCH --gres=gpu:1 --exclusive
 #SBATCH --time=1-02:00:00
 #SBATCH -o out/%j.txt
+#SBATCH -W -w node7
+#SBATCH --array 1-3
 #SBATCH --comment="a b"
 ## SBATCH --qos=low
 python main.py
@@ -24,9 +26,11 @@ python main.py
         "--gres=gpu:1",
         "--exclusive",
         "--time=1-02:00:00",
+        "-w",
+        "node7",
         "--comment=a b",
       ],
-      left: ["--job-name=mine", "-o out/%j.txt"],
+      left: ["--job-name=mine", "-o out/%j.txt", "-W", "--array 1-3"],
       cpus: 2,
       memoryBytes: 4 * 2 ** 30,
       timeMs: 26 * 3_600_000,
