@@ -3,14 +3,14 @@
  * broken by a bug of `planted-bugs.ts`.
  */
 import { BlobServiceClient } from "@azure/storage-blob";
-import type { Observation } from "@flow/core";
+import { nodeClock, type Observation, silentLog } from "@flow/core";
 import { shellFixture } from "@flow/core/testing";
 import { describe, expect, it } from "vitest";
 import { useServices } from "./account.ts";
 import { benchOf, hold, success, timeout } from "./bench.ts";
 import { clientFor } from "./client.ts";
 import { end, look, submit } from "./drive.ts";
-import { captureAll, openBackend } from "./open-backend.ts";
+import { captureAll, keysFor, openBackend } from "./open-backend.ts";
 
 const services = useServices();
 const use = benchOf(services);
@@ -44,6 +44,28 @@ describe("what is wrong", { timeout }, () => {
       expect(await end(backend, handles, job.key)).toMatchObject({ cause: "time-limit" });
       fixture.release(job);
     });
+  });
+
+  it("with its links, which have expired, is said, and nothing of it has run", async () => {
+    // A day and an hour is how long they last.
+    const clock = { ...nodeClock, wall: () => nodeClock.wall() - 30 * 3_600_000 };
+    const env = { ...process.env, ...keysFor(services) };
+    const ports = { clock, log: silentLog, env };
+    const fixture = await shellFixture((root) =>
+      openBackend(services, root, {}, { ...captureAll(root), ports }),
+    );
+    const backend = await fixture.open();
+    const job = fixture.job([success("never")]);
+    const handles = await submit(backend, [job]);
+    expect(await end(backend, handles, job.key)).toMatchObject({
+      cause: "not-begun",
+      detail: expect.stringMatching(
+        /\(BlobAccessDenied\)\. The node may not read a file: its link has expired or the storage account refuses it\. \(BlobUrl: /,
+      ),
+    });
+    expect(fixture.witness(job)).toEqual([]);
+    await backend[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
   });
 
   it("with the job's time is told to a task that ran", async () => {
