@@ -1,6 +1,7 @@
 /**
- * What flow itself needs of memory: for tasks that print a lot, and for finding out that nothing is
- * to do in a large project, whose time is compared with that of one a tenth as large.
+ * What flow itself needs of memory: for tasks that print a lot, for running very many tasks, and for
+ * finding out that nothing is to do in a large project, whose time is compared with that of one a tenth
+ * as large.
  * `node test/bench/memory.mjs`; needs GNU time.
  */
 import { spawnSync } from "node:child_process";
@@ -67,6 +68,12 @@ const loud = inFolder((folder) => {
   return measure(folder, ["run", "-n", "2", "--output", "plain"]);
 });
 process.stdout.write(`\n100 tasks printing 10 MB each (at most 150 MB): ${shown(loud)}\n`);
+
+const first = inFolder((folder) => {
+  spawnSync(process.execPath, [generator, folder, "20000"], { cwd: folder });
+  return measure(folder, ["run", "-n", "2", "-q"]);
+});
+process.stdout.write(`first run of 20,000 trivial tasks: ${shown(first)}\n`);
 
 const [small, large] = [10_000, 100_000].map((count) =>
   inFolder((folder) => {

@@ -132,9 +132,15 @@ export class Neighbours {
 
   #look(): void {
     const { tasks, claims, post, reload, warn, missing } = this.#services;
+    // Asking whether a run lives takes a process of its own, and many tasks may wait for one run.
+    const living = new Map<RunId, boolean>();
+    const isLive = (run: RunId): boolean => {
+      const known = living.get(run) ?? claims.isLive(run);
+      living.set(run, known);
+      return known;
+    };
     for (const [index, { run, key }] of this.#waiting) {
-      const holder = claims.holder(key);
-      if (holder === run && claims.isLive(run)) continue;
+      if (claims.holder(key) === run && isLive(run)) continue;
       this.#waiting.delete(index);
       reload((tasks[index] as Task).key);
       post({ type: "task/released", task: index });

@@ -82,6 +82,8 @@ export class MemoryProject {
   readonly world: FakeWorld;
   /** Names of tasks, once for each time that one really ran to its end. */
   readonly executed: string[] = [];
+  /** How often a run has asked whether another lives. */
+  askedOfLocks = 0;
   /** A sentence when two attempts of one task ran at once. */
   violation: string | undefined;
   /** A sentence for each attempt that began without an input. */
@@ -138,6 +140,11 @@ export class MemoryProject {
     const id = runId(`run-${String(this.#runs).padStart(3, "0")}`);
     const flow = new FlowProcess(this.disk, this.clock, choices.killAfter);
     const locks = new MemoryLocks(flow.files, this.#held);
+    const isHeld = locks.isHeld.bind(locks);
+    locks.isHeld = (path) => {
+      this.askedOfLocks += 1;
+      return isHeld(path);
+    };
     const plan = this.#plan();
     const { traces } = openTraces(this.#layout, flow.files);
     const { world } = this;
