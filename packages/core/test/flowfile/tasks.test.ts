@@ -33,6 +33,29 @@ describe("a task", () => {
     expect(other.project?.tasks[0]?.key).not.toBe(first);
   });
 
+  test.each([
+    "",
+    "env: {E: '1'}\nparams: {p: 2}\nshell: bash",
+    "defaults: {actions: [make], deps: [w]}",
+    "defaults: {timeout: 5s, env: {T: '${{ task.name }}'}}",
+    "secrets: [S]\njobs: 3\npools: {net: 2}",
+  ])("is the same whichever tasks stand before it: %s", (top) => {
+    const before = "a: {desc: A, deps: [q], targets: [r], actions: [s, t]}";
+    const other = "o: {timeout: 7s, always: true, tags: [x]}";
+    const plain = `b: {
+      desc: "B ${"${{ task.name }}"}", deps: {d: x, e: y}, targets: {t: z},
+      actions: [{run: cat, stdin: v}, "cp ${"${{ deps.d }} ${{ targets.t }}"}"]}`;
+    const without = (tasks: string): unknown =>
+      JSON.parse(
+        JSON.stringify(task(`${top}\ntasks: {${tasks}}`, "b"), (key, value: unknown) =>
+          key === "span" ? undefined : (value ?? null),
+        ),
+      );
+    const alone = without(plain);
+    expect(without(`${before}, ${plain}`)).toEqual(alone);
+    expect(without(`${other}, ${before}, ${plain}`)).toEqual(alone);
+  });
+
   test("takes single values where lists are meant", () => {
     const found = only("deps: x\ntargets: y\nactions: make\ntags: t\nalias: b", "x-y: 1");
     expect(found.deps.map((dep) => dep.kind === "file" && dep.path)).toEqual(["x"]);

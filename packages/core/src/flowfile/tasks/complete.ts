@@ -2,7 +2,7 @@
 
 import type { Action, Dep, Target, Task } from "../../model/task.ts";
 import { isWithin } from "../../graph/paths.ts";
-import { spanOf } from "../document/node.ts";
+import { type MapNode, spanOf } from "../document/node.ts";
 import { type Combination, noMatrix } from "../matrix.ts";
 import { resolvePath } from "../paths.ts";
 import { readPruning } from "../sweep/search.ts";
@@ -48,9 +48,13 @@ const PLAIN_KEYS: ReadonlySet<string> = new Set(["desc", "deps", "targets", "act
 /** The only member of a template that has no other keys and is not multiplied. */
 function plainMember({ fields, members: [member] }: TaskTemplate): Member | undefined {
   if (member?.combination !== noMatrix.members[0]) return undefined;
-  if (fields.own === undefined || fields.defaults !== undefined) return undefined;
-  for (const key of fields.own.entries.keys()) if (!PLAIN_KEYS.has(key)) return undefined;
-  return member;
+  return isPlain(fields.own) && isPlain(fields.defaults) ? member : undefined;
+}
+
+function isPlain(node: MapNode | undefined): boolean {
+  if (node === undefined) return true;
+  for (const key of node.entries.keys()) if (!PLAIN_KEYS.has(key)) return false;
+  return true;
 }
 
 /** The task of a plain member: large generated files consist of them. */
