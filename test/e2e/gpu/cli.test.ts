@@ -99,6 +99,8 @@ systemSuite("cc", "flow gpu", () => {
       expect(JSON.parse(exported.out)).toEqual(JSON.parse(profile));
       expect(gpu("profile", "forget", "train@model=cnn")).toEqual(good);
       expect(gpu("profile", "list")).toEqual(good);
+      expect(gpu("run", "--help")).toEqual(gpu("--help"));
+      expect(gpu("run", "--", "printf", "%s", "--help")).toEqual({ ...good, out: "--help" });
     }));
 
   it("refuses a file that holds no profiles, and verbs it does not know", () =>

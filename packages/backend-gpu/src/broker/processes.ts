@@ -31,7 +31,7 @@ export interface Processes {
   /** Whether the process can be seen: not so for pids of another namespace. */
   exists(pid: number): boolean;
   parentOf(pid: number): number | undefined;
-  /** The process as it will be known again; undefined when it has gone. */
+  /** The process as it will be known again; undefined when it has ended. */
   holderOf(pid: number): Holder | undefined;
   /** `pid 4242 python (anna)`. */
   describe(pid: number): string;
@@ -56,8 +56,7 @@ export function systemProcesses(proc: string = "/proc"): Processes {
     for (let looks = 0; looks < LOOKS; looks++) {
       const environment = read(`${proc}/${pid}/environ`);
       const fields = fieldsOf(proc, pid);
-      if (environment === undefined || ["Z", "X", undefined].includes(fields?.[0]))
-        return undefined;
+      if (environment === undefined || isDead(fields?.[0])) return undefined;
       if (environment !== "") return markIn(environment, proc, pid);
       name = `${pid} ${fields?.[19]}`;
       if ((Number(fields?.[6]) & KERNEL_THREAD) !== 0 || bare.has(name)) return undefined;
@@ -86,8 +85,10 @@ export function systemProcesses(proc: string = "/proc"): Processes {
       return Number.isInteger(parent) ? parent : undefined;
     },
     holderOf: (pid) => {
-      const start = startOf(proc, pid);
-      return start === undefined ? undefined : { pid, start };
+      const fields = fieldsOf(proc, pid);
+      const start = fields?.[19];
+      // One that has ended may lie there until its parent has asked how.
+      return start === undefined || isDead(fields?.[0]) ? undefined : { pid, start };
     },
     describe: (pid) => `pid ${pid} ${programOf(proc, pid)} (${userOf(proc, pid)})`,
     marks: () =>
@@ -112,6 +113,7 @@ function fieldsOf(proc: string, pid: number): readonly string[] | undefined {
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
+const isDead = (state: string | undefined): boolean => ["Z", "X", undefined].includes(state);
 const startOf = (proc: string, pid: number): string | undefined => fieldsOf(proc, pid)?.[19];
 const programOf = (proc: string, pid: number): string => read(`${proc}/${pid}/comm`)?.trim() ?? "?";
 

@@ -24,6 +24,12 @@ export const command: Command = async (invocation, io): Promise<ExitCode> => {
     io.stderr.write(`flow: \`flow gpu\` has no verb \`${name}\`; it has ${known}\n`);
     return EXIT.usage;
   }
+  // A command to be run has its own `--help`, behind `--`.
+  const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  if (own.includes("--help") || own.includes("-h")) {
+    const { command: help } = await import("./help.ts");
+    return help({ ...invocation, positionals: ["gpu"] }, io);
+  }
   const { verb } = await load();
   return verb(args, io);
 };
