@@ -58,11 +58,11 @@ describe("nodes that do not come", () => {
   );
 });
 
-describe("a node that cannot fetch the code", () => {
-  flowTest("costs no retry: it is sent again for another attempt", async ({ project }) => {
+describe("a node that cannot fetch", () => {
+  /** Starts a run, removes these blobs before a node is there, and lets nodes come. */
+  async function runWithout(prefix: string, project: FlowProject) {
     const { simulator, azurite } = services;
     simulator.setAllocation({ dedicated: 0 });
-    write(project, {}, { requeue: "never" });
     const flow = project.startRun();
     const pool = await simulator.until("a task in a pool without nodes", ({ jobs, pools }) =>
       (jobs[0]?.tasks.length ?? 0) > 0 && pools[0]?.["allocationState"] === "steady"
@@ -70,13 +70,23 @@ describe("a node that cannot fetch the code", () => {
         : undefined,
     );
     const storage = BlobServiceClient.fromConnectionString(azurite.connectionString);
+    let removed = 0;
     for await (const { name } of storage.listContainers()) {
       const container = storage.getContainerClient(name);
-      for await (const blob of container.listBlobsFlat({ prefix: "objects/code-" }))
+      for await (const blob of container.listBlobsFlat({ prefix })) {
         await container.deleteBlob(blob.name);
+        removed++;
+      }
     }
+    expect(removed).toBeGreaterThan(0);
     simulator.setAllocation({});
     await clientFor(simulator).pool.resize(pool, { targetDedicatedNodes: 1 });
+    return flow;
+  }
+
+  flowTest("the code costs no retry: it is sent again for another attempt", async ({ project }) => {
+    write(project, {}, { requeue: "never" });
+    const flow = await runWithout("objects/code-", project);
     expect((await flow.ended).code).toBe(0);
     expect(flow.events.find(({ type }) => type === "task/again")).toMatchObject({
       reason: "host-lost",
@@ -89,6 +99,16 @@ describe("a node that cannot fetch the code", () => {
       },
     });
     expect(flow.tasks("task/again")).toHaveLength(1);
+  });
+
+  flowTest("what is uploaded to shares gets that again in the same way", async ({ project }) => {
+    project.write("one.txt", "one\n");
+    const shares = { mounts: { full: { files: "shared" } }, upload: { "one.txt": "full/one.txt" } };
+    write(project, shares, { actions: ["cp $FLOW_MOUNT_FULL/one.txt ${{ target }}"] });
+    const flow = await runWithout("objects/upload-", project);
+    expect((await flow.ended).code).toBe(0);
+    expect(flow.tasks("task/again")).toHaveLength(1);
+    expect(project.read("made.txt")).toBe("one\n");
   });
 });
 

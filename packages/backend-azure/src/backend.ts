@@ -135,6 +135,7 @@ class AzureBackend implements Backend {
     const seen = answer.ok ? [...answer.value.values()] : [];
     if (seen.some((each) => each.type === "ended" && each.exit.cause === "not-begun")) {
       this.#archives.forget();
+      this.#submitter.forget();
       this.#foundation.jobs.forgetContainer();
     }
     return answer;

@@ -65,11 +65,16 @@ export interface SubmitterParts {
 
 export class Submitter {
   readonly #parts: SubmitterParts;
-  /** By mount, the archive of what is to lie there; as it was when the first task was sent. */
+  /** By mount, the archive of what is to lie there; as it was when it was sent last. */
   #uploads: ReadonlyMap<string, string> | undefined;
 
   constructor(parts: SubmitterParts) {
     this.#parts = parts;
+  }
+
+  /** What was sent may have been removed: the next task sends it again. */
+  forget(): void {
+    this.#uploads = undefined;
   }
 
   async submit(

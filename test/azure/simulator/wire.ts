@@ -153,7 +153,9 @@ export function jobWire(account: Account, job: Job): Wire {
       ...(job.endTime === undefined ? {} : { endTime: job.endTime }),
       ...(job.poolId === undefined ? {} : { poolId: job.poolId }),
       ...(job.schedulingError === undefined ? {} : { schedulingError: job.schedulingError }),
-      ...(job.terminateReason === undefined ? {} : { terminateReason: job.terminateReason }),
+      ...(job.state === "completed" && job.terminateReason !== undefined
+        ? { terminateReason: job.terminateReason }
+        : {}),
     },
     onAllTasksComplete: spec.onAllTasksComplete ?? "noaction",
     onTaskFailure: spec.onTaskFailure ?? "noaction",

@@ -102,7 +102,10 @@ export class Collector {
 
   async #jobEnd({ job }: Membership): Promise<string | undefined> {
     const { batch, retry } = this.#parts;
-    return (await retry.call(() => batch.job(job)))?.endReason;
+    const row = await retry.call(() => batch.job(job));
+    // The service says why a job has ended only once it is over.
+    if (row?.state === "terminating") throw new Error("its job in Azure Batch is just ending");
+    return row?.endReason;
   }
 
   /** What the node saved last, when it could leave no result. */
