@@ -1,6 +1,6 @@
 // What ended attempts have used, as the cluster's accounting tells it: some time after their end, many in
-// one question, and written beside their results. Nobody waits for it, and where there is no accounting
-// the first answer is the last.
+// one question, and written beside their results. No result waits for it, only the end of the command,
+// for some seconds. Where nobody answers three times in a row it is not asked again.
 
 import { renameSync, writeFileSync } from "node:fs";
 import { type Accounting, ATTEMPT_FILES, type Clock } from "@flow/core";
@@ -40,6 +40,8 @@ export class Accounts {
   #open: readonly Open[] = [];
   #cancel: (() => void) | undefined;
   #asking: Promise<void> = Promise.resolve();
+  /** Questions in a row that were not answered. */
+  #unanswered = 0;
   /** There is no accounting. */
   #isOff = false;
   #isSettling = false;
@@ -84,7 +86,9 @@ export class Accounts {
     const left: Open[] = [];
     for (const names of pieces([...new Set(open.map(({ name }) => name))], MOST_NAMES)) {
       const known = this.#isOff ? undefined : await this.#usageOf(names);
-      this.#isOff = known === undefined;
+      this.#unanswered = known === undefined ? this.#unanswered + 1 : 0;
+      // A database that is away may come back, but the end of a run does not wait for that.
+      this.#isOff ||= this.#unanswered >= (this.#isSettling ? 1 : MOST_TRIES);
       for (const each of open.filter(({ name }) => names.includes(name))) {
         const usage = known?.get(`${each.name} ${each.index}`);
         if (usage !== undefined) write(each.attempt, usage);

@@ -98,7 +98,26 @@ it("the end of a run asks for the rest at once, and for what was too young once 
   expect(clock.pending).toBe(0);
 });
 
-it("without accounting the first answer is the last, and pilots are nobody's account", async () => {
+it("a question without an answer is asked again, and none after three in a row", async () => {
+  const silence = { code: 124, stdout: "", stderr: "" };
+  answer = silence;
+  next = knows(0);
+  end(0);
+  await clock.next();
+  expect(accounted(0)).toBeUndefined();
+  await clock.next();
+  expect(accounted(0)).toEqual(used);
+  next = silence;
+  end(1);
+  for (let question = 3; question <= 5; question++) {
+    await clock.next();
+    expect(asked).toHaveLength(question);
+  }
+  end(2);
+  expect(clock.pending).toBe(0);
+});
+
+it("without accounting the end of a run asks once, and pilots are nobody's account", async () => {
   answer = { code: 1, stdout: "", stderr: "Slurm accounting storage is disabled\n" };
   end(0, { pilot: true });
   await accounts.settle();
