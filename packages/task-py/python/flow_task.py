@@ -1771,7 +1771,7 @@ class lease:
             except (OSError, GpuError):
                 # The broker was started again meanwhile, and keeps the lease for this process.
                 self._socket.close()
-                self._socket = _connect_broker()
+                self._socket = _connect_broker(may_start=False)
                 self._send({"m": "rebind", "lease": self._id, "secret": self._secret})
                 self._receive("rebound")
                 self._tell(report)
@@ -1857,7 +1857,7 @@ def _broker_socket() -> str:
     return os.path.join(state or os.path.join(home, "flow", "gpu"), "gpu.sock")
 
 
-def _connect_broker() -> Any:
+def _connect_broker(may_start: bool = True) -> Any:
     import shutil
     import socket
     import subprocess
@@ -1870,7 +1870,7 @@ def _connect_broker() -> Any:
             return connection
         except OSError as error:
             connection.close()
-            flow = shutil.which("flow")
+            flow = shutil.which("flow") if may_start else None
             if is_last or flow is None:
                 message = "no GPU broker can be reached (%s); start one with `flow gpu start`" % error
                 raise GpuError("NO_BROKER", message) from None
