@@ -29,6 +29,11 @@ const count = Number(process.argv[2] ?? 1000);
 const rounds = Number(process.argv[3] ?? 3);
 const PATH = `${process.env.PATH}${delimiter}/usr/sbin${delimiter}/sbin`;
 
+if (spawnSync("slurmctld", ["-V"], { env: { PATH } }).error !== undefined) {
+  console.error("pilots are not measured: SLURM is not installed");
+  process.exit(0);
+}
+
 const root = mkdtempSync(join(tmpdir(), "flow-pilots-"));
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const seconds = (ms, digits = 1) => `${(ms / 1000).toFixed(digits)} s`;
@@ -205,10 +210,6 @@ async function watch() {
   );
 }
 
-if (spawnSync("slurmctld", ["-V"], { env: { PATH } }).error !== undefined) {
-  console.error("pilots are not measured: SLURM is not installed");
-  process.exit(0);
-}
 const port = 10_000 + 100 * Math.floor(200 * Math.random());
 try {
   const control = (what) =>
@@ -216,8 +217,8 @@ try {
       env: { ...process.env, PORT: String(port) },
       stdio: ["ignore", "ignore", "inherit"],
     }).status;
-  if (control("start") !== 0) throw new Error("the cluster did not start");
   try {
+    if (control("start") !== 0) throw new Error("the cluster did not start");
     await compare();
   } finally {
     control("stop");
