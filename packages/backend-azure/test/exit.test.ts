@@ -47,11 +47,6 @@ describe("a task whose command was never launched", () => {
     expect(exitWithoutRecord({ ...facts, row: lost, isUnclaimed: false }).cause).toBe("lost");
   });
 
-  it("has run when it was seen to, whoever removed its claim since", () => {
-    const life = { node: "tvm-1", startedAt: 1000 };
-    expect(exitWithoutRecord({ ...facts, row: lost, life }).cause).toBe("lost");
-  });
-
   it("is not worth another node when its image is wrong", () => {
     const wrong = row({ failure: failure("ContainerImageNotFound") });
     expect(exitWithoutRecord({ ...facts, row: wrong }).cause).toBe("lost");

@@ -115,8 +115,7 @@ export function exitWithoutRecord(facts: Facts): Exit {
     failure === undefined
       ? `its task ended without a result${lastLine === undefined ? "" : `: ${lastLine}`}`
       : `its task failed on Azure Batch: ${explain(failure.code, failure.message)}${details === "" ? "" : ` (${details})`}`;
-  const mayBegin =
-    isUnclaimed && life === undefined && !HOPELESS.has(failure?.code.toLowerCase() ?? "");
+  const mayBegin = isUnclaimed && !HOPELESS.has(failure?.code.toLowerCase() ?? "");
   return { ...base, cause: mayBegin ? "not-begun" : "lost", detail: said };
 }
 
