@@ -20,7 +20,8 @@ pass_on() {
 trap 'pass_on TERM' TERM
 trap 'pass_on USR2' USR2
 # No scheduler can signal one task of many: once a second the stop file of the present one is looked for.
-trap '[ -z "$child" ] || [ ! -e "$dir/stop" ] || kill -s TERM "$child" 2>/dev/null' ALRM
+# Decided by what is seen and not by a status: where a signal comes while another one's trap works, dash may take a false one.
+trap 'case $child in ?*) for seen in "$dir"/sto[p]; do case $seen in */stop) kill -s TERM "$child" 2>/dev/null ;; esac; done ;; esac' ALRM
 pulse() {
   trap 'kill "$!" 2>/dev/null; exit 0' TERM
   trap '' USR2
