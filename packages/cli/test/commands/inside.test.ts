@@ -14,7 +14,11 @@ const FILE = `tasks:
   other: {actions: ["true"]}
 `;
 
-/** Starts command lines as the program of a running task would, once it runs. */
+/**
+ * Starts command lines as the program of a running task would, once it runs. They leave out the mark of
+ * the task's processes: with it what they start would be killed as left behind when the task ends, and
+ * here it may end before them.
+ */
 async function inside(
   { path }: ProjectFolder,
   task: "outer" | "inner",
@@ -24,7 +28,9 @@ async function inside(
   const vars = join(path, `${task}-vars`);
   await expect.poll(() => existsSync(vars), { timeout: 100_000 }).toBe(true);
   const lines = readFileSync(vars, "utf8").split("\n");
-  const env = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string]));
+  const { FLOW_ATTEMPT_DIR: _, ...env } = Object.fromEntries<string>(
+    lines.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
+  );
   return (...args) => {
     const io = fakeIo({ cwd: path, env });
     return { io, code: commandLine(args, io) };
