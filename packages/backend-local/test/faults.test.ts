@@ -54,6 +54,21 @@ it.each(WAYS)("an attempt %s is lost when its directory is gone", async (_way, s
   expect(existsSync(join(rig.root, "made"))).toBe(false);
 });
 
+it.each(WAYS)(
+  "an attempt %s whose directory goes while it runs does not wait for it to come back",
+  async (_way, sharesShells) => {
+    const tools = join(folder, `tools-${sharesShells}`);
+    mkdirSync(tools);
+    const waited = join(tools, "waited");
+    writeFileSync(join(tools, "sleep"), `#!/bin/sh\n: >'${waited}'\n`, { mode: 0o755 });
+    const PATH = `${tools}:${process.env["PATH"]}`;
+    await using rig = await Rig.make({ sharesShells, env: { ...process.env, PATH } });
+    const exit = await rig.run(rig.job(['rm -r "$FLOW_TASK_DIR"; exit 3']));
+    expect(exit).toMatchObject(sharesShells ? { code: 3 } : { code: undefined, cause: "lost" });
+    expect(existsSync(waited)).toBe(false);
+  },
+);
+
 it("is unavailable while no descriptor is free, and works again afterwards", () => {
   const { stdout, stderr } = spawnSync(
     "sh",
@@ -104,6 +119,11 @@ function sh(script: string, argument: string): void {
 }
 
 const mountSmall = (place: string): void => sh('mount -t tmpfs -o size=64k tmpfs "$1"', place);
+/** The folder itself is one of the files. */
+const mountForFiles = (place: string, files: number): void =>
+  sh(`mount -t tmpfs -o nr_inodes=${files} tmpfs "$1"`, place);
+const allowFiles = (place: string, files: number): void =>
+  sh(`mount -o remount,nr_inodes=${files} "$1"`, place);
 const unmount = (place: string): void => sh('umount -l "$1"', place);
 
 function mayMount(): boolean {
@@ -128,12 +148,8 @@ describe.skipIf(!mayMount())("on a full disk (needs the right to mount a tmpfs)"
     try {
       writeFileSync(join(place, "filler"), Buffer.alloc(16 * 4096));
       const handle = await rig.submit(job);
-      const observed = async (): Promise<unknown> => {
-        const answer = await rig.backend.observe(new Map([[job.key, handle]]), rig.signal);
-        return answer.ok ? answer.value.get(job.key) : undefined;
-      };
-      await until(async () => ((await observed()) as { type: string }).type === "queued");
-      expect(await observed()).toEqual({
+      await until(async () => (await rig.seen(job, handle))?.type === "queued");
+      expect(await rig.seen(job, handle)).toEqual({
         type: "queued",
         why: "This machine cannot start another process or write a file now.",
       });
@@ -144,4 +160,62 @@ describe.skipIf(!mayMount())("on a full disk (needs the right to mount a tmpfs)"
       unmount(place);
     }
   });
+
+  it.each(WAYS)(
+    "an attempt %s that filled it has its result all the same",
+    async (_way, sharesShells) => {
+      await using rig = await Rig.make({ sharesShells });
+      const job = rig.job(['cat /dev/zero >"$FLOW_TASK_DIR/filler" || exit 4']);
+      mountSmall(job.paths.attempt);
+      try {
+        expect((await rig.run(job)).code).toBe(4);
+        rig.backend = rig.open();
+        const found = await rig.backend.reattach(
+          [{ key: job.key, attempt: job.paths.attempt, handle: undefined }],
+          rig.signal,
+        );
+        const handle = found.ok ? found.value.get(job.key) : undefined;
+        expect((await rig.ended(job, handle!)).code).toBe(4);
+      } finally {
+        unmount(job.paths.attempt);
+      }
+    },
+  );
+
+  it.each(WAYS)(
+    "an attempt %s waits until there is room for the files of its output",
+    async (_way, sharesShells) => {
+      await using rig = await Rig.make({ sharesShells });
+      const job = rig.job(["cat /dev/null; echo ran"]);
+      const place = job.paths.attempt;
+      mountForFiles(place, 3);
+      try {
+        const handle = await rig.submit(job);
+        await until(async () => (await rig.seen(job, handle))?.type === "queued");
+        allowFiles(place, 20);
+        expect((await rig.ended(job, handle)).code).toBe(0);
+        expect(readFileSync(join(place, "stdout"), "utf8")).toBe("ran\n");
+      } finally {
+        unmount(place);
+      }
+    },
+  );
+
+  it.each(WAYS)(
+    "an attempt %s has its result where there is room for no other file",
+    async (_way, sharesShells) => {
+      await using rig = await Rig.make({ sharesShells });
+      const makeFiles =
+        'n=0; while cat /dev/null >"$FLOW_TASK_DIR/$n"; do n=$((n + 1)); done; exit 4';
+      const job = rig.job([makeFiles]);
+      mountForFiles(job.paths.attempt, 20);
+      try {
+        expect((await rig.run(job)).code).toBe(4);
+        rig.backend = rig.open();
+        expect(await rig.found(job)).toMatchObject({ code: 4 });
+      } finally {
+        unmount(job.paths.attempt);
+      }
+    },
+  );
 });

@@ -13,6 +13,7 @@ import {
   type JobAction,
   type Log,
   nodeClock,
+  type Observation,
 } from "@flow/core";
 import { shellFixture } from "@flow/core/testing";
 import { type LocalManners, openLocal } from "../src/backend.ts";
@@ -111,11 +112,16 @@ export class Rig implements AsyncDisposable {
     return answer.value;
   }
 
+  /** What is observed of an attempt now. */
+  async seen(job: Job, handle: Handle): Promise<Observation | undefined> {
+    const answer = await this.backend.observe(new Map([[job.key, handle]]), this.signal);
+    return answer.ok ? answer.value.get(job.key) : undefined;
+  }
+
   async ended(job: Job, handle: Handle): Promise<Exit> {
     let exit: Exit | undefined;
     await until(async () => {
-      const answer = await this.backend.observe(new Map([[job.key, handle]]), this.signal);
-      const observation = answer.ok ? answer.value.get(job.key) : undefined;
+      const observation = await this.seen(job, handle);
       exit = observation?.type === "ended" ? observation.exit : undefined;
       return exit !== undefined;
     });
@@ -132,8 +138,7 @@ export class Rig implements AsyncDisposable {
     const answer = await this.backend.reattach([request], this.signal);
     const handle = answer.ok ? answer.value.get(job.key) : undefined;
     if (handle === undefined) return "never started";
-    const observed = await this.backend.observe(new Map([[job.key, handle]]), this.signal);
-    const observation = observed.ok ? observed.value.get(job.key) : undefined;
+    const observation = await this.seen(job, handle);
     return observation?.type === "ended" ? observation.exit : "not ended";
   }
 

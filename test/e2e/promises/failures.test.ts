@@ -195,3 +195,27 @@ tasks:
     },
   );
 });
+
+describe("state that is removed in mid-run", () => {
+  flowTest(
+    "ends the run as soon as its task has ended, with what happened",
+    async ({ project }) => {
+      project.flowFile(`
+tasks:
+  a: { targets: [a.txt], actions: [cmd a] }
+  b: { deps: [a.txt], targets: [b.txt], actions: [cmd --quick b b.txt] }
+`);
+      const flow = project.startRun();
+      const a = await project.cmd("a").next();
+      project.remove(".flow");
+      await a.write("a.txt", "whole");
+      await a.exit();
+      const warning = await flow.event("warning", { task: "a" });
+      expect(warning.message).toMatch(
+        /^cannot record how it ended: flow's own folder, or a part of it, was removed while it was in use/,
+      );
+      expect((await flow.ended).code).toBe(3);
+      expect(project.witness.begun()).toEqual(["a"]);
+    },
+  );
+});

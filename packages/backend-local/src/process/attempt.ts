@@ -73,9 +73,12 @@ export const NEVER_STARTED: Observation = {
   exit: exitWith({ cause: "lost", detail: "Its handle names no attempt of this machine." }),
 };
 
-/** The result of an attempt that wrote one; undefined while it has not. */
-export function readExit(attempt: Pick<Attempt, "files">): ExitRecord | undefined {
-  return parseExit(readText(attempt.files.exit) ?? readText(attempt.files.started) ?? "");
+/**
+ * The result of an attempt that wrote one; undefined while it has not. Where a full disk has no room for
+ * another file, it stands in the claim, as that of a brief attempt does.
+ */
+export function readExit({ files }: Pick<Attempt, "files">): ExitRecord | undefined {
+  return parseExit(readText(files.exit) ?? "") ?? parseExit(readText(files.started) ?? "");
 }
 
 /** The facts of an attempt's end. */

@@ -11,7 +11,8 @@ import { MARK } from "./table.ts";
 /**
  * Definitions, read once by a shell before any attempt. A signal at the whole group reaches the
  * shell too, and must not take the result along; its trap is a command and never the empty text,
- * because ignored signals are inherited.
+ * because ignored signals are inherited. Where a redirection may fail, its command is none of the
+ * special ones (`:`, `times`), for these take the shell along.
  */
 export const PRELUDE = `umask 077
 trap : HUP INT QUIT USR1 USR2 ALRM TERM PIPE
@@ -26,7 +27,7 @@ _flow_dir=$1 _flow_code=0 _flow_signal=0 _flow_action=0 _flow_error=- _flow_phas
 set -C
 { printf 'pid=%s start=%s %s\\n' $$ "$_flow_start" "$2" || _flow_torn=1; } >"$1/started" || { set +C; return 1; }
 set +C
-if [ "$_flow_torn" ] || ! { [ "$3" ] || { : >>"$1/stdout" && : >>"$1/stderr"; }; }; then _flow_error=system _flow_code=125 _flow_phase=over; fi
+if [ "$_flow_torn" ] || ! { [ "$3" ] || { true >>"$1/stdout" && true >>"$1/stderr"; }; }; then _flow_error=system _flow_code=125 _flow_phase=over; fi
 }
 _flow_refuse() {
 _flow_error=$1 _flow_code=125 _flow_phase=over
@@ -76,9 +77,9 @@ _flow_up=-
 [ "$1" ] || read -r _flow_up _flow_line </proc/uptime || _flow_up=-
 _flow_line="code=$_flow_code signal=$_flow_signal stopped=$_flow_stopped cause=- action=$_flow_action leaky=0 error=$_flow_error uptime=$_flow_up"
 _flow_tries=0
-until if [ "$1" ]; then printf '%s\\n' "$_flow_line" >>"$1"; else printf '%s\\n' "$_flow_line" >"$_flow_dir/exit"; fi; do
+until { [ -z "$1" ] && printf '%s\\n' "$_flow_line" >"$_flow_dir/exit"; } || printf '%s\\n' "$_flow_line" >>"$_flow_dir/started"; do
 _flow_tries=$((_flow_tries + 1))
-[ "$_flow_tries" -lt 30 ] || return 1
+[ "$_flow_tries" -lt 30 ] && [ -d "$_flow_dir" ] || return 1
 sleep 1
 done
 }
@@ -90,7 +91,7 @@ _flow_part=\${1#*m}
 printf '%s.%s' $((\${1%%m*} * 60 + \${_flow_part%%[.,]*})) "\${_flow_part#*[.,]}"
 }
 _flow_usage() {
-times >"$_flow_dir/usage.jsonl" || return 0
+{ times; } >"$_flow_dir/usage.jsonl" || return 0
 { read -r _flow_line && read -r _flow_user _flow_sys; } <"$_flow_dir/usage.jsonl" || return 0
 { printf '{"k":"usage","cpu_user_s":'; _flow_seconds "\${_flow_user%s}"; printf ',"cpu_sys_s":'; _flow_seconds "\${_flow_sys%s}"; printf '}\\n'; } >"$_flow_dir/usage.jsonl"
 }
@@ -135,7 +136,7 @@ export function runnerScript(spec: AttemptSpec, setup: string): string {
   const brief = isBrief(spec.job);
   const streams = brief ? BRIEF_STREAMS : `${FILE_STREAMS} 3>&- 4>&-`;
   const result = brief
-    ? `_flow_keep /proc/self/fd/3 "$_flow_dir/stdout"; _flow_keep /proc/self/fd/4 "$_flow_dir/stderr"; _flow_result "$_flow_dir/started"`
+    ? `_flow_keep /proc/self/fd/3 "$_flow_dir/stdout"; _flow_keep /proc/self/fd/4 "$_flow_dir/stderr"; _flow_result brief`
     : "_flow_result";
   return `{
 ${setup}FLOW_JOB_ID=$$ FLOW_ATTEMPT_KEY=${quote(spec.job.key)} ${MARK}=${quote(spec.files.directory)}

@@ -254,9 +254,12 @@ export class Attendant {
     });
   }
 
-  /** A disk that refuses is asked again; when it goes on refusing, the next run settles the attempt. */
+  /**
+   * A disk that refuses is asked again; when it goes on refusing, the next run settles the attempt. What
+   * was removed is not waited for.
+   */
   async #settle(live: LiveAttempt, exit: Exit): Promise<void> {
-    const { clock, broken, giveUp } = this.#services;
+    const { clock, files, broken, giveUp } = this.#services;
     for (let tries = 1; ; tries++) {
       try {
         await this.#settleOnce(live, exit);
@@ -264,7 +267,8 @@ export class Attendant {
       } catch (error) {
         if (tries === 1)
           broken(`cannot record how it ended: ${troubleOf(error)}`, live.record.task);
-        if (tries >= MOST_TRIES && this.#live.size === 0) giveUp();
+        const isHopeless = tries >= MOST_TRIES || files.stat(live.directory) === undefined;
+        if (isHopeless && this.#live.size === 0) giveUp();
         if (this.#closed) return;
       }
       await clock.sleep(RETRY_MS);

@@ -53,8 +53,8 @@ export interface FileSystem {
   ): Uint8Array | undefined;
   /** Writes whole or throws, never short; false only with `exclusive` when the file exists. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): boolean;
-  /** Temp file beside it, synced, then renamed over it. */
-  replace(path: string, data: string | Uint8Array): void;
+  /** Temp file beside it, synced, then renamed over it. Pieces are written as they come. */
+  replace(path: string, data: string | Uint8Array | Iterable<string>): void;
   /** In byte order of names; undefined when there is no such directory. */
   list(path: string): readonly DirectoryEntry[] | undefined;
   /** Makes the directory and its parents; false when it exists. @default mode 0777 less the umask */

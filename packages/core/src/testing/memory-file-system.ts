@@ -103,11 +103,13 @@ export class MemoryFileSystem implements FileSystem {
     this.write(path, Buffer.concat([before, Buffer.from(data)]));
   }
 
-  replace(path: string, data: string | Uint8Array): void {
+  replace(path: string, data: string | Uint8Array | Iterable<string>): void {
     this.#before?.("replace", path);
+    const isWhole = typeof data === "string" || data instanceof Uint8Array;
+    const content = isWhole ? data : [...data].join("");
     const { parent, name } = this.#place(path, "open");
     parent.entries.delete(name);
-    this.#put(path, data);
+    this.#put(path, content);
   }
 
   list(path: string): readonly DirectoryEntry[] | undefined {

@@ -17,6 +17,9 @@ type ReadBack = (key: TaskKey) => Trace | undefined;
 /** Traces are parsed again rather than many of them kept: there may be one for each of very many tasks. */
 const MOST_PARSED = 1000;
 
+/** Characters that are written at a time. */
+const PIECE_LENGTH = 1 << 18;
+
 /** A trace as it will stand in the file. */
 interface Change {
   readonly serial: number;
@@ -146,12 +149,22 @@ export class TraceStore {
       if (change === undefined) this.#lines.delete(key);
       else this.#lines.set(key, change.line);
     }
-    let text = "";
-    for (const [key, line] of this.#lines) text += `${key}\t${line}\n`;
-    this.#fileSystem.replace(this.#path, text);
+    this.#fileSystem.replace(this.#path, this.#pieces());
     this.#signature = this.#fileSystem.stat(this.#path)?.signature;
     this.#changes.clear();
     this.#recovered.clear();
+  }
+
+  /** What is saved, in pieces: all of it may be too much to hold twice. */
+  *#pieces(): Iterable<string> {
+    let piece = "";
+    for (const [key, line] of this.#lines) {
+      piece += `${key}\t${line}\n`;
+      if (piece.length < PIECE_LENGTH) continue;
+      yield piece;
+      piece = "";
+    }
+    yield piece;
   }
 
   #recover(key: TaskKey): void {

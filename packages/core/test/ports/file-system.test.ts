@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -39,6 +39,19 @@ test.runIf(process.platform === "linux")(
     );
   },
 );
+
+test("what is replaced piece by piece is replaced whole or not at all", () => {
+  const path = join(folder, "state");
+  nodeFileSystem.replace(path, ["one\n", "two\n"]);
+  expect(readFileSync(path, "utf8")).toBe("one\ntwo\n");
+  function* breaking(): Iterable<string> {
+    yield "three\n";
+    throw new Error("no more");
+  }
+  expect(() => nodeFileSystem.replace(path, breaking())).toThrow("no more");
+  expect(readFileSync(path, "utf8")).toBe("one\ntwo\n");
+  expect(readdirSync(folder)).toEqual(["state"]);
+});
 
 test("a folder that cannot be made says why, not that it is missing", () => {
   const path = join(folder, "nowhere");

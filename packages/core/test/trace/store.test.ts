@@ -61,6 +61,26 @@ describe("traces on disk", () => {
     expect(files.stat(path)).toBeUndefined();
   });
 
+  test("many are written in pieces, which together are all of them", () => {
+    const { files, open } = project();
+    const store = open();
+    const keys = Array.from({ length: 2000 }, (_, index) => key(index));
+    for (const [index, one] of keys.entries()) store.put(one, trace(index + 1));
+    const sizes: number[] = [];
+    const replace = files.replace.bind(files);
+    files.replace = (at, data) => {
+      const pieces = [...(data as Iterable<string>)];
+      sizes.push(...pieces.map(({ length }) => length));
+      replace(at, pieces);
+    };
+    store.save();
+    expect(sizes.length).toBeGreaterThan(2);
+    expect(Math.max(...sizes)).toBeLessThan(300_000);
+    const again = open();
+    expect(again.damaged).toBe(0);
+    expect(keys.map((one) => again.get(one)?.serial)).toEqual(keys.map((_, index) => index + 1));
+  });
+
   test("forgetting takes effect at once and stays", () => {
     const { open } = project();
     const store = open();

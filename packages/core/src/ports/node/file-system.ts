@@ -80,7 +80,11 @@ export function writeAll(descriptor: number, data: Uint8Array, path: string): vo
   });
 }
 
-function writeFile(path: string, data: string | Uint8Array, options: WriteOptions = {}): boolean {
+function writeFile(
+  path: string,
+  data: string | Uint8Array | Iterable<string>,
+  options: WriteOptions = {},
+): boolean {
   const flags = options.exclusive === true ? "wx" : "w";
   let descriptor: number;
   try {
@@ -90,7 +94,10 @@ function writeFile(path: string, data: string | Uint8Array, options: WriteOption
     throw error;
   }
   try {
-    writeAll(descriptor, typeof data === "string" ? Buffer.from(data) : data, path);
+    if (data instanceof Uint8Array) writeAll(descriptor, data, path);
+    else
+      for (const piece of typeof data === "string" ? [data] : data)
+        writeAll(descriptor, Buffer.from(piece), path);
     if (options.sync === true) naming(path, () => fs.fsyncSync(descriptor));
   } finally {
     fs.closeSync(descriptor);
