@@ -1,13 +1,15 @@
 /**
  * What the GPU broker costs, over a stand-in of NVIDIA's library with 16 cards: how long a client
- * waits for a free card while 200 others queue, how soon a card is another's after SIGKILL, what one
- * decision about 1,000 requests takes, and what a broker without work uses. Needs cc.
+ * waits for a free card while 200 others queue, beside what a connection, one line and its echo cost
+ * between two bare Node processes at the same time; how soon a card is another's after SIGKILL, what
+ * one decision about 1,000 requests takes, and what a broker without work uses. Needs cc.
  *
  *     npm run build && node test/bench/gpu-broker.mjs
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -24,6 +26,11 @@ const client = new URL("../../packages/backend-gpu/dist/client/index.js", import
 
 const at = (sorted, share) =>
   sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+const median = (times) =>
+  at(
+    times.toSorted((a, b) => a - b),
+    0.5,
+  );
 function say(what, times) {
   const sorted = times.toSorted((a, b) => a - b);
   const figures = [0.5, 0.99].map((share) => `${at(sorted, share).toFixed(2)} ms`);
@@ -72,15 +79,45 @@ const ticks = (pid) => {
 const residentMb = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 
-async function acquiring() {
+/** Hundreds of leases and of echoes in turn, so that what else the machine does meets both alike. */
+async function acquiring(what) {
   const times = [];
+  const echoes = [];
   for (let n = 0; n < 2000; n++) {
-    const from = performance.now();
-    const held = await lease({ bytes: GIB, among: [String(1 + (n % 15))] });
-    times.push(performance.now() - from);
+    if (n % 100 === 0) for (let m = 0; m < 100; m++) echoes.push(await timed(echoed));
+    let held;
+    times.push(
+      await timed(async () => {
+        held = await lease({ bytes: GIB, among: [String(1 + (n % 15))] });
+      }),
+    );
     await held.release(end);
   }
-  return times;
+  say(what, times);
+  say("  a bare echo meanwhile", echoes);
+  console.log(`  ratio of the p50: ${(median(times) / median(echoes)).toFixed(2)}`);
+}
+
+async function timed(action) {
+  const from = performance.now();
+  await action();
+  return performance.now() - from;
+}
+
+const echoPath = join(folder, "echo.sock");
+const echoServer = `require("node:net").createServer((socket) => {
+  socket.setEncoding("utf8");
+  socket.on("data", (text) => socket.write(text));
+}).listen(${JSON.stringify(echoPath)}, () => console.log("listening"));`;
+
+/** Connects, sends a request and has it back. */
+async function echoed() {
+  const socket = createConnection(echoPath);
+  socket.setEncoding("utf8");
+  await once(socket, "connect");
+  socket.write(`${JSON.stringify(request({ m: "acquire", bytes: GIB, among: ["1"] }))}\n`);
+  await once(socket, "data");
+  socket.destroy();
 }
 
 /** From the death of the one who holds a card until the next one has it. */
@@ -170,8 +207,9 @@ const broker = spawn(process.execPath, command, {
   env,
   stdio: ["ignore", "pipe", "inherit"],
 });
+const echo = spawn(process.execPath, ["-e", echoServer], { stdio: ["ignore", "pipe", "inherit"] });
 try {
-  await once(broker.stdout, "data");
+  await Promise.all([once(broker.stdout, "data"), once(echo.stdout, "data")]);
   await pause(1000);
   const before = ticks(broker.pid);
   await pause(20_000);
@@ -179,15 +217,16 @@ try {
   console.log(
     `without work: ${(100 * share).toFixed(2)} % of a cpu, ${residentMb(broker.pid).toFixed(0)} MB resident`,
   );
-  say("connect, acquire and be granted, nobody waiting", await acquiring());
+  await acquiring("connect, acquire and be granted, nobody waiting");
   const taken = await lease({ alone: true, among: ["0"] });
   for (let n = 0; n < 200; n++) await queue();
-  say("the same with 200 waiting for another card", await acquiring());
+  await acquiring("the same with 200 waiting for another card");
   say("granted to the next after SIGKILL, 200 waiting", await freeing());
   console.log(`then: ${residentMb(broker.pid).toFixed(0)} MB resident`);
   taken.close();
   say(`processor time of a decision, 1,000 waiting for ${CARDS} cards`, deciding());
 } finally {
+  echo.kill();
   broker.kill();
   await once(broker, "exit");
   rmSync(folder, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 // The broker: who may use which GPU, for every flow, tool and user of a machine. It starts no jobs
 // and carries no commands; a client can waste GPUs with it, and nothing else.
 
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { Log } from "@flow/core";
 import { Allocator, type Ask } from "../policy/allocator.ts";
 import { usableBytes } from "../policy/account.ts";
@@ -114,6 +114,7 @@ export class Broker {
   close(): void {
     this.save();
     this.#isClosed = true;
+    this.#journal.close();
   }
 
   receive(peer: Peer, message: ClientMessage): void {
@@ -129,11 +130,11 @@ export class Broker {
       if (queued.peer === peer) {
         this.queued.delete(id);
         this.allocator.withdraw(id);
+        this.#schedule();
       }
     const dropped = [...this.held.values()].filter(({ peers }) => peers.delete(peer));
     const open = dropped.filter(({ peers }) => peers.size === 0);
     if (open.length > 0) this.#sweep(open);
-    this.#schedule();
   }
 
   /** Reads the GPUs once; ends leases whose last process has gone. */
@@ -190,7 +191,8 @@ export class Broker {
       return refusal("BUSY", `${user} already has ${MOST_LEASES} leases.`);
     if (ofUser(this.queued.values()) >= MOST_QUEUED)
       return refusal("BUSY", `${MOST_QUEUED} requests of ${user} are already waiting.`);
-    const id = randomBytes(6).toString("hex");
+    // 48 random bits are enough to tell leases apart; a secret has 122.
+    const id = randomUUID().slice(-12);
     const among = message.among && this.#ids(message.among);
     const now = this.#options.now();
     const ask = askOf(message, { id, user, since: now - (message.sinceFirstMs ?? 0), among });
@@ -301,11 +303,11 @@ export class Broker {
     const { grants, waits } = this.allocator.pass(now);
     for (const grant of grants) this.#grant(grant);
     this.#waits = waits;
-    for (const [index, wait] of waits.entries()) {
+    for (const wait of waits) {
       const queued = this.queued.get(wait.id);
       if (queued === undefined) continue;
       const isNew = queued.position === 0;
-      queued.position = index + 1;
+      queued.position = wait.position;
       if (isNew) this.#tell(queued, wait);
     }
     if (this.held.size + this.queued.size > 0) this.idleSince = now;
@@ -321,7 +323,7 @@ export class Broker {
       queued.isHolder && peer.pid !== undefined
         ? this.#options.processes.holderOf(peer.pid)
         : undefined;
-    const secret = randomBytes(16).toString("hex");
+    const secret = randomUUID();
     this.#hold({ lease, ask, secret, holder }, peer);
     this.#journal.granted({ lease, ask, secret, holder });
     const cards = this.sampler.gpus.filter(({ id }) => grant.cards.includes(id));

@@ -2,7 +2,7 @@
 // answered; they need no sync, because they outlive the broker in the page cache and the jobs do not
 // outlive the machine.
 
-import { appendFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import type { Ask } from "../policy/allocator.ts";
 import type { Lease } from "../policy/model.ts";
 import type { Holder } from "./processes.ts";
@@ -24,6 +24,8 @@ interface Line {
 export class LeaseJournal {
   readonly #path: string;
   readonly #boot: string;
+  /** Of the file, which stays open: every grant waits for its line. */
+  #descriptor: number | undefined;
   #lines = 0;
 
   /** `boot` names this start of the machine; leases of another one are gone. */
@@ -53,8 +55,16 @@ export class LeaseJournal {
     if (this.#lines > 5000) this.#rewrite(open());
   }
 
+  /** Gives the file back; the next line opens it again. */
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
   #append(line: Line): void {
-    appendFileSync(this.#path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
+    this.#descriptor ??= openSync(this.#path, "a", 0o600);
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    for (let from = 0; from < bytes.length; ) from += writeSync(this.#descriptor, bytes, from);
     this.#lines++;
   }
 
@@ -62,6 +72,7 @@ export class LeaseJournal {
     const lines = entries.map((granted) => JSON.stringify({ boot: this.#boot, granted }));
     writeFileSync(`${this.#path}.new`, lines.map((line) => `${line}\n`).join(""), { mode: 0o600 });
     renameSync(`${this.#path}.new`, this.#path);
+    this.close();
     this.#lines = lines.length;
   }
 }

@@ -16,12 +16,15 @@ import type {
 
 export function askOf(
   message: AcquireMessage,
-  own: Pick<Ask, "id" | "user" | "since" | "among">,
+  { id, user, since, among }: Pick<Ask, "id" | "user" | "since" | "among">,
 ): Ask {
   const gpus = message.gpus ?? 1;
   const count = Math.max(1, Math.ceil(gpus));
   return {
-    ...own,
+    id,
+    user,
+    since,
+    among,
     label: message.label,
     priority: message.priority ?? 0,
     weightMs: message.weightMs,

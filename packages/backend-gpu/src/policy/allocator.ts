@@ -215,7 +215,7 @@ export class Allocator {
     if (queued === undefined) return;
     this.#queue.delete(grant.id);
     const { ask } = queued;
-    const need = this.#need(ask);
+    const { durationMs } = queued.waiting?.need ?? this.#need(ask);
     this.#entries.set(
       grant.id,
       entryOf(ask, {
@@ -231,7 +231,7 @@ export class Allocator {
         settling: grant.cold,
         alone: ask.alone,
         startedAt: now,
-        durationMs: need.durationMs,
+        durationMs,
         kind: kindOf(ask),
       }),
     );
@@ -240,16 +240,18 @@ export class Allocator {
   /** The queue with what each is expected to need, looked up again only when something was learned. */
   #resolved(): readonly Waiting[] {
     const { version } = this.book;
-    return [...this.#queue.values()].map((queued) => {
+    const resolved: Waiting[] = [];
+    for (const queued of this.#queue.values()) {
       if (queued.waiting === undefined || queued.version !== version) {
         const need = this.#need(queued.ask);
         // The same object as long as the same is needed: what is known of it stays known.
         if (queued.waiting === undefined || !isSameNeed(need, queued.waiting.need))
-          queued.waiting = { ...queued.ask, kind: kindOf(queued.ask), need };
+          queued.waiting = waitingOf(queued.ask, need);
         queued.version = version;
       }
-      return queued.waiting;
-    });
+      resolved.push(queued.waiting);
+    }
+    return resolved;
   }
 
   #need({ identity, declaredBytes, declaredLoad, floorBytes }: Ask): Waiting["need"] {
@@ -268,6 +270,24 @@ export class Allocator {
     };
   }
 }
+
+/** Field by field: copies made by spreading differ in layout, which makes a long queue slow to read. */
+const waitingOf = (ask: Ask, need: Need): Waiting => ({
+  id: ask.id,
+  label: ask.label,
+  user: ask.user,
+  since: ask.since,
+  priority: ask.priority,
+  weightMs: ask.weightMs,
+  count: ask.count,
+  fraction: ask.fraction,
+  alone: ask.alone,
+  model: ask.model,
+  linked: ask.linked,
+  among: ask.among,
+  kind: kindOf(ask),
+  need,
+});
 
 const kindOf = ({ identity }: Ask): string => identity.keys.at(-1) ?? "";
 

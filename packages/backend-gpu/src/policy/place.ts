@@ -15,29 +15,30 @@ export function place(situation: Situation): Decision {
   const siblings = new Map(leases.filter(({ cold }) => cold).map((one) => [one.kind, one.label]));
   const grants: Grant[] = [];
   const waits: Wait[] = [];
-  let unknown = queue.filter(isUnknown).length;
+  let unknown = 0;
+  for (const request of queue) if (isUnknown(request)) unknown++;
   const slots = accounts.length * (settings.cold + 1);
   const stagger = unknown + leases.filter(({ cold }) => cold).length > slots;
   let hasKept = false;
-  /** What is in the way of requests that ask for the same, as long as the cards stay as they are. */
-  const failed = new Map<string, readonly CardObstacle[]>();
+  const failed = new Failures();
   for (const request of queue) {
-    if (isUnknown(request)) unknown--;
+    const isCold = isUnknown(request);
+    if (isCold) unknown--;
     const position = waits.length + 1;
-    const sibling = settings.careful && isUnknown(request) ? siblings.get(request.kind) : undefined;
+    const sibling = settings.careful && isCold ? siblings.get(request.kind) : undefined;
     if (sibling !== undefined) {
       waits.push({ id: request.id, position, obstacles: [], sibling });
       continue;
     }
-    const cold = coldSlots(settings, isUnknown(request) ? unknown : Infinity, accounts.length);
-    const shape = shapeOf(request, cold);
-    const known = failed.get(shape);
+    const cold = coldSlots(settings, isCold ? unknown : Infinity, accounts.length);
+    const shape = shapeOf(request);
+    const known = failed.get(shape, cold);
     const found: Choice =
       known === undefined
         ? choose(request, accounts, { settings, cold, stagger, now })
         : { accounts: undefined, obstacles: known };
     if (found.accounts === undefined) {
-      failed.set(shape, found.obstacles);
+      if (known === undefined) failed.set(shape, cold, found.obstacles);
       waits.push({ id: request.id, position, obstacles: found.obstacles, sibling: undefined });
       if (!hasKept && hasWaitedLong(request, settings, now)) {
         keepCards(request, accounts, leases, { settings, cold, stagger, now });
@@ -60,7 +61,7 @@ export function place(situation: Situation): Decision {
 const shapes = new WeakMap<Waiting, string>();
 
 /** Requests of one shape fit on the same cards. */
-function shapeOf(request: Waiting, cold: number): string {
+function shapeOf(request: Waiting): string {
   let shape = shapes.get(request);
   if (shape === undefined) {
     const { need, count, fraction, alone, model, linked, among } = request;
@@ -79,7 +80,25 @@ function shapeOf(request: Waiting, cold: number): string {
     ].join();
     shapes.set(request, shape);
   }
-  return cold === 1 ? shape : `${cold} ${shape}`;
+  return shape;
+}
+
+/** What is in the way of requests that ask for the same, as long as the cards stay as they are. */
+class Failures {
+  /** By the slots that unknown jobs have. */
+  #found: Map<string, readonly CardObstacle[]>[] = [];
+
+  get(shape: string, cold: number): readonly CardObstacle[] | undefined {
+    return this.#found[cold]?.get(shape);
+  }
+
+  set(shape: string, cold: number, obstacles: readonly CardObstacle[]): void {
+    (this.#found[cold] ??= new Map()).set(shape, obstacles);
+  }
+
+  clear(): void {
+    this.#found = [];
+  }
 }
 
 /**
