@@ -55,9 +55,11 @@ export function systemProcesses(proc: string = "/proc"): Processes {
     let name = "";
     for (let looks = 0; looks < LOOKS; looks++) {
       const environment = read(`${proc}/${pid}/environ`);
-      const fields = fieldsOf(proc, pid);
-      if (environment === undefined || isDead(fields?.[0])) return undefined;
+      if (environment === undefined) return undefined;
+      // One that has ended has none any more.
       if (environment !== "") return markIn(environment, proc, pid);
+      const fields = fieldsOf(proc, pid);
+      if (isDead(fields?.[0])) return undefined;
       name = `${pid} ${fields?.[19]}`;
       if ((Number(fields?.[6]) & KERNEL_THREAD) !== 0 || bare.has(name)) return undefined;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
