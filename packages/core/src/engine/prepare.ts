@@ -35,6 +35,8 @@ export interface AttemptPlan {
   /** What the scheduler says; an earlier run's end of the lineage may know better. */
   readonly reason: RestartReason;
   readonly promoted: boolean;
+  /** A checkpoint that the last success left is gone on from. */
+  readonly resumes: boolean;
   readonly resources: ResourceRequest;
   readonly backend: string;
   /** Its type or package, which a task's block of options may be named after instead. */
@@ -141,7 +143,7 @@ function makeRecord(
   const restarts = previous?.result?.exit?.restarts ?? 0;
   const checkpoint = checkpointDirectory(task, layout);
   if (checkpoint !== undefined) {
-    readyCheckpoint(checkpoint, before === undefined || continues || plan.promoted, fileSystem);
+    readyCheckpoint(checkpoint, before === undefined || continues || plan.resumes, fileSystem);
   }
   return {
     format: RECORD_FORMAT,

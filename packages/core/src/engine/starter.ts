@@ -89,6 +89,7 @@ export class Starter {
         inputs: inspection.inputs,
         reason: effect.reason,
         promoted: inspection.promote,
+        resumes: inspection.resumes,
         resources: effect.resources satisfies ResourceRequest,
         backend: task.backend,
         backendType:

@@ -36,6 +36,10 @@ import { absent } from "./trace.ts";
 
 /** How many changed files of a directory are named. */
 const namedFiles = 5;
+/** What was made is gone, and what it was made from is as it was. */
+const LOST: ReadonlySet<Reason["component"]> = new Set(["target-missing", "target-used"]);
+/** Reasons to run whatever the last success was. */
+const EVERY_TIME: ReadonlySet<Reason["component"]> = new Set(["always", "no-inputs-or-targets"]);
 
 /** What an inspector works with. */
 export interface InspectorOptions
@@ -97,7 +101,7 @@ export class Inspector {
     }
     const answer = { inputs, modifiedTargets: targets.modified };
     if (await this.#staysFrozen(task, trace)) {
-      return { verdict: "fresh", reasons: [], promote: false, ...answer };
+      return { verdict: "fresh", reasons: [], promote: false, resumes: false, ...answer };
     }
 
     const reasons = [
@@ -112,11 +116,15 @@ export class Inspector {
       reasons.push(...refused);
     }
     if (reasons.length + budget.length > 0) {
-      const promote = reasons.length === 0;
-      return { verdict: "stale", reasons: [...reasons, ...budget], promote, ...answer };
+      const promote = budget.length > 0;
+      const resumes = reasons.every(
+        ({ component }) => LOST.has(component) || (promote && EVERY_TIME.has(component)),
+      );
+      const because = [...reasons, ...budget];
+      return { verdict: "stale", reasons: because, promote: promote && resumes, resumes, ...answer };
     }
     if (trace !== undefined) this.#refresh(task, trace, inputs, targets.states);
-    return { verdict: "fresh", reasons: [], promote: false, ...answer };
+    return { verdict: "fresh", reasons: [], promote: false, resumes: false, ...answer };
   }
 
   /** Checks what a successful attempt made and makes its record; storing it is for the caller. */
@@ -274,7 +282,14 @@ export class Inspector {
       params,
       budget,
     };
-    return { verdict: "fresh", reasons: [], inputs, modifiedTargets: [], promote: false };
+    return {
+      verdict: "fresh",
+      reasons: [],
+      inputs,
+      modifiedTargets: [],
+      promote: false,
+      resumes: false,
+    };
   }
 
   /** Keeps newer signatures of the same content, so that it is not read again next time. */

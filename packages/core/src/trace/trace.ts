@@ -144,8 +144,10 @@ export type Inspection =
       readonly inputs: InputSnapshot;
       /** Targets that were edited since they were made: kept, and worth a warning. */
       readonly modifiedTargets: readonly string[];
-      /** The only reason is a raised budget: the task goes on from its checkpoint. */
+      /** A budget was raised and the work of the last success stands: the task goes on from it. */
       readonly promote: boolean;
+      /** The work of the last success stands, so a checkpoint that it left is worth keeping. */
+      readonly resumes: boolean;
     }
   | { readonly verdict: "impossible"; readonly problems: readonly InputProblem[] };
 

@@ -110,6 +110,23 @@ describe("a run", () => {
     expect(failed).toMatchObject({ outcome: { type: "failed", kind: "target-missing" } });
   });
 
+  it("keeps the checkpoint of a success whose target was lost, and gives it up when an input changes", async () => {
+    fs.writeFileSync(join(root, "in"), "1");
+    const script =
+      'cd "$FLOW_CHECKPOINT_DIR"; n=$(cat n 2>/dev/null || echo 0); echo $((n + 1)) | tee n > "$FLOW_PROJECT_DIR/a"';
+    const checkpoint = { path: undefined, keep: true };
+    const train = task("train", { deps: ["in"], targets: ["a"], checkpoint, run: script });
+    const goes = async (): Promise<string> => {
+      await run([train]);
+      return fs.readFileSync(join(root, "a"), "utf8");
+    };
+    expect(await goes()).toBe("1\n");
+    fs.rmSync(join(root, "a"));
+    expect(await goes()).toBe("2\n");
+    fs.writeFileSync(join(root, "in"), "2");
+    expect(await goes()).toBe("1\n");
+  });
+
   it("requeues a task that exits with 75 and tells it so", async () => {
     const script = 'echo $FLOW_RESTART_REASON >> log; test "$FLOW_ATTEMPT" = 3 || exit 75';
     const { result } = await run([task("make", { run: script })]);

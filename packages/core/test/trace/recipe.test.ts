@@ -94,6 +94,26 @@ describe("the recipe", () => {
     expect(await bench.inspect(epochs("10"))).toMatchObject({ verdict: "stale", promote: false });
   });
 
+  test("the work of the last success stands while only targets are lost or the budget is raised", async () => {
+    const epochs = (value: string, sketch: Partial<Task> = {}): Task => ({
+      ...train,
+      budget: ["epochs"],
+      budgetValues: { epochs: value },
+      ...sketch,
+    });
+    const bench = await done(epochs("5"));
+    bench.remove("model");
+    expect(await bench.inspect(epochs("5"))).toMatchObject({ promote: false, resumes: true });
+    expect(await bench.inspect(epochs("10"))).toMatchObject({ promote: true, resumes: true });
+    const always = { always: true };
+    expect(await bench.inspect(epochs("10", always))).toMatchObject({ promote: true });
+    expect(await bench.inspect(epochs("5", always))).toMatchObject({ resumes: false });
+    const forced = { isForced: () => true };
+    expect(await bench.inspect(epochs("10"), forced)).toMatchObject({ resumes: false });
+    bench.write("a.csv", "2");
+    expect(await bench.inspect(epochs("10"))).toMatchObject({ promote: false, resumes: false });
+  });
+
   test("a budget in a variable counts by its name only", async () => {
     const epochs = (value: string): Task => ({
       ...train,
