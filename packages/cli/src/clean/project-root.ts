@@ -32,9 +32,14 @@ export class ProjectRoot {
     if ([name, ...steps].some((step) => step === "" || step === "." || step === "..")) {
       return undefined;
     }
-    return this.#hasDescriptors
-      ? this.#through(steps, name, use)
-      : this.#stepwise(steps, name, use);
+    try {
+      return this.#hasDescriptors
+        ? this.#through(steps, name, use)
+        : this.#stepwise(steps, name, use);
+    } catch (error) {
+      // By the name that a person knows, not by that of a descriptor.
+      throw Object.assign(error as Error, { path: `${this.#path}/${path}` });
+    }
   }
 
   /** Removes a file or link. False when it is not there or out of reach. */

@@ -3,11 +3,13 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { describeSystemError } from "@flow/core";
 import { describe, expect, it } from "vitest";
 import { ProjectRoot } from "../../src/clean/project-root.ts";
 import { type ProjectFolder, projectFolder } from "../project-folder.ts";
@@ -237,6 +239,17 @@ describe("the project's root", () => {
       expect(root.removeEmptyFolder(path), path).toBe(false);
     }
     expect(existsSync(join(outside.path, "x"))).toBe(true);
+    const denied = Object.assign(new Error("EACCES"), { code: "EACCES", syscall: "unlink" });
+    let trouble: string | undefined;
+    try {
+      root.within("in/x", (entry) => {
+        throw Object.assign(denied, { path: entry });
+      });
+    } catch (error) {
+      trouble = describeSystemError(error);
+    }
+    const place = join(realpathSync(project.path), "in/x");
+    expect(trouble).toBe(`permission was denied (EACCES, unlink) at ${place}`);
     expect(root.removeFile("in/x")).toBe(true);
     expect(root.removeFile("in")).toBe(false);
     expect(root.removeEmptyFolder("empty")).toBe(true);

@@ -306,7 +306,8 @@ function shapeLine({ kind, path, link, mtimeNs, size }: TreeEntry, check: Check)
 
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function unreadable(path: string, error: unknown): InputProblem {
+/** Something is there, or may be, that cannot be looked at. */
+export function unreadable(path: string, error: unknown): InputProblem {
   return {
     kind: "unreadable",
     path,

@@ -6,7 +6,7 @@ import type { Dep, Shell, Task, ValueUse } from "../model/task.ts";
 import { EVERY_DEP } from "../model/task.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { choose } from "./choose.ts";
-import type { Digester } from "./digest.ts";
+import { type Digester, unreadable } from "./digest.ts";
 import { expandGlob } from "./expand.ts";
 import { lookUp } from "./keys.ts";
 import { unseen } from "./temporary.ts";
@@ -65,6 +65,10 @@ export async function readDeps(
   const chosen = choose(task.deps, sources, problems);
   for (const dep of chosen) {
     const paths = pathsOf(dep, sources);
+    if ("message" in paths) {
+      problems.push(paths);
+      continue;
+    }
     if (paths.length === 0 && !dep.optional && dep.kind === "glob")
       problems.push(noMatch(dep.pattern));
     const there: string[] = [];
@@ -84,12 +88,20 @@ export async function readDeps(
   return { deps, expansions, problems };
 }
 
-function pathsOf(dep: Dep, { root, fileSystem, digester }: InputSources): readonly string[] {
+function pathsOf(
+  dep: Dep,
+  { root, fileSystem, digester }: InputSources,
+): readonly string[] | InputProblem {
   if (dep.kind !== "glob") return [dep.path];
   const ignore = (path: string, name: string): boolean => digester.ignores(path, name);
-  const { paths, directories } = expandGlob(dep.pattern, root, ignore, fileSystem);
-  digester.noteDirectories(directories);
-  return paths;
+  try {
+    const { paths, directories } = expandGlob(dep.pattern, root, ignore, fileSystem);
+    digester.noteDirectories(directories);
+    return paths;
+  } catch (error) {
+    const { path = dep.pattern } = error as NodeJS.ErrnoException;
+    return unreadable(path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path, error);
+  }
 }
 
 const noMatch = (pattern: string): InputProblem => ({

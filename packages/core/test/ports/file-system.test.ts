@@ -23,6 +23,14 @@ function troubleWith(call: () => void): string | undefined {
   return undefined;
 }
 
+test("a folder that cannot be looked at is an error, a missing one is not", () => {
+  const path = join(folder, "n".repeat(300));
+  expect(() => nodeFileSystem.list(path)).toThrow(
+    `ENAMETOOLONG: name too long, stat '${path}'`,
+  );
+  expect(nodeFileSystem.list(join(folder, "missing"))).toBeUndefined();
+});
+
 test("a folder in the way of a file is named", () => {
   const path = join(folder, "state");
   mkdirSync(path);

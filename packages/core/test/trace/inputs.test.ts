@@ -44,6 +44,19 @@ describe("deps", () => {
     ]);
   });
 
+  test("a glob over a folder that may not be read cannot run, and says which", async () => {
+    const bench = new Bench({ "data/a.csv": "1", "data/deep/b.csv": "2" });
+    const list = bench.files.list.bind(bench.files);
+    bench.files.list = (path) => {
+      if (!path.endsWith("/deep")) return list(path);
+      throw Object.assign(new Error("EACCES"), { code: "EACCES", syscall: "scandir", path });
+    };
+    const all = task("all", { deps: ["data/**/*.csv"] });
+    expect(await bench.verdict(all)).toEqual([
+      "`data/deep` cannot be read: permission was denied.",
+    ]);
+  });
+
   test("an optional dep that comes or goes is a change", async () => {
     const maybe = task("maybe", {
       deps: [dep("extra", { optional: true, name: "extra" })],

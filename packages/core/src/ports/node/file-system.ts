@@ -189,7 +189,8 @@ export const nodeFileSystem: FileSystem = {
     syncDirectory(dirname(path));
   },
   list(path) {
-    if (!fs.existsSync(path)) return undefined;
+    // Asked first, because a thrown ENOENT costs much more. What may not be looked at is an error.
+    if (ifThere(() => fs.statSync(path, QUIETLY)) === undefined) return undefined;
     const entries = ifThere(() => fs.readdirSync(path, { withFileTypes: true }));
     return entries
       ?.map((entry): DirectoryEntry => ({ name: entry.name, kind: kindOf(entry) }))
