@@ -68,6 +68,14 @@ function sentences(row: CommandRow, problem: UsageProblem): readonly (string | u
   }
 }
 
+const LISTED = 3;
+
+function listed(verbs: readonly string[]): string {
+  const more = verbs.length - LISTED;
+  const end = more > 0 ? ` and ${more} more` : "";
+  return `${verbs.slice(0, LISTED).join(", ")}${end}`;
+}
+
 /** The nearest option of this verb, else the verbs that have the option. */
 function guessOption(option: string, options: readonly OptionRow[]): string | undefined {
   const name = option.replace(/^-+/, "");
@@ -79,5 +87,5 @@ function guessOption(option: string, options: readonly OptionRow[]): string | un
   const verbs = COMMAND_TABLE.filter((row) =>
     row.options.some((each) => each.name === name || (option.length === 2 && each.short === name)),
   ).map((row) => `\`flow ${row.name}\``);
-  return verbs.length === 0 ? undefined : `It belongs to ${verbs.slice(0, 3).join(", ")}.`;
+  return verbs.length === 0 ? undefined : `It belongs to ${listed(verbs)}.`;
 }

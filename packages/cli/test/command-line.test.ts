@@ -104,7 +104,7 @@ describe("a wrong command line", () => {
     ],
     [
       ["-C", "elsewhere", "version"],
-      "flow: `flow version` has no option `-C`. It belongs to `flow run`, `flow exec`, `flow sub`. See `flow help version`.\n",
+      "flow: `flow version` has no option `-C`. It belongs to `flow run`, `flow exec`, `flow sub` and 24 more. See `flow help version`.\n",
     ],
     [["help", "bogus"], "flow: There is no command `bogus`. `flow help` lists the commands.\n"],
     [

@@ -1,4 +1,4 @@
-// "Did you mean": the nearest of some names by edit distance.
+// "Did you mean": the nearest of some names by edit distance, or the names there are.
 
 /** The candidate nearest to `word`, when it is near enough to be a slip; else undefined. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
@@ -21,6 +21,16 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   const found = nearest(word, candidates);
   return found === undefined ? undefined : `Did you mean \`${found}\`?`;
+}
+
+const LISTED = 8;
+
+/** The sentence for {@link nearest}, else what there is: the first names; `none` when there is nothing. */
+export function suggest(word: string, candidates: Iterable<string>, none: string): string {
+  const names = [...candidates];
+  if (names.length === 0) return none;
+  const more = names.length > LISTED ? ", …" : "";
+  return didYouMean(word, names) ?? `There is: ${names.slice(0, LISTED).join(", ")}${more}.`;
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours between two texts, at most `cap`. */

@@ -138,15 +138,17 @@ export class Checker {
     const { evaluate } = this.#services.request;
     if (task.when !== undefined) {
       const verdict = evaluate(task.when, task);
-      if ("problem" in verdict) return failed("input-missing", `\`when\`: ${verdict.problem}`);
+      if ("problem" in verdict)
+        return failed("requirement-not-met", `\`when\`: ${verdict.problem}`);
       if (!verdict.holds) return "skip";
     }
     for (const condition of task.require) {
       const verdict = evaluate(condition, task);
-      if ("problem" in verdict) return failed("input-missing", `\`require\`: ${verdict.problem}`);
+      if ("problem" in verdict)
+        return failed("requirement-not-met", `\`require\`: ${verdict.problem}`);
       if (!verdict.holds) {
-        const message = condition.message ?? `required: ${condition.expression}`;
-        return failed("input-missing", message);
+        const message = `\`require: ${condition.expression}\` does not hold`;
+        return failed("requirement-not-met", condition.message ?? message);
       }
     }
     return undefined;
@@ -166,7 +168,10 @@ const nameOf = (task: Task): { readonly task: string; readonly template: string 
   template: task.template,
 });
 
-const failed = (kind: "input-missing" | "internal", message: string): Outcome => ({
+const failed = (
+  kind: "input-missing" | "requirement-not-met" | "internal",
+  message: string,
+): Outcome => ({
   type: "failed",
   kind,
   code: undefined,

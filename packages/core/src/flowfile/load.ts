@@ -145,7 +145,8 @@ class Loader {
     const models: PlainTasks = new Map();
     const tasks = templates.flatMap((template) => completeTasks(template, index, loading, models));
     if (tasks.length === 0 && loading.searches.length === 0 && this.#report.errors === 0) {
-      this.#report.error("empty-file", undefined, `\`${file}\` has no tasks`, {
+      const start = { file: read.files[0]?.map.file ?? 0, start: 0, end: 0 };
+      this.#report.error("empty-file", start, `\`${basename(file)}\` has no tasks`, {
         fix: "Write `tasks:` with at least one task.",
       });
     }

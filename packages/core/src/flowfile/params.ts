@@ -2,7 +2,7 @@
 // a parameter file and by the command line. Scalars keep their text.
 
 import type { Report } from "../diagnostics/report.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { didYouMean, suggest } from "../diagnostics/suggest.ts";
 import type { MapNode, Node, ScalarNode } from "./document/node.ts";
 import {
   asList,
@@ -48,9 +48,7 @@ export class ParamTable {
       const message = isGroup
         ? `the parameter \`${name}\` holds others and has no value of its own`
         : `the flow file defines no parameter \`${name}\``;
-      const fix = isGroup
-        ? undefined
-        : (asAxis(name, file) ?? didYouMean(name, this.#params.keys()));
+      const fix = isGroup ? this.#within(name) : (asAxis(name, file) ?? this.#suggest(name));
       report.error("unknown-param", span, message, { fix });
     }
   }
@@ -89,8 +87,18 @@ export class ParamTable {
       message: this.#groups.has(name)
         ? `the parameter \`${name}\` holds others and has no value of its own`
         : `there is no parameter \`${name}\``,
-      fix: didYouMean(name, this.#params.keys()),
+      fix: this.#groups.has(name) ? this.#within(name) : this.#suggest(name),
     };
+  }
+
+  #suggest(name: string): string {
+    return suggest(name, this.#params.keys(), `Declare it: \`params: { ${name}: … }\`.`);
+  }
+
+  /** What to name instead of a map of parameters. */
+  #within(group: string): string {
+    const names = [...this.#params.keys()].filter((name) => name.startsWith(`${group}.`));
+    return suggest("", names, "It is an empty map; give it values.");
   }
 
   #read(map: MapNode, prefix: string, overrides: Map<string, ParamOverride>, report: Report): void {

@@ -23,7 +23,9 @@ export function expandRange(
     return [];
   }
   if (to - from >= MAX_MEMBERS || !Number.isSafeInteger(to) || !Number.isSafeInteger(from)) {
-    report.error("bad-range", span, `the range ${text} has more than ${MAX_MEMBERS} values`);
+    report.error("bad-range", span, `the range ${text} has more than ${MAX_MEMBERS} values`, {
+      fix: "List fewer, or draw some with `sweep: { method: random, trials: … }`.",
+    });
     return [];
   }
   return Array.from({ length: to - from + 1 }, (_, index) => String(from + index));

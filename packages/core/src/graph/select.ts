@@ -38,15 +38,19 @@ export function select(
 ): Result<Selection, readonly Diagnostic[]> {
   const directory = options.directory ?? "";
   const diagnostics: Diagnostic[] = [];
-  const resolve = (selector: string): readonly number[] => {
+  const resolve = (selector: string, source = ""): readonly number[] => {
     const found = resolveSelector(graph, parseSelector(selector), directory);
     if (found.ok) return found.value;
-    diagnostics.push(found.error);
+    diagnostics.push({ ...found.error, message: source + found.error.message });
     return [];
   };
+  const resolveDefault = (selector: string): readonly number[] =>
+    resolve(selector, "`default:` in the flow file is wrong. ");
   const positive = selectors.filter((selector) => !selector.startsWith("!"));
-  const asked = new Set(positive.flatMap(resolve));
-  if (positive.length === 0) for (const task of defaultTasks(graph, resolve)) asked.add(task);
+  const asked = new Set(positive.flatMap((selector) => resolve(selector)));
+  if (positive.length === 0) {
+    for (const task of defaultTasks(graph, resolveDefault)) asked.add(task);
+  }
   for (const selector of selectors) {
     if (!selector.startsWith("!")) continue;
     for (const task of resolve(selector.slice(1))) asked.delete(task);

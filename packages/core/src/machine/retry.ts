@@ -57,6 +57,7 @@ const HOPELESS: ReadonlySet<Failure["kind"]> = new Set<Failure["kind"]>([
   "no-progress",
   "too-many-requeues",
   "input-missing",
+  "requirement-not-met",
   "internal",
 ]);
 

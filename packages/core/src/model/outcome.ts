@@ -109,6 +109,7 @@ export type FailureKind =
   | "too-many-requeues"
   | "hung"
   | "input-missing"
+  | "requirement-not-met"
   | "rejected"
   | "internal";
 

@@ -121,7 +121,13 @@ export class Inspector {
         ({ component }) => LOST.has(component) || (promote && EVERY_TIME.has(component)),
       );
       const because = [...reasons, ...budget];
-      return { verdict: "stale", reasons: because, promote: promote && resumes, resumes, ...answer };
+      return {
+        verdict: "stale",
+        reasons: because,
+        promote: promote && resumes,
+        resumes,
+        ...answer,
+      };
     }
     if (trace !== undefined) this.#refresh(task, trace, inputs, targets.states);
     return { verdict: "fresh", reasons: [], promote: false, resumes: false, ...answer };

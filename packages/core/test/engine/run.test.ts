@@ -23,6 +23,7 @@ afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
 async function run(
   tasks: readonly Task[],
   usesNoFolders?: Backend["usesNoFolders"],
+  holds = true,
 ): Promise<{
   result: RunResult;
   events: RunEvent[];
@@ -44,7 +45,7 @@ async function run(
     failFast: false,
     version: "test",
     file: "flow.yaml",
-    evaluate: () => ({ holds: true }),
+    evaluate: () => ({ holds }),
     position: () => undefined,
     listeners: [(event) => events.push(event)],
   });
@@ -125,6 +126,21 @@ describe("a run", () => {
     expect(await goes()).toBe("2\n");
     fs.writeFileSync(join(root, "in"), "2");
     expect(await goes()).toBe("1\n");
+  });
+
+  it("fails a task whose requirement is not met before it starts, with the message if there is one", async () => {
+    const outcomeOf = async (message: string | undefined): Promise<unknown> => {
+      const span = { file: 0, start: 0, end: 0 };
+      const condition = { expression: "params.n > 5", message, span };
+      const one = task("one", { require: [condition], run: "true" });
+      const { events, started } = await run([one], undefined, false);
+      expect(started).toEqual([]);
+      return events.flatMap((event) => (event.type === "task/failed" ? [event.outcome] : []))[0];
+    };
+    const kind = "requirement-not-met";
+    const message = "`require: params.n > 5` does not hold";
+    expect(await outcomeOf(undefined)).toMatchObject({ type: "failed", kind, message });
+    expect(await outcomeOf("n is too small")).toMatchObject({ kind, message: "n is too small" });
   });
 
   it("requeues a task that exits with 75 and tells it so", async () => {

@@ -59,7 +59,8 @@ describe("a file from another system", () => {
       shown(load(text)),
     ).toBe(`flow.yaml:6:11: error: there is no parameter \`z\` [unknown-param]
   6 |         y \${{ params.z }}
-    |           ^^^^^^^^^^^^^^^`);
+    |           ^^^^^^^^^^^^^^^
+  fix: Declare it: \`params: { z: … }\`.`);
     expect(task(text.replace(" ${{ params.z }}", ""), "a").actions[0]?.text).toBe("x\ny\n");
   });
 });

@@ -57,6 +57,16 @@ describe("selectors", () => {
     expect(found.ok && found.value.asked.map((index) => tasks[index]?.id)).toEqual(everyTrain);
   });
 
+  test("a name in the project's default that is nowhere is said to come from there", () => {
+    const found = select(graphOf(tasks, undefined, { default: ["trian"] }), []);
+    expect(found.ok ? [] : found.error.map(({ message, fix }) => [message, fix])).toEqual([
+      [
+        "`default:` in the flow file is wrong. No task, tag or target is called `trian`.",
+        "Did you mean `train`?",
+      ],
+    ]);
+  });
+
   test("a template's name selects all its members, and a member's name that one", () => {
     expect(only("train")).toEqual(everyTrain);
     expect(only("train@framework=torch,seed=1")).toEqual(["train@framework=torch,seed=1"]);

@@ -25,9 +25,7 @@ function troubleWith(call: () => void): string | undefined {
 
 test("a folder that cannot be looked at is an error, a missing one is not", () => {
   const path = join(folder, "n".repeat(300));
-  expect(() => nodeFileSystem.list(path)).toThrow(
-    `ENAMETOOLONG: name too long, stat '${path}'`,
-  );
+  expect(() => nodeFileSystem.list(path)).toThrow(`ENAMETOOLONG: name too long, stat '${path}'`);
   expect(nodeFileSystem.list(join(folder, "missing"))).toBeUndefined();
 });
 

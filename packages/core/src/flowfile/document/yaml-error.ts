@@ -2,6 +2,7 @@
 // takes for itself; those are shown again as they have to be written.
 
 import type { Report } from "../../diagnostics/report.ts";
+import type { Span } from "../../model/task.ts";
 
 /** What the reader found wrong: the library's code, place and words. */
 export interface YamlProblem {
@@ -59,8 +60,15 @@ export function explainYamlError(
   const span = { file, start, end: Math.max(start + 1, problem.pos[1]) };
   const message = reword(problem);
   const code = problem.code === "TAG_RESOLVE_FAILED" ? "unknown-tag" : "yaml-syntax";
-  report.error(code, span, `this is not YAML: ${message}`, { fix: FIXES[problem.code] });
+  const [prefix, value] = split(line.text);
+  const isQuotedStart = message === MORE_TEXT && /^["']/.test(value);
+  const fix = isQuotedStart
+    ? `Quote all of it: ${prefix.trimStart()}${quoteYaml(value)}`
+    : FIXES[problem.code];
+  report.error(code, span, `this is not YAML: ${message}`, { fix });
 }
+
+const MORE_TEXT = "there is more text after a complete value";
 
 /**
  * Was the leading character the reason? Lists and maps are often meant; only what follows a closed
@@ -81,15 +89,25 @@ function isLeading(problem: YamlProblem, line: Line): boolean {
 }
 
 /**
- * Reports that YAML took the leading character of the value on the line of `at` for itself; false
- * when the line does not look like that.
+ * Reports that YAML took the tag or anchor at the start of the value on the line of `at` for itself;
+ * false when the line does not look like that.
  */
 export function explainEaten(
   at: { readonly file: number; readonly start: number },
   text: string,
   report: Report,
 ): boolean {
-  return explainLine(lineAround(text, Math.max(0, at.start - 1)), at.file, report);
+  const line = lineAround(text, Math.max(0, at.start - 1));
+  return /^[!&]/.test(split(line.text)[1]) && explainLine(line, at.file, report);
+}
+
+/** The same for a `!` inside brackets or braces; `span` is the text behind it. */
+export function explainNegation(span: Span, text: string, report: Report): void {
+  const start = Math.max(0, text.lastIndexOf("!", span.start));
+  const negated = text.slice(start, span.end).trimEnd();
+  report.error("yaml-eats-shell", { ...span, start }, LEADING["!"] ?? "", {
+    fix: `If it is text, quote it: ${quoteYaml(negated)}`,
+  });
 }
 
 /** The same for an anchor that nothing refers to, at the start of a list item. */
@@ -171,7 +189,7 @@ function quoteTemplates(line: string): string {
 function reword({ code, message }: YamlProblem): string {
   const closing = /end with a ([\]}])/.exec(message)?.[1];
   if (closing !== undefined) return `a \`${closing}\` is missing before this line`;
-  if (message.endsWith("at node end")) return "there is more text after a complete value";
+  if (message.endsWith("at node end")) return MORE_TEXT;
   const lower = message.charAt(0).toLowerCase() + message.slice(1);
   return MESSAGES[code] ?? lower;
 }

@@ -8,7 +8,12 @@ import type { Report } from "../../diagnostics/report.ts";
 import type { Span } from "../../model/task.ts";
 import type { ListNode, MapEntry, MapNode, Node, ScalarNode } from "./node.ts";
 import { isUsableText } from "./node.ts";
-import { explainEaten, explainUnusedAnchor, explainYamlError } from "./yaml-error.ts";
+import {
+  explainEaten,
+  explainNegation,
+  explainUnusedAnchor,
+  explainYamlError,
+} from "./yaml-error.ts";
 
 const OPTIONS = {
   version: "1.2",
@@ -178,7 +183,9 @@ class Converter {
       });
     }
     // `! text` is the text alone, and a negation would be lost.
-    if (node.tag === "!") explainEaten(place, this.#text, this.#report);
+    if (node.tag === "!" && !explainEaten(place, this.#text, this.#report)) {
+      explainNegation(place, this.#text, this.#report);
+    }
     const scalar: ScalarNode = {
       kind: "scalar",
       value:

@@ -2,7 +2,7 @@
 // refer to any of them.
 
 import type { Report } from "../../diagnostics/report.ts";
-import { didYouMean } from "../../diagnostics/suggest.ts";
+import { suggest } from "../../diagnostics/suggest.ts";
 import type { TaskId, TaskKey } from "../../model/ids.ts";
 import type { Target } from "../../model/task.ts";
 import type { MapEntry, MapNode, Node, ScalarNode } from "../document/node.ts";
@@ -223,9 +223,10 @@ class MatrixReader {
     const entry = tasks?.kind === "map" ? tasks.entries.get(name) : undefined;
     if (entry === undefined) {
       report.error("unknown-task", spanOf(each), `there is no task \`${name}\` in this file`, {
-        fix: didYouMean(
+        fix: suggest(
           name,
           [...entriesOf(tasks)].map(([known]) => known),
+          "This file has no tasks.",
         ),
       });
     } else if (via.includes(name)) {

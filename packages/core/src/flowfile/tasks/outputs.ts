@@ -83,7 +83,16 @@ function readMetric(
     else if (kind === "jsonl") sources.push({ kind, glob: path(text) });
     else if (kind === "stdout") {
       try {
-        new RegExp(text, "u");
+        // What matches the empty text has all its groups in the answer.
+        const groups = (new RegExp(`${text}|`, "u").exec("")?.length ?? 0) - 1;
+        if (groups === 0) {
+          reader.filling.report.error(
+            "bad-pattern",
+            spanOf(value),
+            `\`${text}\` takes nothing from a line: it has no group`,
+            { fix: "Put each value in a named group, as in `loss (?<loss>[0-9.]+)`." },
+          );
+        }
         sources.push({ kind, pattern: text });
       } catch (error) {
         const why = error instanceof Error ? error.message.replace(/^.*\/u?: /, "") : "";

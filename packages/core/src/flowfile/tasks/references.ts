@@ -2,7 +2,7 @@
 // `train@framework=torch`. Without brackets the axes that both tasks share pair their members.
 
 import type { Report } from "../../diagnostics/report.ts";
-import { didYouMean } from "../../diagnostics/suggest.ts";
+import { didYouMean, suggest } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../model/task.ts";
 import { spanOf } from "../document/node.ts";
 import { decodeValue } from "../names.ts";
@@ -67,7 +67,7 @@ export class TaskIndex {
     const template = this.find(match[1].trim(), referrer.namespace);
     if (template === undefined) {
       this.#report.error("unknown-task", span, `there is no task \`${match[1].trim()}\``, {
-        fix: didYouMean(match[1].trim(), this.#templates.keys()),
+        fix: suggest(match[1].trim(), this.#templates.keys(), "This file has no tasks."),
       });
       return undefined;
     }

@@ -219,7 +219,9 @@ export class MemberScope implements Filling {
           : `\`${this.#id}\` has no matrix value \`${axis}\``,
       fix:
         didYouMean(axis, names) ??
-        (names.length === 0 ? undefined : `It has: ${names.join(", ")}.`),
+        (names.length === 0
+          ? `Give it one: \`matrix: { ${axis}: […] }\`.`
+          : `It has: ${names.join(", ")}.`),
     };
   }
 

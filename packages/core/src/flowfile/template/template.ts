@@ -245,7 +245,7 @@ function badTemplate(
     nth,
     filling,
     "bad-template",
-    `a template holds one name, found \`${inner.trim()}\``,
+    `a template holds one name, found ${inner.trim() === "" ? "nothing" : `\`${inner.trim()}\``}`,
     "Write `${{ params.name }}`, or compute the value in the command.",
   );
 }
