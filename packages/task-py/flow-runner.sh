@@ -42,12 +42,11 @@ r_clock() {
 
 # Creates `started`, or leaves: 97 when it is there already. A claim that could not be written whole is given back.
 r_claim() {
-  r_start=- r_boot=- r_host=-
-  if r_read_stat; then
-    # shellcheck disable=SC2086 # the fields are numbers
-    set -- $r_fields
-    r_start=${20}
-  fi
+  r_boot=- r_host=-
+  r_read_stat $$
+  # shellcheck disable=SC2086 # the fields are numbers
+  set -- $r_fields
+  r_start=${20:--}
   read -r r_boot </proc/sys/kernel/random/boot_id 2>/dev/null || r_boot=-
   read -r r_host </proc/sys/kernel/hostname 2>/dev/null || r_host=-
   r_clock
@@ -67,10 +66,20 @@ r_claim() {
   fi
 }
 
-# Sets r_fields to the fields of this process's stat that follow the command name.
+# Sets r_line to what the kernel says of process $1, and r_fields to what follows the command name there; empty when there is no
+# such process. By one read: for each line of a file bash reads the file anew, and in /proc the lines may have moved.
 r_read_stat() {
-  { read -r r_line </proc/$$/stat; } 2>/dev/null && r_fields=${r_line##*") "}
-}
+  for _ in 1 2 3 4 5; do
+    r_line=
+    read -r r_line <"/proc/$1/stat"
+    r_fields=${r_line##*") "}
+    # A signal can end a read early.
+    # shellcheck disable=SC2086 # the fields are numbers
+    set -- "$1" $r_fields
+    case ${40:+whole} in whole) return ;; esac
+  done
+  r_line='' r_fields=''
+} 2>/dev/null
 
 # Sets r_decimal to $1 hundredths as a decimal.
 r_hundredths() {
@@ -83,7 +92,8 @@ r_hundredths() {
 r_measure() {
   r_hundredths "$((r_cs - r_begin))"
   r_wall=$r_decimal r_user=- r_sys=-
-  r_read_stat || return 0
+  r_read_stat $$
+  [ -n "$r_fields" ] || return 0
   # shellcheck disable=SC2086 # the fields are numbers
   set -- $r_fields
   r_hundredths "${14}"
@@ -190,28 +200,80 @@ r_signal_number() {
   esac
 }
 
-# True when process $1 is a shell that leaves signal number $2 to its default and has children (then in r_kids).
-r_is_shell_around() {
-  r_kids='' r_word=''
-  read -r r_word <"/proc/$1/comm"
-  case $r_word in sh | dash | bash | ash | busybox | ksh* | mksh | zsh) ;; *) return 1 ;; esac
-  while read -r r_word r_mask; do
-    [ "$r_word" = SigCgt: ] || continue
-    [ $((0x${r_mask#????????} >> ($2 - 1) & 1)) -eq 0 ] || return 1
-  done <"/proc/$1/status"
-  # The file has no newline at its end, so read fails on success.
-  read -r r_kids <"/proc/$1/task/$1/children"
-  [ -n "$r_kids" ]
+# Sends signal $1 to process $2, once; past a shell that would die of it, and take the exit code along, to what runs below. Sets
+# r_missed where it could not be heard: by a copy of this shell that is yet to become the program, by a program that ignores it
+# as one does that is about to reset what it inherited, by a child that has ended before its shell goes on. Everything is
+# decided by what is seen and nothing by a status: r_attend says why.
+r_deliver() {
+  r_read_stat "$2"
+  r_name=${r_line#*"("}
+  # With what is there already the parameters have the numbers that proc(5) gives the fields.
+  # shellcheck disable=SC2086 # the fields are numbers
+  set -- "$1" "$2" $r_fields
+  case ${35:+read}/${3:-}/$2 in
+    /*/"$r_pid" | */[ZX]/"$r_pid")
+      kill -s "$1" "$2" 2>/dev/null
+      return
+      ;;
+    /* | */[ZX]/*)
+      r_missed=1
+      return
+      ;;
+  esac
+  case " $r_reached" in *" $2:${22} "*) return ;; esac
+  r_signal_number "$1"
+  # Forked and not yet another program (bit 6), and with traps: the shell's; what is caught (1), the name.
+  case $(($9 >> 6 & 1))$((${34} >> (r_n - 1) & 1))/$2/${r_name%")"*} in
+    11/"$r_pid"/*)
+      r_missed=1
+      return
+      ;;
+    10/"$r_pid"/*) ;;
+    ?0/*/sh | ?0/*/dash | ?0/*/bash | ?0/*/ash | ?0/*/busybox | ?0/*/ksh* | ?0/*/mksh | ?0/*/zsh)
+      r_kids=
+      # Without a newline at its end.
+      read -r r_kids <"/proc/$2/task/$2/children"
+      case $r_kids/$r_were_idle in
+        ?*/*)
+          for r_rest in $r_kids; do r_deliver "$1" "$r_rest"; done
+          return
+          ;;
+        *" $2 "*) ;;
+        *)
+          # It may be about to leave with the code of its last command.
+          r_idle="$r_idle $2 " r_missed=1
+          return
+          ;;
+      esac
+      ;;
+  esac
+  kill -s "$1" "$2" 2>/dev/null
+  case $((${33} >> (r_n - 1) & 1)) in
+    0) r_reached="$r_reached$2:${22} " ;;
+    *) r_missed=1 ;;
+  esac
 } 2>/dev/null
 
-# Sends signal $1 to the program at process $2: a shell around it would die of it and take the exit code along.
-r_deliver() {
-  r_signal_number "$1"
-  if r_is_shell_around "$2" "$r_n"; then
-    for r_rest in $r_kids; do r_deliver "$1" "$r_rest"; done
-  else
-    kill -s "$1" "$2" 2>/dev/null
-  fi
+# Sends signal $1 to what has not had it yet.
+r_look() {
+  r_missed='' r_were_idle=$r_idle r_idle=''
+  r_deliver "$1" "$r_pid"
+}
+
+# Has the program hear signal $1, and waits a moment for it to be able to.
+r_tell() {
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    r_look "$1"
+    case $r_missed in '') return ;; esac
+    sleep 0.02 2>/dev/null
+  done
+}
+
+# Passes a signal on that is no stop.
+r_forward() {
+  r_kept=$r_reached r_reached=''
+  r_tell "$1"
+  r_reached=$r_kept
 }
 
 # --- stop requests -----------------------------------------------------------------------------------------------------------
@@ -286,7 +348,13 @@ r_stop() {
     esac
     r_create_stop_file
   fi
-  [ -z "$r_pid" ] || [ "$flow_stop_signal" = none ] || r_deliver "$flow_stop_signal" "$r_pid"
+  case $r_pid/$flow_stop_signal in
+    /* | */none) ;;
+    *)
+      r_asking=1
+      r_tell "$flow_stop_signal"
+      ;;
+  esac
   r_listen
 }
 
@@ -376,7 +444,7 @@ r_obey() {
   eval "r_means=\$flow_signal_$1"
   case $r_means in
     ignore | '') ;;
-    forward) [ -z "$r_pid" ] || r_deliver "$1" "$r_pid" ;;
+    forward) [ -z "$r_pid" ] || r_forward "$1" ;;
     *) r_stop "$r_means" "signal:$1" ;;
   esac
 }
@@ -386,7 +454,13 @@ r_obey() {
 r_attend() {
   r_now=$r_noted r_noted=
   for r_name in $r_now; do
-    case $r_name in ALRM) r_stop_ticking ;; *) r_obey "$r_name" ;; esac
+    case $r_name in
+      ALRM)
+        r_stop_ticking
+        case $r_asking in ?*) r_look "$flow_stop_signal" ;; esac
+        ;;
+      *) r_obey "$r_name" ;;
+    esac
   done
   r_clock
   r_decision=
@@ -404,6 +478,7 @@ r_attend() {
   case $r_noted/$r_decision in
     ?*/* | /) ;;
     /kill)
+      r_asking=
       case $r_cause in *+kill) ;; *) r_cause="$r_cause+kill" ;; esac
       r_kill_tree
       r_kill_at=$((r_cs + 100))
@@ -515,6 +590,7 @@ r_run_action() {
   r_busy=
   r_catch_up
   "r_${r_bash}wait_program"
+  r_asking=
   r_await_own_signal
   r_sweep
   r_pid=
@@ -591,6 +667,8 @@ r_run_all() {
   r_number=0
   while [ "$r_number" -lt "$flow_actions" ]; do
     r_catch_up
+    # From here on a signal waits until there is a program to tell.
+    r_busy=1
     [ -z "$r_stopped" ] || {
       # Stopped between two actions: nobody was killed, but the attempt did not do its work.
       r_code=143 r_signal=15
@@ -599,6 +677,8 @@ r_run_all() {
     r_number=$((r_number + 1))
     r_run_action "$r_number" || break
   done
+  r_busy=
+  r_catch_up
   r_result="$r_code $r_signal $r_action $r_error"
   r_number=$flow_actions
   while [ "$r_number" -lt $((flow_actions + flow_finally)) ]; do
@@ -632,7 +712,7 @@ case $r_dir in /*) ;; *) r_dir=$PWD/$r_dir ;; esac
 cd -- "$r_dir" || r_usage "cannot enter the directory $r_dir"
 
 r_bash=${BASH_VERSION:+bash_} r_noted='' r_busy=1 r_woken='' r_written='' r_pid='' r_ticker='' r_peak='' r_grouped=''
-r_stopped='' r_cause='' r_error='' r_stop_file='' r_has_uptime='' r_up=- r_cs=0
+r_stopped='' r_cause='' r_asking='' r_reached='' r_idle='' r_error='' r_stop_file='' r_has_uptime='' r_up=- r_cs=0
 [ ! -r /proc/uptime ] || r_has_uptime=1
 r_timeout_at='' r_action_timeout_at='' r_deadline_at='' r_code=0 r_signal=0 r_action=0 r_leaky=0
 r_listen

@@ -1983,14 +1983,32 @@ class _Processes:
             is_sure = not pids
             time.sleep(0.02)
 
-    def deliver(self, pid: int, number: int) -> None:
-        """Sends a signal to the program: a shell around it would die of it and take the code along."""
-        children = [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
-        if children and _read(f"/proc/{pid}/comm").decode().strip() in _SHELLS and not _catches(pid, number):
-            for child in children:
-                self.deliver(child, number)
-        else:
-            _send(pid, number)
+    def deliver(self, pid: int, number: int, reached: Set[Tuple[int, str]], idle: Set[int]) -> bool:
+        """Sends a signal to the program: a shell around it would die of it and take the code along.
+
+        Not to processes in ``reached``, where it notes those that had it. False where it could not be heard: by a program
+        that ignores it, maybe because it is about to reset what it inherited, by a child that has ended before its shell
+        goes on, and by a shell that may be about to leave with the code of its last command; ``idle`` has those shells.
+        """
+        stat = _stat(pid)
+        if stat is None or stat[0] in "ZX":
+            # There is nobody to tell where it is the program itself.
+            return stat is not None and int(stat[1]) == os.getpid()
+        if (pid, stat[19]) in reached:
+            return True
+        if _read(f"/proc/{pid}/comm").decode().strip() in _SHELLS and not int(stat[31]) >> (number - 1) & 1:
+            children = [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
+            if children:
+                idle.discard(pid)
+                return all([self.deliver(child, number, reached, idle) for child in children])
+            if pid not in idle:
+                idle.add(pid)
+                return False
+        _send(pid, number)
+        if int(stat[30]) >> (number - 1) & 1:
+            return False
+        reached.add((pid, stat[19]))
+        return True
 
     def memory_kib(self, program: int) -> int:
         """Resident memory of the whole tree now."""
@@ -2013,13 +2031,6 @@ def _stat(pid: int) -> Optional[List[str]]:
     """Fields of /proc/PID/stat after the command name: state, parent, group, session, …"""
     text = _read(f"/proc/{pid}/stat").decode("latin-1")
     return text[text.rindex(")") + 2 :].split() if ")" in text else None
-
-
-def _catches(pid: int, number: int) -> bool:
-    for line in _read(f"/proc/{pid}/status").splitlines():
-        if line.startswith(b"SigCgt:"):
-            return bool(int(line.split()[1], 16) >> (number - 1) & 1)
-    return False
 
 
 def _send(pid: int, number: int) -> None:
@@ -2054,6 +2065,9 @@ class _Runner:
         self.program: Optional[int] = None
         self.kill_at = self.timeout_at = self.action_timeout_at = self.deadline_at = self.look_at = float("inf")
         self.is_killed = False
+        # Who had the stop signal, while the program that ran then does; shells around it that had no child.
+        self.reached: Optional[Set[Tuple[int, str]]] = None
+        self.idle: Set[int] = set()
         self.stop_file = ""
 
     # The claim and the result.
@@ -2257,6 +2271,7 @@ class _Runner:
         self.action_timeout_at = float("inf") if limit is None else began + limit
         code, ended_by = self.start_and_wait(action, cwd, stdin)
         if self.program is not None:
+            self.reached = None
             self.sweep(self.program, began)
             self.program = None
         if code in action.get("ok_exit", [0]) and not ended_by:
@@ -2366,7 +2381,7 @@ class _Runner:
 
     def next_due(self) -> float:
         if self.stopped is not None:
-            return self.kill_at
+            return min(self.kill_at, float("inf") if self.reached is None else self.clock() + 1)
         return min(self.timeout_at, self.action_timeout_at, self.deadline_at, self.look_at)
 
     def take_signals(self, seconds: float) -> None:
@@ -2387,7 +2402,7 @@ class _Runner:
         meaning = self.meanings[name]
         if meaning == "forward":
             if self.program is not None:
-                self.processes.deliver(self.program, number)
+                self.tell(self.program, number, set())
         elif meaning != "ignore":
             self.stop(meaning, f"signal:{name}")
 
@@ -2403,11 +2418,14 @@ class _Runner:
             elif now >= self.deadline_at:
                 self.stop("deadline", "timer")
         elif now >= self.kill_at:
-            self.kill_at = now + 1
+            self.kill_at, self.reached = now + 1, None
             if self.program is not None:
                 if not self.is_killed:
                     self.is_killed, self.cause = True, f"{self.cause}+kill"
                 self.processes.kill(self.program)
+        elif self.reached is not None and self.program is not None:
+            # What a shell around the program has started since.
+            self.processes.deliver(self.program, self.stop_number(), self.reached, self.idle)
         if self.is_sampling and self.program is not None:
             self.peak_kib = max(self.peak_kib, self.processes.memory_kib(self.program))
 
@@ -2424,7 +2442,20 @@ class _Runner:
                 self.ask()
             self.create_stop_file()
         if self.program is not None and self.stop_signal != "none":
-            self.processes.deliver(self.program, getattr(self.signal, f"SIG{self.stop_signal}"))
+            self.reached = set()
+            self.tell(self.program, self.stop_number(), self.reached)
+
+    def stop_number(self) -> int:
+        return int(getattr(self.signal, f"SIG{self.stop_signal}"))
+
+    def tell(self, program: int, number: int, reached: Set[Tuple[int, str]]) -> None:
+        """Has the program hear a signal, and waits a moment for it to be able to."""
+        import time
+
+        for _ in range(10):
+            if self.processes.deliver(program, number, reached, self.idle):
+                return
+            time.sleep(0.02)
 
     def ask(self) -> None:
         """Takes reason and time of the kill from whoever knows why the signal came."""
