@@ -1,8 +1,9 @@
 // From a plan to its result on this machine: traces, inspector and run put together.
 
+import { uptime } from "node:os";
 import type { Backend } from "../backend/backend.ts";
-import { type Layout, layout as layoutOf } from "../engine/layout.ts";
 import type { CaptureCode } from "../engine/code-keeper.ts";
+import { type Layout, layout as layoutOf } from "../engine/layout.ts";
 import { type DamagedJournal, openTraces } from "../engine/open-traces.ts";
 import type { RunListener } from "../engine/recorder.ts";
 import { Run } from "../engine/run.ts";
@@ -75,6 +76,7 @@ export function openInspector(
     fileSystem: nodeFileSystem,
     wall: () => nodeClock.wall(),
     sleep: (milliseconds) => nodeClock.sleep(milliseconds),
+    bootedAt: nodeClock.wall() - uptime() * 1000,
     env: options.env,
     traces: state.traces,
     valuesFile: (task) => plan.valuesFiles[task],

@@ -1,5 +1,7 @@
 // A journal in a file of its own. Only its run writes to it, so there is no lock; a write that the
-// disk cuts short is taken back to the last whole line, and tried again at the next flush.
+// disk cuts short is taken back to the last whole line, and tried again at the next flush. What is
+// written reaches the disk soon, many records together and beside the run's work, for nothing that a run
+// does waits for that.
 
 import * as fs from "node:fs";
 import { promisify } from "node:util";
@@ -9,12 +11,19 @@ import { encodeLine, type JournalRecord } from "./record.ts";
 
 const datasync = promisify(fs.fdatasync);
 
+/** The longest that what was written waits before it is on its way to the disk. */
+const SYNC_MS = 50;
+
 export class FileJournal implements Journal {
   readonly #path: string;
   readonly #descriptor: number;
   #number = 0;
   #length = 0;
   #queue: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> | undefined;
+  /** What the disk said of an earlier write, when nobody waited for it. */
+  #trouble: unknown;
 
   /** Creates the file; throws when it exists. */
   constructor(path: string) {
@@ -28,6 +37,9 @@ export class FileJournal implements Journal {
   }
 
   flush(): void {
+    const trouble = this.#trouble;
+    this.#trouble = undefined;
+    if (trouble !== undefined) throw trouble;
     if (this.#queue.length === 0) return;
     const bytes = Buffer.from(this.#queue.join(""));
     try {
@@ -38,10 +50,31 @@ export class FileJournal implements Journal {
     }
     this.#length += bytes.length;
     this.#queue = [];
+    this.#syncSoon();
+  }
+
+  #syncSoon(): void {
+    if (this.#syncing !== undefined) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const length = this.#length;
+      this.#syncing = datasync(this.#descriptor)
+        .catch((error: unknown) => {
+          this.#trouble = error;
+        })
+        .then(() => {
+          this.#syncing = undefined;
+          if (this.#length > length) this.#syncSoon();
+        });
+    }, SYNC_MS).unref();
   }
 
   async close(): Promise<void> {
     try {
+      this.flush();
+      clearTimeout(this.#timer);
+      await this.#syncing;
+      clearTimeout(this.#timer);
       this.flush();
       await datasync(this.#descriptor);
     } finally {

@@ -82,7 +82,8 @@ async function checkTarget(
   if (target.sha256 !== undefined && found.digest !== target.sha256) {
     return bad(`has SHA-256 ${found.digest}, expected ${target.sha256}`);
   }
-  return { path, digest: found.digest, signature: found.signature };
+  const { digest, signature, changedNs } = found;
+  return { path, digest, signature, changedNs: String(changedNs) };
 }
 
 /** Whether a dep holds something else than before the start. */

@@ -23,6 +23,8 @@ export interface Found extends Known {
   readonly kind: "file" | "directory";
   /** Bytes of a file, number of entries of a directory. */
   readonly size: number;
+  /** Unix nanoseconds of its youngest change, of anything in a directory. */
+  readonly changedNs: bigint;
   readonly values?: KeyValues;
 }
 
@@ -153,7 +155,8 @@ export class Digester {
     if (check === "mtime" || check === "size") {
       this.#note(full, stat.signature);
       const digest = check === "mtime" ? `mtime:${stat.mtimeNs}` : `size:${stat.size}`;
-      return { kind: "file", size: stat.size, digest, signature: stat.signature };
+      const { size, signature, changedNs } = stat;
+      return { kind: "file", size, digest, signature, changedNs };
     }
     const memory = check === "keys" ? `${full}\0${keys.join("\0")}` : full;
     const remembered = [this.#known.get(memory), known].find(
@@ -162,7 +165,7 @@ export class Digester {
     if (remembered !== undefined) {
       this.#known.set(memory, remembered);
       this.#note(full, stat.signature);
-      return { kind: "file", size: stat.size, ...remembered };
+      return { kind: "file", size: stat.size, ...remembered, changedNs: stat.changedNs };
     }
     const found =
       check === "keys"
@@ -196,7 +199,8 @@ export class Digester {
       const after = fileSystem.stat(full);
       if (after?.signature === before.signature) {
         const signature = isTrusted ? before.signature : "";
-        return { kind: "file", size: before.size, ...answer, signature };
+        const { size, changedNs } = before;
+        return { kind: "file", size, changedNs, ...answer, signature };
       }
       before = after;
     }
@@ -248,6 +252,10 @@ export class Digester {
     const entries = walkTree(full, path, this.#ignore, this.#options.fileSystem);
     if (entries === undefined) return undefined;
     const size = entries.length - 1;
+    const changedNs = entries.reduce(
+      (max, entry) => (entry.changedNs > max ? entry.changedNs : max),
+      0n,
+    );
     const isTrusted = entries.every((entry) => this.#ripensInMs(entry) === 0);
     const signature = sha256(entries.map(signatureLine).join("\n"));
     for (const entry of entries) {
@@ -257,7 +265,7 @@ export class Digester {
     const remembered = [this.#known.get(`${check}\0${full}`), known].find(
       (one) => one !== undefined && one.signature === signature,
     );
-    if (remembered !== undefined) return { kind: "directory", size, ...remembered };
+    if (remembered !== undefined) return { kind: "directory", size, ...remembered, changedNs };
     const lines: string[] = [];
     const files: [string, Known][] = [];
     const before = check === "content" ? this.#trees.get(full) : undefined;
@@ -282,7 +290,7 @@ export class Digester {
     }
     const found = { digest, signature: isTrusted ? signature : "" };
     this.#known.set(`${check}\0${full}`, found);
-    return { kind: "directory", size, ...found };
+    return { kind: "directory", size, ...found, changedNs };
   }
 
   /** Remembers for the record of what was looked at; two different answers cancel each other. */

@@ -43,6 +43,8 @@ export function describeReason(reason: Reason): string {
       return `${name} is missing`;
     case "target-modified":
       return `${name} was edited by hand`;
+    case "target-lost":
+      return `${name} lost its content when the machine went down`;
     case "target-bad":
       return `${name} has SHA-256 ${short(reason.old)}, expected ${short(reason.new)}`;
     case "target-used":

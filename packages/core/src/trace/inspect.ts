@@ -15,7 +15,7 @@ import {
   knownDeps,
 } from "./compare.ts";
 import { conclude } from "./conclude.ts";
-import type { DigesterOptions } from "./digest.ts";
+import type { DigesterOptions, Found } from "./digest.ts";
 import { Digester } from "./digest.ts";
 import { fingerprint, fingerprintDigest } from "./fingerprint.ts";
 import type { InputSources } from "./inputs.ts";
@@ -52,6 +52,8 @@ export interface InspectorOptions
   readonly rebuildModified?: boolean;
   /** Targets edited by hand are an error. */
   readonly strict?: boolean;
+  /** Unix milliseconds of the machine's start; absent: it has been up since any record was made. */
+  readonly bootedAt?: number;
   /** Of the plan that is judged. @default none */
   readonly temporary?: readonly TemporaryTarget[];
 }
@@ -224,10 +226,12 @@ export class Inspector {
         if (isMissed) reasons.push(reason("target-missing", path, earlier?.digest));
         else states.push({ path, digest: absent, signature: absent });
       } else {
-        const { digest, signature } = found;
-        states.push({ path, digest, signature });
+        const { digest, signature, changedNs } = found;
+        states.push({ path, digest, signature, changedNs: String(changedNs) });
         if (sha256 !== undefined && digest !== sha256) {
           reasons.push({ component: "target-bad", name: path, old: digest, new: sha256 });
+        } else if (this.#isLost(found, earlier, trace)) {
+          reasons.push(reason("target-lost", path, earlier?.digest, digest));
         } else if (earlier !== undefined && earlier.digest !== digest) {
           modified.push(path);
           // The next run warns again.
@@ -239,6 +243,18 @@ export class Inspector {
       }
     }
     return { states, reasons, modified, problems };
+  }
+
+  /**
+   * Whether a target holds something else though nobody has touched it since it was recorded: the machine
+   * went down before the disk had it.
+   */
+  #isLost(found: Found, earlier: TargetState | undefined, trace: Trace | undefined): boolean {
+    const { bootedAt } = this.#options;
+    if (bootedAt === undefined || earlier?.changedNs === undefined) return false;
+    const isOfEarlierBoot = (trace?.endedAt ?? bootedAt) < bootedAt;
+    const isUntouched = found.changedNs <= BigInt(earlier.changedNs);
+    return earlier.digest !== found.digest && isOfEarlierBoot && isUntouched;
   }
 
   async #askFreshCommand(task: Task): Promise<readonly Reason[]> {

@@ -68,6 +68,8 @@ export interface TargetState {
   readonly digest: string;
   /** "" when it cannot vouch for the digest. */
   readonly signature: string;
+  /** Unix nanoseconds of its youngest change, of anything in a directory; absent: not known. */
+  readonly changedNs?: string;
 }
 
 /** The record of a success: with these inputs, the outputs were these. */
@@ -108,6 +110,7 @@ export interface Reason {
     | "dep-changed-while-running"
     | "target-missing"
     | "target-modified"
+    | "target-lost"
     | "target-bad"
     | "target-used"
     | "value"

@@ -4,6 +4,7 @@ import { expect } from "vitest";
 import type { TaskId, TaskKey } from "../../src/model/ids.ts";
 import { runId } from "../../src/model/ids.ts";
 import type { Task } from "../../src/model/task.ts";
+import type { FileStat } from "../../src/ports/file-system.ts";
 import { MemoryFileSystem } from "../../src/testing/memory-file-system.ts";
 import { describeReason } from "../../src/trace/explain.ts";
 import type { CheckCommand, CheckResult } from "../../src/trace/inputs.ts";
@@ -58,6 +59,19 @@ export class Bench {
   touch(path: string): void {
     const content = this.files.text(`${root}/${path}`) ?? "";
     this.files.write(`${root}/${path}`, content);
+  }
+
+  /** Other content with the times of before: what the disk did not have yet when the machine went down. */
+  lose(path: string): void {
+    const full = `${root}/${path}`;
+    const stat = this.files.stat.bind(this.files);
+    const changedNs = stat(full)?.changedNs ?? 0n;
+    this.files.write(full, "");
+    const aged = (at: string): FileStat | undefined => {
+      const found = stat(at);
+      return found === undefined || at !== full ? found : { ...found, changedNs };
+    };
+    Object.assign(this.files, { stat: aged });
   }
 
   store(): TraceStore {

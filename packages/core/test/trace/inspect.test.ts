@@ -234,3 +234,34 @@ describe("after a success", () => {
     ]);
   });
 });
+
+describe("a target whose content the disk did not have yet when the machine went down", () => {
+  const [before, after] = [{ bootedAt: 6 }, { bootedAt: 8 }];
+
+  test("is made again", async () => {
+    const bench = await done(train);
+    bench.lose("model");
+    expect(await bench.verdict(train, after)).toEqual([
+      "model lost its content when the machine went down",
+    ]);
+    expect(await bench.verdict(train, { ...after, strict: true })).toHaveLength(1);
+  });
+
+  test("is made again when it is a file in a directory", async () => {
+    const fetch = task("fetch", { targets: ["data/"] });
+    const bench = await done(fetch, {});
+    bench.lose("data/x");
+    expect(await bench.verdict(fetch, after)).toEqual([
+      "data lost its content when the machine went down",
+    ]);
+  });
+
+  test("is told from one that a person has edited since", async () => {
+    const bench = await done(train);
+    bench.write("model", "edited");
+    expect(await bench.verdict(train, after)).toBe("fresh");
+    const other = await done(train);
+    other.lose("model");
+    expect(await other.verdict(train, before)).toBe("fresh");
+  });
+});
