@@ -12,7 +12,12 @@ const GROUPS: Readonly<Record<CommandGroup, string>> = {
   file: "The flow file and flow itself",
 };
 
-const WIDTH = 88;
+/** Of the narrowest usual terminal. */
+const WIDTH = 80;
+
+const SELECTORS =
+  "A selector (SEL) is a task, a glob, task@key=value, tag:x, a target's path; " +
+  "+SEL with what it needs, SEL+ with what needs it, !SEL without it.";
 
 /** The list of commands. */
 export function generalHelp(): string {
@@ -25,7 +30,7 @@ export function generalHelp(): string {
     "flow runs a graph of commands: only what changed, as many at once as fit.",
     "usage: flow [-C DIR] [-f FILE] COMMAND [OPTION…] [ARGUMENT…]",
     ...groups,
-    `A selector (SEL) is a task, a glob, task@key=value, tag:x, a target's path; +SEL with\nwhat it needs, SEL+ with what needs it, !SEL without it.`,
+    wrap(SELECTORS, WIDTH).join("\n"),
     `Exit codes:\n${columns(codes)}`,
     "`flow help COMMAND` tells more about one.\n",
   ].join("\n\n");
@@ -35,7 +40,7 @@ export function generalHelp(): string {
 export function commandHelp(row: CommandRow): string {
   const usage = ["flow", row.name, row.options.length > 0 ? "[OPTION…]" : "", row.positionals];
   const paragraphs = [
-    `flow ${row.name}: ${row.summary}`,
+    wrap(`flow ${row.name}: ${row.summary}`, WIDTH).join("\n"),
     `usage: ${usage.filter((part) => part !== "").join(" ")}`,
   ];
   if (row.details !== undefined) paragraphs.push(wrap(row.details, WIDTH).join("\n"));

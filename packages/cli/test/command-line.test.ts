@@ -64,10 +64,10 @@ Options:
     expect(await flow("init", "-h")).toEqual(expected);
   });
 
-  it("keeps every line of help within 88 columns", async () => {
+  it("keeps every line of help within 80 columns", async () => {
     for (const { name } of COMMAND_TABLE) {
       const { stdout } = await flow("help", name);
-      for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(92);
+      for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
     }
   });
 

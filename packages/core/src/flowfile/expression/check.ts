@@ -41,7 +41,10 @@ function unknownName(
   { name, start, end }: Extract<Expression, { kind: "name" }>,
   known: KnownNames,
 ): ExpressionProblem {
-  const suggestion = didYouMean(name, known.examples);
+  const bare = name.slice(name.indexOf(".") + 1);
+  const suggestion = known.has(bare)
+    ? `Did you mean \`${bare}\`?`
+    : didYouMean(name, known.examples);
   const fix = suggestion ?? (name.includes(".") ? undefined : `If it is text, quote it: '${name}'`);
   return { message: `\`${name}\` means nothing here`, fix, start, end };
 }

@@ -33,9 +33,22 @@ export function selectMembers(
       "no-match",
       spanOf(where),
       `no member of \`${selected.template.name}\` fulfils \`${textOf(where)}\``,
+      { fix: valuesOf(axisNames, selected) },
     );
   }
   return { ...selected, members, gathered: true };
+}
+
+const SHOWN = 8;
+
+/** What its axes are, over the members that the expression chose among. */
+function valuesOf(axisNames: readonly string[], { template, members }: Selected): string {
+  if (axisNames.length === 0) return `\`${template.name}\` has no axes; remove \`where\`.`;
+  const axes = axisNames.map((axis) => {
+    const values = [...new Set(members.map(({ combination }) => combination.axes.get(axis) ?? ""))];
+    return `${axis} is one of ${values.slice(0, SHOWN).join(", ")}${values.length > SHOWN ? ", …" : ""}`;
+  });
+  return `Its axes: ${axes.join("; ")}.`;
 }
 
 function value(name: string, combination: Combination, own: Member): string | undefined {
