@@ -295,7 +295,8 @@ export FLOW_DEADLINE="$(($(date +%s) + n_limit_s))"
 export FLOW_JOB_ID="${AZ_BATCH_JOB_ID:-}/${AZ_BATCH_TASK_ID:-}"
 n_saved=$(n_listing)
 n_runner='' n_asked=''
-trap : ALRM
+# Again and again: a runner that has just been forked cannot hear it yet, and one that has heard it takes no notice.
+trap 'case $n_asked/$n_runner in 1/?*) kill -s TERM "$n_runner" 2>/dev/null ;; esac' ALRM
 trap 'n_asked=1; [ -z "$n_runner" ] || kill -s TERM "$n_runner" 2>/dev/null' TERM INT
 n_attend </dev/null >/dev/null 2>&1 &
 n_attending=$!

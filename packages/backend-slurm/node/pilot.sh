@@ -14,14 +14,17 @@ child='' dir='' leaving='' none=0
 uptime() { read -r now rest </proc/uptime && now=${now%.*}; }
 
 pass_on() {
-  leaving=1
+  leaving=$1
   [ -z "$child" ] || kill -s "$1" "$child" 2>/dev/null
 }
 trap 'pass_on TERM' TERM
 trap 'pass_on USR2' USR2
-# No scheduler can signal one task of many: once a second the stop file of the present one is looked for.
+# No scheduler can signal one task of many: once a second the stop file of the present one is looked for. And a signal is passed
+# on again: the runner may not have been there yet, or not able to hear it, and takes no notice of a second one.
 # Decided by what is seen and not by a status: where a signal comes while another one's trap works, dash may take a false one.
-trap 'case $child in ?*) for seen in "$dir"/sto[p]; do case $seen in */stop) kill -s TERM "$child" 2>/dev/null ;; esac; done ;; esac' ALRM
+trap 'case $child in ?*)
+  case $leaving in TERM | USR2) kill -s "$leaving" "$child" 2>/dev/null ;; esac
+  for seen in "$dir"/sto[p]; do case $seen in */stop) kill -s TERM "$child" 2>/dev/null ;; esac; done ;; esac' ALRM
 pulse() {
   trap 'kill "$!" 2>/dev/null; exit 0' TERM
   trap '' USR2

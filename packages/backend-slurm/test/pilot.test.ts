@@ -103,3 +103,33 @@ it.each(["dash", "bash", "busybox sh"])(
     );
   },
 );
+
+it.each(["dash", "bash", "busybox sh"])(
+  "%s: tells what it runs to stop, whenever it is told itself",
+  async (shell) => {
+    const [program = "", ...args] = shell.split(" ");
+    if (spawnSync(program, [...args, "-c", ":"]).status !== 0) return;
+    const lines = readFileSync(join(node, "pilot.sh"), "utf8").split("\n");
+    const start = lines.findIndex((line) => line.startsWith("  sh "));
+    const rounds = [start, start + 1, start + 2].map(async (at) => {
+      const folder = place();
+      const planted = lines.toSpliced(at, 0, "kill -s TERM $$").join("\n");
+      writeFileSync(join(folder, "pilot.sh"), planted);
+      const runner = `trap "echo told >>'${folder}/ran'; exit 143" TERM; while [ -e '${folder}' ]; do sleep 0.02; done\n`;
+      writeFileSync(join(folder, "flow-runner.sh"), runner);
+      for (const name of ["0000000.0", "0000001.0"])
+        writeFileSync(join(folder, "queue", name), `flow-1 0 pilot\n0 ${folder}/attempt\n`);
+      const pilot = spawn(program, [...args, join(folder, "pilot.sh"), folder, "1", "0", "1000"], {
+        env: { ...process.env, TMPDIR: join(folder, "tmp") },
+        stdio: "ignore",
+      });
+      await once(pilot, "exit");
+      // Where the signal came before the runner could listen, that is what ended it.
+      expect(
+        existsSync(join(folder, "ran")) ? readFileSync(join(folder, "ran"), "utf8") : "",
+      ).toMatch(/^(told\n)?$/);
+      expect(readdirSync(join(folder, "taken"))).toEqual(["0000000.0"]);
+    });
+    await Promise.all(rounds);
+  },
+);

@@ -18,6 +18,7 @@ import {
   signalName,
 } from "./files.ts";
 import type { Leader, LeaderExit } from "./launch.ts";
+import type { Asked } from "./terminate.ts";
 import type { ProcessIdentity } from "./table.ts";
 
 /** What is known of an attempt; `observation` says whether it is over. */
@@ -50,8 +51,7 @@ interface Stop {
   /** Whether the stop file could be written, so that the attempt's shell knows of it. */
   readonly recorded: boolean;
   killing: boolean;
-  /** Processes that have had the signal. */
-  readonly reached: Set<string>;
+  readonly asked: Asked;
 }
 
 /** What is seen of an attempt's end beside its files. */

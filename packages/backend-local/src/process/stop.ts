@@ -5,7 +5,7 @@ import type { Clock, Log, StopReason } from "@flow/core";
 import type { Attempt } from "./attempt.ts";
 import { createStopFile, parseLastAction, parseStop, readText } from "./files.ts";
 import type { ProcessTable } from "./table.ts";
-import { killMembers, send, signalPrograms, type Tree } from "./terminate.ts";
+import { killMembers, newAsked, send, signalPrograms, type Tree } from "./terminate.ts";
 
 /** How often programs that appear during a grace are looked for. */
 const GRACE_STEP_MS = 100;
@@ -41,7 +41,7 @@ export function stop(
       reason,
       recorded: record(attempt, reason, graceMs, context),
       killing: false,
-      reached: new Set(),
+      asked: newAsked(),
     };
     if (how === "graceful") grace(attempt, graceMs, true, context);
   }
@@ -53,7 +53,7 @@ export function resumeStop(attempt: Attempt, context: StopContext): void {
   const text = readText(attempt.files.stop);
   if (text === undefined || attempt.stop !== undefined) return;
   const { reason, killAt } = parseStop(text);
-  attempt.stop = { reason, recorded: true, killing: false, reached: new Set() };
+  attempt.stop = { reason, recorded: true, killing: false, asked: newAsked() };
   const left = killAt === undefined ? attempt.policy.graceMs : killAt * 1000 - context.clock.wall();
   grace(attempt, Math.min(Math.max(left, 0), attempt.policy.graceMs), false, context);
 }
@@ -116,12 +116,7 @@ function grace(attempt: Attempt, graceMs: number, signals: boolean, context: Sto
   const { signal } = attempt.policy;
   const reach = (): void => {
     if (attempt.leader === undefined || attempt.stop === undefined || attempt.stop.killing) return;
-    signalPrograms(
-      attempt.leader.pid,
-      signal as NodeJS.Signals,
-      context.table,
-      attempt.stop.reached,
-    );
+    signalPrograms(attempt.leader.pid, signal as NodeJS.Signals, context.table, attempt.stop.asked);
     arrange(attempt, GRACE_STEP_MS, reach, context);
   };
   if (signals && signal !== "none") reach();

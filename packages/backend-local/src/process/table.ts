@@ -20,6 +20,8 @@ export interface ProcessInfo {
   /** Differs between two processes that had the same pid. */
   readonly start: string;
   readonly zombie: boolean;
+  /** Whether it has not become another program since it was forked; false where the kernel does not tell. */
+  readonly forked: boolean;
 }
 
 /** A process, told from all others that had or will have its pid. */
@@ -152,6 +154,9 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
+/** The flag of the kernel that ps(1) calls "forked but didn't exec". */
+const FORKED = 0x40;
+
 function parseStat(pid: number, text: string | undefined): ProcessInfo | undefined {
   if (text === undefined) return undefined;
   // The program's name stands in parentheses and may hold blanks and parentheses itself.
@@ -164,6 +169,7 @@ function parseStat(pid: number, text: string | undefined): ProcessInfo | undefin
     session: Number(session),
     start: fields[19] ?? "",
     zombie: state === "Z" || state === "X",
+    forked: (Number(fields[6]) & FORKED) !== 0,
   };
 }
 
@@ -178,6 +184,7 @@ function parsePs(line: string): ProcessInfo | undefined {
     session: Number(session),
     start: start.replaceAll(" ", "_"),
     zombie: state.startsWith("Z"),
+    forked: false,
   };
 }
 

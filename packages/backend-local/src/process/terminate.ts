@@ -62,29 +62,46 @@ const SHELLS: ReadonlySet<string> = new Set([
 /** Rounds of looking for processes that were forked while the others were killed. */
 const MAX_ROUNDS = 200;
 
+/** What was seen of an attempt's processes while they were asked to stop. */
+export interface Asked {
+  /** Those that have had the signal; they get it once. */
+  readonly reached: Set<string>;
+  /** Shells without a child, at the last look. */
+  readonly idle: Set<string>;
+}
+
+/** Nobody was asked yet. */
+export const newAsked = (): Asked => ({ reached: new Set(), idle: new Set() });
+
 /**
- * Sends a signal to the programs below the leader. A shell that would die of it, and take the
- * program's exit code along, is passed over for what it runs. `reached` holds the processes that
- * have had the signal; they get it once.
+ * Sends a signal to the programs below the leader that have not had it. A shell that would die of it,
+ * and take the program's exit code along, is passed over for what it runs, and where that is nothing
+ * until the next look: it may be about to leave. A copy of the leader that has its traps still would
+ * miss the signal and waits for the next look too.
  */
 export function signalPrograms(
   leader: number,
   signal: NodeJS.Signals,
   table: ProcessTable,
-  reached: Set<string>,
+  asked: Asked,
 ): void {
   const number = constants.signals[signal];
   const children = childrenByParent(table.list());
+  const wereIdle = new Set(asked.idle);
+  asked.idle.clear();
   const visit = (info: ProcessInfo): void => {
-    const below = children.get(info.pid) ?? [];
-    const isShell = below.length > 0 && SHELLS.has(table.program(info.pid) ?? "");
-    if (isShell && !table.handles(info.pid, number)) {
-      for (const child of below) visit(child);
-      return;
-    }
     const name = `${info.pid} ${info.start}`;
-    if (reached.has(name)) return;
-    reached.add(name);
+    if (asked.reached.has(name)) return;
+    if (table.handles(info.pid, number)) {
+      if (info.forked && info.parent === leader) return;
+    } else if (SHELLS.has(table.program(info.pid) ?? "")) {
+      const below = children.get(info.pid) ?? [];
+      for (const child of below) visit(child);
+      if (below.length > 0) return;
+      asked.idle.add(name);
+      if (!wereIdle.has(name)) return;
+    }
+    asked.reached.add(name);
     send(info.pid, signal);
   };
   for (const child of children.get(leader) ?? []) visit(child);

@@ -77,6 +77,7 @@ it("a name full of blanks and parentheses does not shift the fields", () => {
       session: 5,
       start: "21",
       zombie: true,
+      forked: false,
     });
   } finally {
     rmSync(proc, { recursive: true });
