@@ -1,6 +1,6 @@
 // Why somebody waits, in a sentence a person can act on.
 
-import { gib, type Obstacle, type Wait } from "../policy/model.ts";
+import { GIB, gib, type Obstacle, type Wait } from "../policy/model.ts";
 
 /** One line; cards with the same obstacle are named together. */
 export function explain({ obstacles, sibling, position }: Wait): string {
@@ -44,6 +44,9 @@ function describe(obstacle: Obstacle): string {
   }
 }
 
+/** Less is written as 0.0 GiB. */
+const WORTH_BYTES: number = GIB / 20;
+
 function memory({
   needsBytes,
   freeBytes,
@@ -51,7 +54,9 @@ function memory({
   foreignWho,
 }: Obstacle & { type: "memory" }): string {
   const foreign =
-    foreignBytes > 0 ? `; ${gib(foreignBytes)} held by ${foreignWho ?? "processes"}, not ours` : "";
+    foreignBytes >= WORTH_BYTES
+      ? `; ${gib(foreignBytes)} held by ${foreignWho ?? "processes"}, not ours`
+      : "";
   return `needs ${gib(needsBytes)}, ${gib(freeBytes)} free${foreign}`;
 }
 

@@ -21,9 +21,24 @@ interface Seen {
   reading: GpuReading | undefined;
   foreign: { readonly bytes: number; readonly at: number }[];
   who: string | undefined;
-  /** Memory in use while no lease was there; for cards whose processes cannot be told apart. */
+  /** Memory in use that is no lease's, as far as was last seen; for when processes cannot be told apart. */
   baselineBytes: number;
   attributed: boolean;
+  /** Leases of the processes that were seen to live, as long as the driver lists them. */
+  pids: ReadonlyMap<number, string | undefined>;
+  /** Memory in use at the last look that no listed process holds: a desktop's, or everything on WSL. */
+  unlistedBytes: number;
+  /** The same when no lease was on the card. */
+  quietBytes: number;
+}
+
+/** A process on a card. */
+interface Listed {
+  readonly pid: number;
+  readonly bytes: number | undefined;
+  /** False also for one of another namespace. */
+  readonly lives: boolean;
+  readonly lease: string | undefined;
 }
 
 export class Sampler {
@@ -41,9 +56,18 @@ export class Sampler {
     this.#allocator = allocator;
     this.#processes = processes;
     this.#seen = new Map(
-      reader.gpus.map(({ id }) => [
+      reader.gpus.map(({ id }): [string, Seen] => [
         id,
-        { reading: undefined, foreign: [], who: undefined, baselineBytes: 0, attributed: true },
+        {
+          reading: undefined,
+          foreign: [],
+          who: undefined,
+          baselineBytes: 0,
+          attributed: true,
+          pids: new Map(),
+          unlistedBytes: Infinity,
+          quietBytes: 0,
+        },
       ]),
     );
   }
@@ -103,38 +127,48 @@ export class Sampler {
         source,
       });
     };
-    const processes = reading.processes?.map((one) => ({
-      ...one,
-      lease: this.#leaseOf(one.pid, leases),
-    }));
-    const isClear = processes?.every(
-      ({ pid, bytes }) => bytes !== undefined && this.#processes.exists(pid),
-    );
-    seen.attributed = isClear === true;
-    if (processes === undefined || !seen.attributed) {
-      this.#attributeByCard(
-        reading,
-        seen,
-        leases.map(({ id }) => id),
-        tell,
-        at,
-      );
-      return;
-    }
+    const ids = new Set(leases.map(({ id }) => id));
+    const processes = this.#listed(reading, seen, leases);
+    const listedBytes = (processes ?? []).reduce((sum, { bytes = 0 }) => sum + bytes, 0);
+    const unlistedBytes = Math.max(0, (reading.usedBytes ?? 0) - listedBytes);
+    // What is seen once may be a moment between two calls of the driver.
+    const steadyBytes = Math.min(unlistedBytes, seen.unlistedBytes);
+    seen.unlistedBytes = unlistedBytes;
+    if (ids.size === 0) seen.quietBytes = unlistedBytes;
+    const isOwn = ({ lease }: Listed): boolean => lease !== undefined && ids.has(lease);
+    const isClear =
+      processes?.every(
+        ({ pid, bytes, lives }) => bytes !== undefined && (lives || seen.pids.has(pid)),
+      ) &&
+      (ids.size === 0 || processes.some(isOwn) || steadyBytes <= seen.quietBytes + NEWS_BYTES);
+    // An empty list is no sign that the driver lists anybody.
+    if (isClear !== true || processes?.length !== 0) seen.attributed = isClear === true;
+    if (processes === undefined || isClear !== true)
+      return this.#attributeByCard(reading, seen, [...ids], tell, at);
+    seen.pids = new Map(processes.map(({ pid, lease }) => [pid, lease]));
     const sums = new Map<string, number>();
-    let foreign = 0;
-    const strangers: number[] = [];
-    for (const { pid, bytes = 0, lease } of processes) {
-      if (lease !== undefined && leases.some(({ id }) => id === lease))
-        sums.set(lease, (sums.get(lease) ?? 0) + bytes);
-      else {
-        foreign += bytes;
-        strangers.push(pid);
-      }
-    }
+    for (const { bytes = 0, lease } of processes.filter(isOwn))
+      sums.set(lease ?? "", (sums.get(lease ?? "") ?? 0) + bytes);
     for (const [id, bytes] of sums) tell(id, bytes, "process");
-    if (strangers.length > 0) seen.who = this.#processes.describe(strangers[0] ?? 0);
+    const strangers = processes.filter((one) => one.lives && !isOwn(one));
+    const [first] = strangers;
+    const foreign = strangers.reduce((sum, { bytes = 0 }) => sum + bytes, steadyBytes);
+    seen.baselineBytes = foreign;
+    if (foreign > 0) seen.who = first && this.#processes.describe(first.pid);
     remember(seen, foreign, at, strangers.length > 0 ? HIGH_WATER_MS : GONE_MS);
+  }
+
+  /** The driver lists a process a while after its end; then it still has the lease it had. */
+  #listed(
+    reading: GpuReading,
+    { pids }: Seen,
+    leases: readonly Lease[],
+  ): readonly Listed[] | undefined {
+    return reading.processes?.map(({ pid, bytes }) => {
+      const lives = this.#processes.exists(pid);
+      const lease = lives ? this.#leaseOf(pid, leases) : undefined;
+      return { pid, bytes, lives, lease: lease ?? pids.get(pid) };
+    });
   }
 
   /** By its mark, or as a process that asked for itself or a descendant of one. */
