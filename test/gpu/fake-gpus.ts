@@ -41,6 +41,8 @@ export interface FakeGpu {
   readonly load: number;
   /** As nvmlComputeMode: 0 default, 2 prohibited, 3 exclusive. */
   readonly mode: number;
+  /** Divided by MIG. */
+  readonly isDivided?: boolean;
 }
 
 interface FakeUse {
@@ -98,6 +100,7 @@ export class FakeMachine {
           gpu.reservedMib,
           gpu.load,
           gpu.mode,
+          gpu.isDivided === true ? 1 : 0,
         ].join(" "),
       ),
       ...uses.map(({ gpu, pid, mib }) => `use ${gpu} ${pid} ${mib}`),

@@ -3,7 +3,8 @@
  *
  *   init_waits 0         1: nvmlInit waits until the file FAKE_NVML.go is there, and fails after 30 s
  *   stride 24            size of an entry of the process list: 16, 24, 32 or 40
- *   gpu UUID MODEL TOTAL RESERVED LOAD MODE     memory in MiB; MODE as nvmlComputeMode; lost: LOAD = -1
+ *   gpu UUID MODEL TOTAL RESERVED LOAD MODE [MIG]   memory in MiB; MODE as nvmlComputeMode; lost: LOAD = -1;
+ *                                                   MIG 1: divided, 0 or absent: the card has no such mode
  *   use UUID PID MIB                            a process; MIB -1: not available
  *   memory_v2 0                                 the library does not have it
  *
@@ -23,7 +24,7 @@
 #define MAX_USES 512
 #define MIB 1048576ULL
 
-struct gpu { char uuid[64]; char model[64]; long long total, reserved; int load, mode; };
+struct gpu { char uuid[64]; char model[64]; long long total, reserved; int load, mode, mig; };
 struct use { char uuid[64]; unsigned pid; long long mib; };
 
 struct state {
@@ -77,7 +78,7 @@ static struct state *load(void) {
     if (sscanf(line, "init_waits %d", &s.init_waits) == 1) continue;
     if (sscanf(line, "stride %d", &s.stride) == 1) continue;
     if (sscanf(line, "memory_v2 %d", &s.memory_v2) == 1) continue;
-    if (sscanf(line, "gpu %63s %63s %lld %lld %d %d", g.uuid, g.model, &g.total, &g.reserved, &g.load, &g.mode) == 6 && s.gpus < MAX_GPUS)
+    if (sscanf(line, "gpu %63s %63s %lld %lld %d %d %d", g.uuid, g.model, &g.total, &g.reserved, &g.load, &g.mode, &g.mig) >= 6 && s.gpus < MAX_GPUS)
       s.gpu[s.gpus++] = g;
     else if (sscanf(line, "use %63s %u %lld", uuid, &pid, &mib) == 3)
       add_use(&s, uuid, pid, mib);
@@ -138,6 +139,14 @@ int nvmlDeviceGetComputeMode(uint64_t h, unsigned *mode) {
   struct gpu *g = find(load(), h);
   if (!g) return 2;
   *mode = (unsigned)g->mode;
+  return 0;
+}
+
+int nvmlDeviceGetMigMode(uint64_t h, unsigned *current, unsigned *pending) {
+  struct gpu *g = find(load(), h);
+  if (!g) return 2;
+  if (!g->mig) return 3;
+  *current = *pending = (unsigned)g->mig;
   return 0;
 }
 

@@ -27,6 +27,8 @@ function describe(obstacle: Obstacle): string {
       return obstacle.why;
     case "unsuitable":
       return "not one of those asked for";
+    case "single":
+      return "in use, and its mode (EXCLUSIVE_PROCESS) allows one process at a time";
     case "taken":
       return "in use, and one of the two wants it alone";
     case "kept":

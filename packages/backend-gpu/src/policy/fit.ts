@@ -27,7 +27,8 @@ export function obstacle(
   if (card.closed !== undefined) return { type: "closed", why: card.closed };
   if (!suits(request, account)) return { type: "unsuitable" };
   const isEmpty = account.count === 0;
-  if (!isEmpty && (request.alone || account.alone || card.single)) return { type: "taken" };
+  if (!isEmpty && card.single) return { type: "single" };
+  if (!isEmpty && (request.alone || account.alone)) return { type: "taken" };
   const { kept } = account;
   if (kept !== undefined && !endsBefore(request, kept.until, now))
     return { type: "kept", by: kept.by };

@@ -153,6 +153,9 @@ export interface Grant {
 export type Obstacle =
   | { readonly type: "closed"; readonly why: string }
   | { readonly type: "unsuitable" }
+  /** In use, and it takes one process at a time. */
+  | { readonly type: "single" }
+  /** In use, and somebody wants it alone. */
   | { readonly type: "taken" }
   | { readonly type: "kept"; readonly by: string }
   | { readonly type: "protected"; readonly label: string }

@@ -18,7 +18,10 @@ const MAX_BACKOFF_MS = 60_000;
 export async function openSmi({ env, log }: ReaderOptions): Promise<Result<Reader, string>> {
   const smi = new Smi(env, log);
   const failure = await smi.start();
-  return failure === undefined ? ok(smi) : err(failure);
+  if (failure === undefined) return ok(smi);
+  // Else it would be started again and again.
+  await smi[Symbol.asyncDispose]();
+  return err(failure);
 }
 
 class Smi implements Reader {
@@ -98,6 +101,7 @@ class Stream {
   #child: ChildProcess | undefined;
   #backoffMs = INTERVAL_MS;
   #watch: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #stopped = false;
   mayBeSilent = false;
   isLiving = false;
@@ -132,6 +136,7 @@ class Stream {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#watch);
+    clearTimeout(this.#retry);
     this.#child?.kill("SIGKILL");
   }
 
@@ -179,8 +184,7 @@ class Stream {
     if (this.#stopped) return;
     this.#backoffMs = Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS);
     this.#log.debug(`nvidia-smi ended; it is started again in ${this.#backoffMs / 1000} s.`);
-    setTimeout(() => {
-      if (!this.#stopped) this.#spawn(() => {});
-    }, this.#backoffMs).unref();
+    this.#retry = setTimeout(() => this.#spawn(() => {}), this.#backoffMs);
+    this.#retry.unref();
   }
 }

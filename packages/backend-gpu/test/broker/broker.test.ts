@@ -12,7 +12,7 @@ import {
 import { silentLog } from "@flow/core";
 import { expect, it, vi } from "vitest";
 import { BrokerRig } from "../../../../test/gpu/broker-rig.ts";
-import { FakeMachine } from "../../../../test/gpu/fake-gpus.ts";
+import { FakeMachine, fakeGpu } from "../../../../test/gpu/fake-gpus.ts";
 import { systemSuite } from "../../../../test/rig/system.ts";
 
 const GIB = 2 ** 30;
@@ -195,6 +195,38 @@ systemSuite("cc", "the broker", () => {
       const held = await lease(rig, {});
       expect(held.cards.map(({ index }) => index)).toEqual([1]);
     }));
+
+  it("puts one job on a card in exclusive mode, and none on a card that is divided or out of use", async () => {
+    const rig = await BrokerRig.make(0, {
+      gpus: [
+        fakeGpu(0, { isDivided: true }),
+        fakeGpu(1, { mode: 2 }),
+        fakeGpu(2, { load: -1 }),
+        fakeGpu(3, { mode: 3 }),
+      ],
+    });
+    try {
+      const first = await lease(rig, { bytes: GIB });
+      expect(first.cards.map(({ index }) => index)).toEqual([3]);
+      const why = deferred<string>();
+      const second = acquire(await rig.connect(), request({ bytes: GIB }), {
+        env: rig.env,
+        onQueued: (text) => why.resolve(text),
+      });
+      expect(await why.promise).toBe(
+        "GPU 0: it is divided by MIG, and instances cannot be shared yet; nothing is put on it; " +
+          "GPU 1: its compute mode is PROHIBITED; GPU 2: the driver has lost it; " +
+          "GPU 3: in use, and its mode (EXCLUSIVE_PROCESS) allows one process at a time",
+      );
+      await first.release({ succeeded: true, outOfMemory: undefined });
+      expect((await second).ok).toBe(true);
+      const options = { env: rig.env };
+      const two = await acquire(await rig.connect(), request({ gpus: 2 }), options);
+      expect(two.ok ? "" : two.error.message).toBe("`job` asks for 2 GPUs; there are 1.");
+    } finally {
+      await rig[Symbol.asyncDispose]();
+    }
+  });
 
   it("learns what a job needs and knows it after a restart", () =>
     using(1, async (rig) => {

@@ -29,7 +29,12 @@ systemSuite("cc", "the NVML reader", () => {
   });
 
   it("tells what GPUs there are", async () => {
-    const gpus = [fakeGpu(0), fakeGpu(1, { mode: 3 }), fakeGpu(2, { mode: 2 })];
+    const gpus = [
+      fakeGpu(0),
+      fakeGpu(1, { mode: 3 }),
+      fakeGpu(2, { mode: 2 }),
+      fakeGpu(3, { isDivided: true }),
+    ];
     const { reader } = await reading(0, { gpus });
     expect(
       reader.gpus.map(({ index, model, capacityBytes, single, unusable }) => [
@@ -43,6 +48,13 @@ systemSuite("cc", "the NVML reader", () => {
       [0, "NVIDIA Fake 24GB", 24_064, false, undefined],
       [1, "NVIDIA Fake 24GB", 24_064, true, undefined],
       [2, "NVIDIA Fake 24GB", 24_064, false, "its compute mode is PROHIBITED"],
+      [
+        3,
+        "NVIDIA Fake 24GB",
+        24_064,
+        false,
+        "it is divided by MIG, and instances cannot be shared yet; nothing is put on it",
+      ],
     ]);
   });
 

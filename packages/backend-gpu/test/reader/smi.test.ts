@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "@flow/core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openSmi } from "../../src/reader/smi.ts";
 import { parseApp, parseGpu } from "../../src/reader/smi-lines.ts";
 
@@ -127,6 +127,33 @@ describe("nvidia-smi as a source", () => {
           ok: false,
           error: "nvidia-smi lists no GPU",
         });
+      },
+    ));
+
+  it("leaves nothing behind where there is no driver", () =>
+    withSmi("exit 9", async (env) => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      try {
+        expect(await openSmi({ env, log: silentLog })).toEqual({
+          ok: false,
+          error: "nvidia-smi ended with code 9",
+        });
+        expect(vi.getTimerCount()).toBe(0);
+      } finally {
+        vi.useRealTimers();
+      }
+    }));
+
+  it("goes on when the program has ended", () =>
+    withSmi(
+      `case $1 in *query-gpu*) ;; *) exec sleep 60 ;; esac\necho >> $0.starts\nif [ $(wc -l < $0.starts) = 1 ]; then echo '${gpu}'; else echo '${gpu.replace("1034", "2068")}'; exec sleep 60; fi`,
+      async (env) => {
+        const opened = await openSmi({ env, log: silentLog });
+        if (!opened.ok) throw new Error(opened.error);
+        const used = async (): Promise<number | undefined> =>
+          (await opened.value.read())[0]?.usedBytes;
+        await expect.poll(used, { timeout: 60_000 }).toBe(2068 * MIB);
+        await opened.value[Symbol.asyncDispose]();
       },
     ));
 
