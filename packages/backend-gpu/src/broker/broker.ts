@@ -338,13 +338,17 @@ export class Broker {
   }
 
   /** What a job may take it has, on each card. */
-  #room(lease: Lease): number {
-    if (!lease.cold) return lease.reservedBytes;
-    const card = this.allocator.cards.find(({ id }) => id === lease.cards[0]);
-    const usable = card === undefined ? 0 : usableBytes(card, this.allocator.settings);
-    return Math.floor(
-      usable / (this.allocator.settings.careful ? 1 : this.allocator.settings.cold),
-    );
+  #room({ alone, cold, reservedBytes, cards }: Lease): number {
+    if (!cold && !alone) return reservedBytes;
+    const { settings, cards: all } = this.allocator;
+    const sharers = settings.careful ? 1 : settings.cold;
+    const rooms = all
+      .filter(({ id }) => cards.includes(id))
+      .map((card) => {
+        const usable = usableBytes(card, settings);
+        return alone ? Math.max(0, usable - card.foreignBytes) : usable / sharers;
+      });
+    return Math.floor(Math.min(...rooms));
   }
 
   /** Tells everybody who waits why, where that has changed. */

@@ -143,8 +143,10 @@ export class Sampler {
       (ids.size === 0 || processes.some(isOwn) || steadyBytes <= seen.quietBytes + NEWS_BYTES);
     // An empty list is no sign that the driver lists anybody.
     if (isClear !== true || processes?.length !== 0) seen.attributed = isClear === true;
-    if (processes === undefined || isClear !== true)
-      return this.#attributeByCard(reading, seen, [...ids], tell, at);
+    if (processes === undefined || isClear !== true) {
+      this.#attributeByCard(reading, seen, [...ids], tell, at);
+      return;
+    }
     seen.pids = new Map(processes.map(({ pid, lease }) => [pid, lease]));
     const sums = new Map<string, number>();
     for (const { bytes = 0, lease } of processes.filter(isOwn))

@@ -93,7 +93,8 @@ class Failures {
   }
 
   set(shape: string, cold: number, obstacles: readonly CardObstacle[]): void {
-    (this.#found[cold] ??= new Map()).set(shape, obstacles);
+    const found = this.#found[cold] ?? new Map<string, readonly CardObstacle[]>();
+    this.#found[cold] = found.set(shape, obstacles);
   }
 
   clear(): void {

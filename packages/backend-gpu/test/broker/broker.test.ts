@@ -32,6 +32,18 @@ systemSuite("cc", "the broker", () => {
       expect(granted.ok).toBe(true);
     }));
 
+  it("tells a job what it may take: what it asked for, a share of the card, or all of it", () =>
+    using(2, async (rig) => {
+      const taken: number[] = [];
+      for (const changes of [{ bytes: 5 * GIB }, {}, { alone: true }, { gpus: 2 }]) {
+        const held = await lease(rig, changes);
+        taken.push(held.bytes);
+        await held.release({ succeeded: true, outOfMemory: undefined });
+      }
+      const usable = (24_576 - 512) * 2 ** 20 * 0.98;
+      expect(taken).toEqual([5 * GIB, usable / 2, usable, usable].map(Math.floor));
+    }));
+
   it("refuses what no waiting would help", () =>
     using(2, async (rig) => {
       const options = { env: rig.env };
