@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import type { Log } from "@flow/core";
 import { Allocator, type Ask } from "../policy/allocator.ts";
-import { usableBytes } from "../policy/account.ts";
+import { roomOf } from "../policy/account.ts";
 import type { Grant, Lease, Settings, Wait } from "../policy/model.ts";
 import type { EndReport, Verdict } from "../policy/verdict.ts";
 import type { Reader } from "../reader/reader.ts";
@@ -332,23 +332,9 @@ export class Broker {
       lease: grant.id,
       secret,
       cards: cards.map(({ id, index }) => ({ id, index })),
-      bytes: this.#room(lease),
+      bytes: roomOf(lease, this.allocator.cards, this.allocator.settings),
       cold: lease.cold,
     });
-  }
-
-  /** What a job may take it has, on each card. */
-  #room({ alone, cold, reservedBytes, cards }: Lease): number {
-    if (!cold && !alone) return reservedBytes;
-    const { settings, cards: all } = this.allocator;
-    const sharers = settings.careful ? 1 : settings.cold;
-    const rooms = all
-      .filter(({ id }) => cards.includes(id))
-      .map((card) => {
-        const usable = usableBytes(card, settings);
-        return alone ? Math.max(0, usable - card.foreignBytes) : usable / sharers;
-      });
-    return Math.floor(Math.min(...rooms));
   }
 
   /** Tells everybody who waits why, where that has changed. */

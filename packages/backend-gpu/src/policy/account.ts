@@ -43,6 +43,23 @@ export function usableBytes(card: Card, settings: Settings): number {
   return Math.max(0, card.capacityBytes - slack);
 }
 
+/** Bytes that a lease may take on each of its cards; `cards` are all there are. */
+export function roomOf(
+  { alone, cold, reservedBytes, cards: own }: Lease,
+  cards: readonly Card[],
+  settings: Settings,
+): number {
+  if (!cold && !alone) return reservedBytes;
+  const sharers = settings.careful ? 1 : settings.cold;
+  const rooms = cards
+    .filter(({ id }) => own.includes(id))
+    .map((card) => {
+      const usable = usableBytes(card, settings);
+      return alone ? Math.max(0, usable - card.foreignBytes) : usable / sharers;
+    });
+  return Math.floor(Math.min(...rooms));
+}
+
 /** What each of `cold` leases of unknown size holds of a card. */
 export const coldShare = (account: Account, cold: number): number =>
   account.usableBytes / Math.max(cold, account.cold.length, 1);
