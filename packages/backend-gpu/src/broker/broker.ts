@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { Log } from "@flow/core";
 import { Allocator, type Ask } from "../policy/allocator.ts";
 import { roomOf } from "../policy/account.ts";
-import type { Grant, Lease, Settings, Wait } from "../policy/model.ts";
+import type { Grant, Settings, Wait } from "../policy/model.ts";
 import type { EndReport, Verdict } from "../policy/verdict.ts";
 import type { Reader } from "../reader/reader.ts";
 import { explain } from "./explain.ts";
