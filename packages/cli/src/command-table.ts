@@ -104,6 +104,9 @@ const RUN_ROWS: readonly CommandRow[] = [
     name: "cancel",
     group: "run",
     summary: "stop running tasks",
+    details:
+      "Asks what runs of these tasks to stop, as the first Ctrl-C does, and waits for its end. A run " +
+      "under way starts no more of them and goes on with the others.",
     positionals: "SEL…",
     arity: [1, MANY],
     options: [

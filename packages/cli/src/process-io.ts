@@ -73,10 +73,10 @@ function output(
       return isClosed;
     },
     get columns() {
-      return stream.isTTY ? stream.columns : undefined;
+      return stream.isTTY ? knownSize(stream.columns) : undefined;
     },
     get rows() {
-      return stream.isTTY ? stream.rows : undefined;
+      return stream.isTTY ? knownSize(stream.rows) : undefined;
     },
     onResize: (listener) => {
       stream.on("resize", listener);
@@ -84,6 +84,9 @@ function output(
     },
   };
 }
+
+/** A terminal made by a program may say that it has 0 columns: nobody has told it its size. */
+export const knownSize = (size: number | undefined): number | undefined => size || undefined;
 
 async function ask(question: string): Promise<string | undefined> {
   if (!process.stdin.isTTY) return undefined;

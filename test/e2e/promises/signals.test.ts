@@ -135,6 +135,27 @@ describe("other signals", () => {
 
 describe("flow cancel", () => {
   flowTest(
+    "stops what runs of the tasks it names and starts nothing more of them",
+    async ({ project }) => {
+      project.flowFile(`
+tasks:
+  one: { matrix: { i: 1..3 }, targets: ["\${{ matrix.i }}.txt"], actions: [cmd one] }
+  two: { targets: [two.txt], actions: [cmd two] }
+`);
+      const flow = project.startRun("-n", "1");
+      const one = await project.cmd("one").next();
+      expect((await project.run("cancel", "one")).code).toBe(0);
+      await one.gone;
+      const two = await project.cmd("two").next();
+      await two.write("two.txt", "");
+      await two.exit();
+      expect((await flow.ended).code).toBe(1);
+      expect(flow.tasks("task/cancelled")).toEqual(["one@i=1"]);
+      expect(flow.tasks("task/started")).toEqual(["one@i=1", "two"]);
+    },
+  );
+
+  flowTest(
     "from another terminal stops the tasks it names and no others; the run has failed",
     async ({ project }) => {
       project.flowFile(`

@@ -1,6 +1,7 @@
 // `flow cancel SEL…`: asks running tasks to stop, or kills them with --force, whoever started them.
+// What waits of them in runs under way is not started.
 
-import { askRun, layout, type Outcome } from "@flow/core";
+import { askRun, currentClaims, layout, nodeFileSystem, type Outcome, type Task } from "@flow/core";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Command, Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
@@ -22,7 +23,9 @@ export const command: Command = async (invocation, io) => {
   const opened = await openSelection(invocation, io);
   if (!opened.ok) return opened.error;
   const { root } = opened.value.plan.project;
-  const attempts = runningAttempts(root, opened.value.asked);
+  const { asked } = opened.value;
+  const attempts = runningAttempts(root, asked);
+  askRuns(root, asked, attempts, howOf(invocation));
   if (attempts.length === 0) {
     if (invocation.has("json")) io.stdout.write("[]\n");
     else io.stderr.write("none of these tasks is running\n");
@@ -35,18 +38,34 @@ export const command: Command = async (invocation, io) => {
   return ends.every(({ outcome }) => outcome !== undefined) ? EXIT.ok : EXIT.outside;
 };
 
+const howOf = (invocation: Invocation): "forced" | "graceful" =>
+  invocation.has("force") ? "forced" : "graceful";
+
+/** Every run under way, because one that waits for another's attempt would start its own after it. */
+function askRuns(
+  root: string,
+  asked: readonly Task[],
+  attempts: readonly RunningAttempt[],
+  how: "forced" | "graceful",
+): void {
+  const left = new Set(attempts.flatMap((one) => (one.isLookedAfter ? [] : [one.task.id])));
+  const ids = asked.flatMap(({ id }) => (left.has(id) ? [] : [id]));
+  if (ids.length === 0) return;
+  const places = layout(root);
+  for (const run of currentClaims(root).living()) {
+    // A run that has recorded nothing yet has no folder, and hears nothing.
+    if (nodeFileSystem.stat(places.run(run)) === undefined) continue;
+    askRun(places, run, { type: "cancel", tasks: ids, how });
+  }
+}
+
 async function stop(
   root: string,
   attempts: readonly RunningAttempt[],
   invocation: Invocation,
   io: Io,
 ): Promise<ExitCode> {
-  const how = invocation.has("force") ? "forced" : "graceful";
-  const looked = attempts.filter(({ isLookedAfter }) => isLookedAfter);
-  for (const run of new Set(looked.map((attempt) => attempt.run))) {
-    const ids = looked.filter((attempt) => attempt.run === run).map(({ task }) => task.id);
-    askRun(layout(root), run, { type: "cancel", tasks: ids, how });
-  }
+  const how = howOf(invocation);
   const left = attempts.filter(({ isLookedAfter }) => !isLookedAfter);
   const grace = Math.max(...attempts.map(({ task }) => task.stop.graceMs));
   io.stderr.write(
