@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { openGpu } from "../../packages/backend-gpu/src/backend.ts";
 import type { GpuOptions } from "../../packages/backend-gpu/src/options.ts";
 import { BrokerRig } from "../gpu/broker-rig.ts";
+import { fakeGpu } from "../gpu/fake-gpus.ts";
 import { systemSuite } from "../rig/system.ts";
 
 const capabilities = {
@@ -30,6 +31,16 @@ const context = (root: string, env: BrokerRig["env"]): BackendContext<GpuOptions
   ports: { clock: nodeClock, log: silentLog, env },
 });
 
+const GPUS = Array.from({ length: 8 }, (_, index) => ({
+  id: fakeGpu(index).id,
+  index,
+  model: fakeGpu(index).model,
+  capacityBytes: 24 * 2 ** 30,
+  single: false,
+  unusable: undefined,
+  group: "bridge",
+}));
+
 /** The suite's jobs ask for nothing; here each asks for a GPU. */
 function asking(backend: Backend): Backend {
   const submit = backend.submit.bind(backend);
@@ -49,7 +60,7 @@ systemSuite("cc", "with simulated GPUs", () => {
     async make() {
       const rig = await BrokerRig.make(8);
       const fixture = await shellFixture(async (root) =>
-        asking(openGpu(context(root, rig.env), undefined)),
+        asking(openGpu(context(root, rig.env), GPUS)),
       );
       const end = fixture[Symbol.asyncDispose].bind(fixture);
       return Object.assign(fixture, {

@@ -24,6 +24,7 @@ import {
 } from "@flow/core";
 import type { VerdictMessage } from "./broker/messages.ts";
 import { socketPath } from "./broker/places.ts";
+import { lackOf } from "./broker/request.ts";
 import { findBroker } from "./client/find-broker.ts";
 import {
   acquire,
@@ -36,8 +37,10 @@ import {
 } from "./client/lease.ts";
 import { type GpuOptions, type GpuTaskOptions, parseTaskOptions } from "./options.ts";
 import { Pending } from "./pending.ts";
+import { type Card, DEFAULT_SETTINGS } from "./policy/model.ts";
 import { findOutOfMemory } from "./policy/out-of-memory.ts";
-import { type History, requestOf, wantsGpu } from "./request.ts";
+import { type Gpu, cardOf } from "./reader/reader.ts";
+import { demandOf, type History, requestOf, wantsGpu } from "./request.ts";
 
 const CAPABILITIES: Omit<Capabilities, "gpus"> = {
   reattach: true,
@@ -65,16 +68,21 @@ interface LeaseRecord {
   readonly socket: string;
 }
 
-/** `absent`: why there is no GPU; undefined: there are some. */
-export function openGpu(context: BackendContext<GpuOptions>, absent: string | undefined): Backend {
-  return new GpuBackend(context, absent);
+/** `gpus`: those there are to use, or why there are none. */
+export function openGpu(
+  context: BackendContext<GpuOptions>,
+  gpus: readonly Gpu[] | string,
+): Backend {
+  return new GpuBackend(context, gpus);
 }
 
 class GpuBackend implements Backend {
   readonly name: Backend["name"];
   readonly capabilities: Capabilities;
   readonly #context: BackendContext<GpuOptions>;
+  /** Why there is no GPU; undefined: there are some. */
   readonly #absent: string | undefined;
+  readonly #cards: readonly Card[];
   readonly #attempts: Attempts;
   readonly #pending: Pending;
   readonly #leases = new Map<AttemptKey, HeldLease>();
@@ -82,12 +90,13 @@ class GpuBackend implements Backend {
   /** Ends with what the broker knew added. */
   readonly #settled = new Map<AttemptKey, Promise<Observation>>();
 
-  constructor(context: BackendContext<GpuOptions>, absent: string | undefined) {
+  constructor(context: BackendContext<GpuOptions>, gpus: readonly Gpu[] | string) {
     const { clock, log, env } = context.ports;
     this.name = context.name;
-    this.capabilities = { ...CAPABILITIES, gpus: absent === undefined };
+    this.#absent = typeof gpus === "string" ? gpus : undefined;
+    this.#cards = typeof gpus === "string" ? [] : gpus.map(cardOf);
+    this.capabilities = { ...CAPABILITIES, gpus: this.#absent === undefined };
     this.#context = context;
-    this.#absent = absent;
     this.#attempts = new Attempts({ clock, log, env, table: systemTable(), sharesShells: true });
     this.#pending = new Pending();
   }
@@ -98,10 +107,13 @@ class GpuBackend implements Backend {
   }
 
   refuse({ resources }: Pick<Job, "resources">): string | undefined {
-    if (this.#absent === undefined || !wantsGpu(resources)) return undefined;
-    return resources.elseCpusMilli === undefined
-      ? `asks for a GPU, and the backend \`${this.name}\` has none: ${this.#absent} Give it \`resources.else_cpus\` to let it run without one, or run it elsewhere with \`--backend\`.`
-      : undefined;
+    if (!wantsGpu(resources)) return undefined;
+    if (this.#absent !== undefined)
+      return resources.elseCpusMilli === undefined
+        ? `asks for a GPU, and the backend \`${this.name}\` has none: ${this.#absent} Give it \`resources.else_cpus\` to let it run without one, or run it elsewhere with \`--backend\`.`
+        : undefined;
+    const lack = lackOf(demandOf(resources), this.#cards, DEFAULT_SETTINGS);
+    return lack && `${lack.why}. Let it ask for less, or run it elsewhere with \`--backend\`.`;
   }
 
   async submit(

@@ -9,7 +9,7 @@ import {
   parseOptions,
   parseTaskOptions,
 } from "./options.ts";
-import { openReader } from "./reader/reader.ts";
+import { type Gpu, openReader } from "./reader/reader.ts";
 
 export type { GpuOptions, GpuTaskOptions } from "./options.ts";
 
@@ -25,7 +25,7 @@ export const backend: BackendPlugin<GpuOptions, GpuTaskOptions> = defineBackend(
       return err("FLOW_USE_GPUS takes `none`, a GPU, or a list such as `0,1`.");
     const gpus = asked.length === 0 ? context.options.gpus : asked;
     const options: GpuOptions = { ...context.options, gpus };
-    return ok(openGpu({ ...context, options }, await absence(gpus, context.ports)));
+    return ok(openGpu({ ...context, options }, await gpusToUse(gpus, context.ports)));
   },
 });
 
@@ -39,16 +39,22 @@ function refuse({ container, resources: { nodes, mpiProcesses } }: Task): string
   return undefined;
 }
 
-/** Why there is no GPU to use; undefined when there is one. */
-async function absence(
-  gpus: GpuOptions["gpus"],
+/** The GPUs to use, or why there is none. */
+async function gpusToUse(
+  names: GpuOptions["gpus"],
   ports: Parameters<typeof openReader>[0],
-): Promise<string | undefined> {
-  if (gpus === "none") return "No GPU is to be used (`--gpus none`).";
+): Promise<readonly Gpu[] | string> {
+  if (names === "none") return "No GPU is to be used (`--gpus none`).";
   const reader = await openReader(ports);
   if (!reader.ok) return reader.error;
-  const known = reader.value.gpus.flatMap(({ id, index }) => [id, String(index)]);
+  const { gpus } = reader.value;
   await reader.value[Symbol.asyncDispose]();
-  const missing = gpus.find((name) => !known.includes(name));
-  return missing === undefined ? undefined : `This machine has no GPU \`${missing}\`.`;
+  const known = gpus.flatMap(({ id, index }) => [id, String(index)]);
+  const missing = names.find((name) => !known.includes(name));
+  if (missing !== undefined) return `This machine has no GPU \`${missing}\`.`;
+  const isNamed = ({ id, index }: Gpu): boolean =>
+    names.includes(id) || names.includes(String(index));
+  const named = names.length === 0 ? gpus : gpus.filter(isNamed);
+  if (named.some(({ unusable }) => unusable === undefined)) return named;
+  return `No GPU can be used: ${named.map(({ index, unusable }) => `GPU ${index}: ${unusable}`).join("; ")}.`;
 }

@@ -1,6 +1,7 @@
 // What a task asks of the broker, and the names its profile goes by.
 
 import type { Job, ResourceRequest } from "@flow/core";
+import type { lackOf } from "./broker/request.ts";
 import { commandKeys, commandNumbers } from "./client/keys.ts";
 import type { LeaseRequest } from "./client/lease.ts";
 import type { GpuTaskOptions } from "./options.ts";
@@ -8,6 +9,18 @@ import type { GpuTaskOptions } from "./options.ts";
 /** Whether a task wants a GPU at all. */
 export const wantsGpu = ({ gpusMilli, gpuMemoryBytes }: ResourceRequest): boolean =>
   (gpusMilli ?? 0) > 0 || (gpusMilli === undefined && gpuMemoryBytes !== undefined);
+
+/** What a task asks for of the cards themselves, whatever else is on them. */
+export const demandOf = ({
+  gpusMilli = 1000,
+  gpuMemoryBytes,
+  gpuModel,
+}: ResourceRequest): Parameters<typeof lackOf>[0] => ({
+  among: undefined,
+  model: gpuModel,
+  count: Math.ceil(gpusMilli / 1000),
+  declaredBytes: gpuMemoryBytes,
+});
 
 /** What earlier attempts of a task have shown. */
 export interface History {

@@ -48,6 +48,51 @@ describe.skipIf(!has)("workflows/glb", () => {
     });
   });
 
+  flowTest("says at the start that no GPU here will ever do, and what to do", ({ project }) => {
+    const gpus = [fakeGpu(0), fakeGpu(1, { model: "NVIDIA H100", isDivided: true })];
+    return onMachine(new FakeMachine(0, { gpus }), project, async (env) => {
+      const wishes = [
+        ["gpus: 2", "2 GPUs; there are 1"],
+        ["gpus: 1, gpu_model: H100", "a GPU of model `H100`; there are 0"],
+        ["gpu_mem: 40GiB", "40.0 GiB of GPU memory; the largest GPU can give 23.0 GiB"],
+      ] as const;
+      for (const [wish, why] of wishes) {
+        project.write(
+          "need.flow.yaml",
+          `version: 1\ntasks:\n  a: { backend: gpu, resources: { ${wish} }, actions: [touch made] }\n`,
+        );
+        const run = await project.start(["run", "-f", "need.flow.yaml"], { env }).ended;
+        expect(run.code).toBe(4);
+        expect(run.stderr).toBe(
+          `flow: \`a\` asks for ${why}. Let it ask for less, or run it elsewhere with \`--backend\`.\n`,
+        );
+      }
+      expect(project.has("made")).toBe(false);
+    });
+  });
+
+  flowTest(
+    "uses cpus where the only GPU is divided, and says why it could not be had",
+    ({ project }) => {
+      const gpus = [fakeGpu(0, { isDivided: true })];
+      return onMachine(new FakeMachine(0, { gpus }), project, async (env) => {
+        const file = (more: string): string =>
+          `version: 1\ntasks:\n  a: { backend: gpu, resources: { gpus: 1${more} }, actions: ["echo $FLOW_GPU_COUNT > made"] }\n`;
+        const run = (): ReturnType<FlowProject["start"]>["ended"] =>
+          project.start(["run", "-f", "need.flow.yaml"], { env }).ended;
+        project.write("need.flow.yaml", file(""));
+        const refused = await run();
+        expect(refused.code).toBe(4);
+        expect(refused.stderr).toBe(
+          "flow: `a` asks for a GPU, and the backend `gpu` has none: No GPU can be used: GPU 0: it is divided by MIG, and instances cannot be shared yet; nothing is put on it. Give it `resources.else_cpus` to let it run without one, or run it elsewhere with `--backend`.\n",
+        );
+        project.write("need.flow.yaml", file(", else_cpus: 1"));
+        expect((await run()).code).toBe(0);
+        expect(project.read("made")).toBe("0\n");
+      });
+    },
+  );
+
   flowTest("says at the start that there is no GPU, and what to do", async ({ project }) => {
     project.copy("workflows");
     project.write(

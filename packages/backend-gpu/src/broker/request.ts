@@ -47,23 +47,36 @@ export function impossible(
   cards: readonly Card[],
   settings: Settings,
 ): BrokerMessage | undefined {
+  const lack = lackOf(ask, cards, settings);
+  return lack && refusal(lack.code, `\`${ask.label}\` ${lack.why}.`);
+}
+
+/** What a request asks for that these cards cannot give even when they are free: `asks for …; there are 2`. */
+export function lackOf(
+  {
+    among,
+    model,
+    count,
+    declaredBytes = 0,
+  }: Pick<Ask, "among" | "model" | "count" | "declaredBytes">,
+  cards: readonly Card[],
+  settings: Settings,
+): { readonly code: ErrorCode; readonly why: string } | undefined {
   const open = cards.filter(
     (card) =>
-      (ask.among?.includes(card.id) ?? true) &&
-      hasModel(card, ask.model) &&
+      (among?.includes(card.id) ?? true) &&
+      hasModel(card, model) &&
       (card.closed === undefined || card.closed === "drained"),
   );
-  const which = ask.model === undefined ? "" : ` of model \`${ask.model}\``;
-  if (open.length < ask.count) {
-    const wanted = ask.count === 1 ? "a GPU" : `${ask.count} GPUs`;
-    const message = `\`${ask.label}\` asks for ${wanted}${which}; there are ${open.length}.`;
-    return refusal("NO_GPU", message);
+  const which = model === undefined ? "" : ` of model \`${model}\``;
+  if (open.length < count) {
+    const wanted = count === 1 ? "a GPU" : `${count} GPUs`;
+    return { code: "NO_GPU", why: `asks for ${wanted}${which}; there are ${open.length}` };
   }
   const largest = Math.max(...open.map((card) => usableBytes(card, settings)));
-  const needs = ask.declaredBytes ?? 0;
-  if (needs <= largest) return undefined;
-  const message = `\`${ask.label}\` asks for ${gib(needs)} of GPU memory; the largest GPU${which} can give ${gib(largest)}.`;
-  return refusal("TOO_BIG", message);
+  if (declaredBytes <= largest) return undefined;
+  const why = `asks for ${gib(declaredBytes)} of GPU memory; the largest GPU${which} can give ${gib(largest)}`;
+  return { code: "TOO_BIG", why };
 }
 
 export const refusal = (code: ErrorCode, message: string): BrokerMessage => ({

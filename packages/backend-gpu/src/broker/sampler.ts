@@ -4,7 +4,7 @@
 import type { Allocator } from "../policy/allocator.ts";
 import type { Card, Lease } from "../policy/model.ts";
 import type { SampleSource } from "../policy/profile.ts";
-import type { Gpu, GpuReading, Reader } from "../reader/reader.ts";
+import { cardOf, type Gpu, type GpuReading, type Reader } from "../reader/reader.ts";
 import { isMarkOf, type Processes } from "./processes.ts";
 
 /** How long the most that strangers held counts as theirs. */
@@ -211,17 +211,12 @@ export class Sampler {
     const seen = this.#seen.get(gpu.id);
     const foreignBytes = seen === undefined ? 0 : highest(seen);
     return {
-      id: gpu.id,
-      name: `GPU ${gpu.index}`,
-      model: gpu.model,
-      capacityBytes: gpu.capacityBytes,
+      ...cardOf(gpu),
       foreignBytes,
       foreignWho: foreignBytes > 0 ? seen?.who : undefined,
       closed:
         gpu.unusable ?? seen?.reading?.lost ?? (this.drained.has(gpu.id) ? "drained" : undefined),
-      single: gpu.single,
       attributed: seen?.attributed ?? true,
-      group: gpu.group,
     };
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Log, Result } from "@flow/core";
 import { err } from "@flow/core";
+import type { Card } from "../policy/model.ts";
 import { openNvml } from "./nvml.ts";
 import { openSmi } from "./smi.ts";
 import { amdNotice } from "./unsupported.ts";
@@ -23,6 +24,28 @@ export interface Gpu {
   /** GPUs of one group hang on one host bridge. */
   readonly group: string;
 }
+
+/** A GPU as the policy sees it while nothing is on it. */
+export const cardOf = ({
+  id,
+  index,
+  model,
+  capacityBytes,
+  single,
+  unusable,
+  group,
+}: Gpu): Card => ({
+  id,
+  name: `GPU ${index}`,
+  model,
+  capacityBytes,
+  foreignBytes: 0,
+  foreignWho: undefined,
+  closed: unusable,
+  single,
+  attributed: true,
+  group,
+});
 
 /** A process that holds memory of a GPU. */
 export interface GpuProcess {
