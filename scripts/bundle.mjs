@@ -19,7 +19,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cli = join(root, "packages/cli");
@@ -43,6 +43,20 @@ const assets = {
           (_, reference) => `new URL("./${moved.get(reference)}", import.meta.url)`,
         ),
       };
+    });
+  },
+};
+
+/**
+ * Azure's storage library knows its own objects by the names of their classes, which bundling may change.
+ * Only it has them kept: that costs a call for each function made, and flow makes many.
+ */
+const classNames = {
+  name: "class-names",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/node_modules\/@azure\/storage-[^/]+\/.*\.js$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { keepNames: true });
+      return { contents: code };
     });
   },
 };
@@ -102,9 +116,8 @@ const { outputFiles, metafile } = await build({
   target: "node20.19",
   conditions: ["@flow/source", "module"],
   mainFields: ["module", "main"],
-  plugins: [assets],
-  // Some libraries look at the names of classes and at `__dirname`; both must survive.
-  keepNames: true,
+  plugins: [assets, classNames],
+  // Some libraries look at `__dirname`.
   define: { __dirname: "import.meta.dirname", __filename: "import.meta.filename" },
   // Libraries in CommonJS call `require` for Node's own modules.
   banner: {

@@ -1,7 +1,7 @@
 // `flow run` beyond the case that nothing is to do: reads what the options say, opens the plan, runs it.
 
-import { setFlagsFromString } from "node:v8";
 import { openGraph, openPlan, type PlanRequest, parseDuration, requestText } from "@flow/core";
+import { collectEarlier } from "../engine.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
@@ -14,12 +14,6 @@ import { type ExecutionSettings, executePlan } from "./execute-plan.ts";
 import { failedTasks } from "./failed-tasks.ts";
 import { rerunIn } from "./request.ts";
 
-/**
- * The heap may grow by half of what is in use before it is collected. Left to itself it grows to several
- * times that: most of what a task leaves behind is old enough to survive the quick collections.
- */
-const COLLECT_EARLIER = "--heap-growing-percent=50";
-
 /** Runs what `request` asks for; prints everything itself. `root`: where cached plans lie. */
 export async function runPlan(
   invocation: Invocation,
@@ -27,7 +21,7 @@ export async function runPlan(
   request: PlanRequest,
   root: string | undefined,
 ): Promise<ExitCode> {
-  setFlagsFromString(COLLECT_EARLIER);
+  collectEarlier();
   const numbers = await readNumbers(invocation);
   if ("problem" in numbers) {
     io.stderr.write(`flow: ${numbers.problem}\n`);
