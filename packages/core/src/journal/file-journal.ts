@@ -23,7 +23,7 @@ export class FileJournal implements Journal {
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
   /** What the disk said of an earlier write, when nobody waited for it. */
-  #trouble: unknown;
+  #trouble: Error | undefined;
 
   /** Creates the file; throws when it exists. */
   constructor(path: string) {
@@ -59,7 +59,7 @@ export class FileJournal implements Journal {
       this.#timer = undefined;
       const length = this.#length;
       this.#syncing = datasync(this.#descriptor)
-        .catch((error: unknown) => {
+        .catch((error: Error) => {
           this.#trouble = error;
         })
         .then(() => {
