@@ -12,6 +12,7 @@ import { Adoption } from "./adoption.ts";
 import type { Attendant, LiveAttempt } from "./attendant.ts";
 import type { Checker } from "./checker.ts";
 import { Lane, type LaneListener } from "./lanes.ts";
+import { ATTEMPT_FILES } from "./layout.ts";
 import type { Neighbours, Occupation } from "./neighbours.ts";
 import type { Services } from "./services.ts";
 import { Starter } from "./starter.ts";
@@ -41,8 +42,13 @@ export class Dispatch {
     this.#parts = parts;
     this.#starter = new Starter(services);
     this.adoption = new Adoption(services, parts.attendant, this.#lanes);
-    for (const [name, backend] of services.request.backends) {
-      this.#lanes.set(name, new Lane(backend, services.clock, this.#listener()));
+    const { layout, files, clock, request } = services;
+    const secure = (jobs: readonly Job[]): Promise<void> => {
+      const records = jobs.map(({ paths }) => `${paths.attempt}/${ATTEMPT_FILES.record}`);
+      return files.sync([...records, layout.locks]);
+    };
+    for (const [name, backend] of request.backends) {
+      this.#lanes.set(name, new Lane(backend, clock, this.#listener(), secure));
     }
   }
 

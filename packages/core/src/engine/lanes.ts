@@ -5,8 +5,9 @@ import PQueue from "p-queue";
 import type { Backend, BackendFailure, Handle, Job, Observation } from "../backend/backend.ts";
 import type { AttemptKey } from "../model/ids.ts";
 import type { StopReason } from "../model/outcome.ts";
-import { ok, type Result } from "../model/result.ts";
+import { err, ok, type Result } from "../model/result.ts";
 import type { Clock } from "../ports/clock.ts";
+import { troubleOf } from "../ports/system-error.ts";
 import { Watcher } from "./watcher.ts";
 
 /** Calls at once to a backend of this machine, and to one far away. */
@@ -38,6 +39,8 @@ export class Lane {
   readonly #watcher: Watcher;
   readonly #listener: LaneListener;
   readonly #clock: Clock;
+  /** Resolves when the jobs' claims and records would survive a loss of power. */
+  readonly #secure: (jobs: readonly Job[]) => Promise<void>;
   readonly #abort = new AbortController();
   /** Stops asked for before the submit's answer came. */
   readonly #pendingStops = new Map<AttemptKey, readonly ["graceful" | "forced", StopReason]>();
@@ -49,10 +52,16 @@ export class Lane {
   #gatheredSince: number | undefined;
   #cancelGather: (() => void) | undefined;
 
-  constructor(backend: Backend, clock: Clock, listener: LaneListener) {
+  constructor(
+    backend: Backend,
+    clock: Clock,
+    listener: LaneListener,
+    secure: (jobs: readonly Job[]) => Promise<void>,
+  ) {
     this.backend = backend;
     this.#clock = clock;
     this.#listener = listener;
+    this.#secure = secure;
     const concurrency = backend.capabilities.local ? LOCAL_CALLS : REMOTE_CALLS;
     this.#queue = new PQueue({ concurrency });
     this.#watcher = new Watcher(backend, this.#queue, clock, (key, observation) =>
@@ -195,6 +204,13 @@ export class Lane {
   async #answers(
     jobs: readonly Job[],
   ): Promise<ReadonlyMap<AttemptKey, Result<Handle, BackendFailure>>> {
+    try {
+      // What runs on this machine goes down with it.
+      if (!this.backend.capabilities.local) await this.#secure(jobs);
+    } catch (error) {
+      const message = `the attempt cannot be written down: ${troubleOf(error)}`;
+      return new Map(jobs.map(({ key }) => [key, err({ ...UNCLEAR, message })]));
+    }
     try {
       return await this.backend.submit(jobs, this.#abort.signal);
     } catch (error) {

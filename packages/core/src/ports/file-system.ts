@@ -55,6 +55,11 @@ export interface FileSystem {
   write(path: string, data: string | Uint8Array, options?: WriteOptions): boolean;
   /** Temp file beside it, synced, then renamed over it. Pieces are written as they come. */
   replace(path: string, data: string | Uint8Array | Iterable<string>): void;
+  /**
+   * Resolves when what was written to these files, and the entries of these folders, would survive a loss
+   * of power.
+   */
+  sync(paths: readonly string[]): Promise<void>;
   /** In byte order of names; undefined when there is no such directory. */
   list(path: string): readonly DirectoryEntry[] | undefined;
   /** Makes the directory and its parents; false when it exists. @default mode 0777 less the umask */

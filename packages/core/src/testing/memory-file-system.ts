@@ -112,6 +112,10 @@ export class MemoryFileSystem implements FileSystem {
     this.#put(path, content);
   }
 
+  sync(_paths: readonly string[]): Promise<void> {
+    return Promise.resolve();
+  }
+
   list(path: string): readonly DirectoryEntry[] | undefined {
     const node = this.#find(path, true);
     if (node?.kind !== "directory") return undefined;

@@ -188,6 +188,12 @@ export const nodeFileSystem: FileSystem = {
     }
     syncDirectory(dirname(path));
   },
+  async sync(paths) {
+    for (const path of paths) {
+      const file = await fs.promises.open(path, "r");
+      await file.sync().finally(() => file.close());
+    }
+  },
   list(path) {
     // Asked first, because a thrown ENOENT costs much more. What may not be looked at is an error.
     if (ifThere(() => fs.statSync(path, QUIETLY)) === undefined) return undefined;
