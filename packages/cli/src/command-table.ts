@@ -123,7 +123,7 @@ const RUN_ROWS: readonly CommandRow[] = [
     arity: [0, 1],
     options: [
       ...PROJECT,
-      ...RUNNING.filter(({ name }) => ["output", "verbose", "quiet"].includes(name)),
+      ...RUNNING.filter(({ name }) => ["output", "json", "verbose", "quiet"].includes(name)),
     ],
     details:
       "Shows the run as the terminal that started it does. Ctrl-C ends the watching, not the run.",
@@ -258,6 +258,7 @@ const LOOK_ROWS: readonly CommandRow[] = [
       { name: "err", help: "standard error only" },
       { name: "out", help: "standard output only" },
       { name: "lines", value: "N", help: "only the last N lines" },
+      { name: "json", help: "both streams as JSON lines: task, attempt, stream, text" },
     ],
   },
   {

@@ -18,7 +18,7 @@ export const FILE_ROWS: readonly CommandRow[] = [
     summary: "write a small commented flow.yaml",
     positionals: "[DIR]",
     arity: [0, 1],
-    options: [],
+    options: [JSON_OPTION],
   },
   {
     name: "import",
@@ -38,7 +38,10 @@ export const FILE_ROWS: readonly CommandRow[] = [
     summary: "the JSON Schema of flow files",
     positionals: "",
     arity: [0, 0],
-    options: [{ name: "events", help: "the schema of --output json instead" }],
+    options: [
+      { name: "events", help: "the schema of --output json instead" },
+      { name: "json", help: "nothing else: a schema is JSON anyway" },
+    ],
   },
   {
     name: "version",

@@ -55,6 +55,7 @@ export const RUNNING: readonly OptionRow[] = [
     choices: ["auto", "live", "plain", "quiet", "json"],
     help: "how to show the run: auto, live, plain, quiet or json (env FLOW_OUTPUT)",
   },
+  { name: "json", help: "the same as --output json" },
   { name: "report-json", value: "FILE", help: "also write the run's events to FILE as JSON lines" },
   { name: "verbose", short: "v", help: "say why each task runs" },
   { name: "quiet", short: "q", help: "show failures only; the same as --output quiet" },

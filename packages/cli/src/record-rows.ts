@@ -125,7 +125,16 @@ export const RECORD_ROWS: readonly CommandRow[] = [
     options: [
       ...PROJECT,
       ...RUNNING.filter(({ name }) =>
-        ["gpus", "retries", "timeout", "output", "report-json", "verbose", "quiet"].includes(name),
+        [
+          "gpus",
+          "retries",
+          "timeout",
+          "output",
+          "json",
+          "report-json",
+          "verbose",
+          "quiet",
+        ].includes(name),
       ),
     ],
     details:

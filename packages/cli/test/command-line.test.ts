@@ -21,6 +21,15 @@ describe("the command line", () => {
     expect(JSON.parse(stdout)).toEqual({ flow: VERSION, node: process.versions.node });
   });
 
+  it.each(
+    "run exec plan status why list show graph logs ps attach cancel resolve history clean forget accept check init schema version runs compare".split(
+      " ",
+    ),
+  )("gives the answers of `flow %s` to programs with --json", async (name) => {
+    const row = COMMAND_TABLE.find((one) => one.name === name);
+    expect(row?.options.map((option) => option.name)).toContain("json");
+  });
+
   it("shows the list of commands when nothing is asked", async () => {
     const { code, stdout } = await flow();
     expect(code).toBe(0);
@@ -53,9 +62,10 @@ describe("the command line", () => {
     expect(expected.stdout).toBe(
       `flow init: write a small commented flow.yaml
 
-usage: flow init [DIR]
+usage: flow init [OPTION…] [DIR]
 
 Options:
+      --json        print JSON instead of text
       --color WHEN  colours: auto, always or never
   -h, --help        show this help
 `,

@@ -36,7 +36,7 @@ export const command: Command = async (invocation, io) => {
   }
   const reporter = openReporter(
     {
-      mode: outputMode(invocation.value("output"), invocation.has("quiet"), io),
+      mode: outputMode(invocation, io),
       verbose: invocation.has("verbose"),
       color: invocation.value("color"),
       secrets,

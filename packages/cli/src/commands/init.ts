@@ -48,6 +48,7 @@ export const command: Command = (invocation, io) => {
   }
   mkdirSync(directory, { recursive: true });
   writeFileSync(file, STARTER, { flag: "wx" });
+  if (invocation.has("json")) io.stdout.write(`${JSON.stringify({ file })}\n`);
   io.stderr.write(`Wrote ${shown}. Next: flow plan, then flow run\n`);
   return Promise.resolve(EXIT.ok);
 };

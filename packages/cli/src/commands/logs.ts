@@ -1,6 +1,6 @@
 // `flow logs SEL [-f]`: what a task has written, its stdout to stdout and its stderr to stderr. On a
 // terminal everything is sanitised; into a pipe or file the bytes go as they are. Secrets are masked
-// in both. Writes nothing.
+// in both. With `--json` both come as JSON lines on stdout. Writes nothing.
 
 import {
   ATTEMPT_FILES,
@@ -15,6 +15,7 @@ import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../invocation.ts";
 import type { Io, Output } from "../io.ts";
 import { liveRuns } from "../record/runs.ts";
+import { jsonLog } from "../report/json-log.ts";
 import { LogCopy } from "../report/log-copy.ts";
 import { maskFor } from "../report/mask.ts";
 import { openOne } from "../selection.ts";
@@ -44,18 +45,22 @@ export const command: Command = async (invocation, io) => {
     ...(invocation.has("err") ? [] : [[ATTEMPT_FILES.stdout, io.stdout] as const]),
     ...(invocation.has("out") ? [] : [[ATTEMPT_FILES.stderr, io.stderr] as const]),
   ];
+  const asJson = invocation.has("json");
   for (let current: number | undefined = serial; current !== undefined; ) {
     const directory = attempts.directory(current);
-    const copies = streams.map(
-      ([name, output]) => new LogCopy(`${directory}/${name}`, output, mask),
-    );
+    const attempt = current;
+    const copies = streams.map(([name, plain]) => {
+      const source = { task: task.id, attempt, stream: name };
+      const output = asJson ? jsonLog(source, io.stdout) : plain;
+      return new LogCopy(`${directory}/${name}`, output, mask);
+    });
     for (const copy of copies) await copy.begin(lines);
-    if (follow) await followUntil(() => attempts.isOver(current as number), copies, io);
+    if (follow) await followUntil(() => attempts.isOver(attempt), copies, io);
     for (const copy of copies) copy.end();
-    if (!follow && copies.length === 2 && copies.every(({ isEmpty }) => isEmpty))
+    if (!asJson && !follow && copies.length === 2 && copies.every(({ isEmpty }) => isEmpty))
       io.stderr.write(`flow: ${task.id} has written nothing\n`);
     current = follow && wanted === undefined ? await attempts.next(current) : undefined;
-    if (current !== undefined) io.stderr.write(`--- attempt ${current}\n`);
+    if (current !== undefined && !asJson) io.stderr.write(`--- attempt ${current}\n`);
   }
   return EXIT.ok;
 };

@@ -34,7 +34,7 @@ export interface FreshSummary {
 
 /** Options that ask for more than running what is stale, or whose values are checked elsewhere. */
 const ASKING_MORE = [
-  ...["force", "failed", "dry-run", "detach", "report-json", "strict", "verbose"],
+  ...["force", "failed", "dry-run", "detach", "report-json", "json", "strict", "verbose"],
   ...["gpus", "retries", "timeout"],
 ];
 

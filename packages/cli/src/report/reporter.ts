@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, relative } from "node:path";
 import type { RunEvent } from "@flow/core";
+import type { Invocation } from "../invocation.ts";
 import type { Io } from "../io.ts";
 import { VERSION } from "../version.ts";
 import { paintFor } from "./color.ts";
@@ -43,10 +44,11 @@ export interface ReporterOptions {
   readonly reportFile?: string | undefined;
 }
 
-/** `--output`, or FLOW_OUTPUT, or what the terminal can do; `auto` never means JSON. */
-export function outputMode(option: string | undefined, isQuiet: boolean, io: Io): OutputMode {
-  if (isQuiet) return "quiet";
-  const wanted = option ?? io.env["FLOW_OUTPUT"] ?? "auto";
+/** `--json`, `-q`, `--output`, or FLOW_OUTPUT, or what the terminal can do; `auto` never means JSON. */
+export function outputMode(invocation: Pick<Invocation, "has" | "value">, io: Io): OutputMode {
+  if (invocation.has("json")) return "json";
+  if (invocation.has("quiet")) return "quiet";
+  const wanted = invocation.value("output") ?? io.env["FLOW_OUTPUT"] ?? "auto";
   if (wanted === "live" || wanted === "plain" || wanted === "quiet" || wanted === "json") {
     return wanted;
   }

@@ -114,7 +114,7 @@ export const plainSettings = (
   force: false,
   rebuildModified: false,
   strict: false,
-  mode: outputMode(invocation.value("output"), invocation.has("quiet"), io),
+  mode: outputMode(invocation, io),
   verbose: invocation.has("verbose"),
   color: invocation.value("color"),
   reportFile: invocation.value("report-json"),

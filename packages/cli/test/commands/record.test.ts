@@ -229,6 +229,22 @@ tasks:
     });
   });
 
+  it("gives both streams as JSON lines, whose texts together are what was written", async () => {
+    const project = projectFolder({
+      "flow.yaml":
+        'version: 1\ntasks:\n  a: { always: true, actions: ["printf \'one\\ntwo\'", "echo oops >&2"] }\n',
+    });
+    await project.flow("run", "-q");
+    const { code, stdout, stderr } = await project.flow("logs", "a", "--json");
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { task: "a", attempt: 1, stream: "stdout", text: "one\n" },
+      { task: "a", attempt: 1, stream: "stderr", text: "oops\n" },
+      { task: "a", attempt: 1, stream: "stdout", text: "two" },
+    ]);
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
   it("follows a task until it has ended", async () => {
     const { project, run } = await running();
     const follow = project.start("logs", "long", "-f");

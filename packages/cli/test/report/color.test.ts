@@ -41,7 +41,12 @@ describe("the form of output", () => {
     [undefined, { FLOW_OUTPUT: "nonsense" }, false, "plain"],
   ])("--output %s with %j on a terminal: %s → %s", (option, env, isTTY, mode) => {
     const io = fakeIo(isTTY ? { env, terminal: [80, 24] } : { env });
-    expect(outputMode(option, false, io)).toBe(mode);
-    expect(outputMode(option, true, io)).toBe("quiet");
+    const given = (...flags: readonly string[]) => ({
+      has: (flag: string) => flags.includes(flag),
+      value: () => option,
+    });
+    expect(outputMode(given(), io)).toBe(mode);
+    expect(outputMode(given("quiet"), io)).toBe("quiet");
+    expect(outputMode(given("quiet", "json"), io)).toBe("json");
   });
 });
