@@ -191,7 +191,11 @@ export const nodeFileSystem: FileSystem = {
   async sync(paths) {
     for (const path of paths) {
       const file = await fs.promises.open(path, "r");
-      await file.sync().finally(() => file.close());
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
     }
   },
   list(path) {
