@@ -593,7 +593,8 @@ r_run_action() {
   r_asking=
   r_await_own_signal
   r_sweep
-  r_pid=
+  # A stop may have come since; what runs in the end is not asked.
+  r_pid='' r_asking=''
   r_signal=0
   r_code=$r_rc
   if [ "$r_rc" -gt 128 ] && [ "$r_rc" -lt 193 ]; then r_signal=$((r_rc - 128)); fi

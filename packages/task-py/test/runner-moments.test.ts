@@ -163,7 +163,7 @@ for (const runner of runners.filter(({ spec }) => spec === "spec.sh")) {
         using attempt = new Attempt({ ...runner, command: [...shell, file] });
         const { code, cause } = await attempt.run({
           actions: [program, program],
-          stop: { grace_s: 20 },
+          stop: { grace_s: 60 },
         });
         if (code === 0) return;
         stops++;
