@@ -6,6 +6,8 @@ import { amount, envMap, flag, oneOrMany, scalar } from "./parts.ts";
 
 const command = z.string().describe("A shell command.");
 
+const exitCode = z.int().min(0).max(255);
+
 const argv = z.array(scalar).describe("A program and its arguments, started without a shell.");
 
 const actionMap = z.strictObject({
@@ -21,7 +23,7 @@ const actionMap = z.strictObject({
   cwd: z.string().optional().describe("Working directory of this action."),
   env: envMap.optional().describe("Environment variables of this action."),
   timeout: amount.optional().describe("How long this action may run."),
-  ok_exit: oneOrMany(z.int())
+  ok_exit: oneOrMany(exitCode)
     .optional()
     .describe("Exit codes that count as success; 0 by default."),
   stdin: z.string().optional().describe("A file that is its standard input; it counts as a dep."),
@@ -293,7 +295,7 @@ const policy = {
     .enum(["auto", "always", "never"])
     .optional()
     .describe("What happens when the program asks to be run again, or was interrupted."),
-  requeue_codes: oneOrMany(z.int())
+  requeue_codes: oneOrMany(exitCode)
     .optional()
     .describe("Exit codes that ask for it, beside 75, 85 and 99."),
   max_requeues: amount.optional().describe("How often at most; no limit by default."),

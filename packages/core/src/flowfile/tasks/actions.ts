@@ -34,6 +34,7 @@ function readAction(
 ): Action | undefined {
   if (node.kind === "scalar") {
     explainComment(node, loading);
+    refuseEmpty(node, loading);
     return plain(source.shell, node, fillShell(node, reader.filling));
   }
   if (node.kind === "list") {
@@ -58,6 +59,14 @@ function readAction(
   if (run?.kind === "scalar") return { ...base, ...asShell(fillShell(run, here.filling)) };
   if (script?.kind === "scalar") return readScript(script, base, here, loading);
   return argv(asList(child(node, "exec")), node, base, here, loading);
+}
+
+/** Also of a `|` or `>` whose lines are not indented, which YAML takes for no text at all. */
+function refuseEmpty({ text, file, start, end }: ScalarNode, { report }: Loading): void {
+  if (text.trim() !== "") return;
+  report.error("bad-value", { file, start, end }, "this command is empty", {
+    fix: "Write it here, or below a `|` and indented further; else remove the line.",
+  });
 }
 
 /** `- echo "a #b"` ends before the `#`, which is only noticed by the quote that is left open. */
