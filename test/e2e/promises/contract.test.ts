@@ -1,4 +1,5 @@
 /** What a task's program is told, every variable of it, and what its exit codes and keys of policy mean. */
+import { cpus } from "node:os";
 import { describe, expect } from "vitest";
 import { flowTest } from "../../rig/flow-test.ts";
 
@@ -101,6 +102,17 @@ tasks:
     await first.write("model.bin", "m");
     await first.write("log.txt", "l");
     await first.exit();
+    expect((await flow.ended).code).toBe(0);
+  });
+
+  flowTest("says how many cpus there are to a task that asks for more", async ({ project }) => {
+    project.flowFile("tasks:\n  a: { resources: { cpus: 100000 }, actions: [cmd a] }\n");
+    const flow = project.startRun();
+    const a = await project.cmd("a").next();
+    expect(Number(a.env["FLOW_CPUS"])).toBeGreaterThanOrEqual(1);
+    expect(Number(a.env["FLOW_CPUS"])).toBeLessThanOrEqual(cpus().length);
+    expect(a.env["OMP_NUM_THREADS"]).toBe(a.env["FLOW_CPUS"]);
+    await a.exit();
     expect((await flow.ended).code).toBe(0);
   });
 

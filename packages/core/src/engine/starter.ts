@@ -1,6 +1,7 @@
 // Brings a task that must run to the point where a backend can take it: claim, lineage, record.
 // Also the place where an attempt that a dead run left behind is found.
 
+import type { Backend } from "../backend/backend.ts";
 import type { Effect } from "../machine/effect.ts";
 import { attemptKey, type RunId } from "../model/ids.ts";
 import type { ResourceRequest } from "../model/resources.ts";
@@ -90,7 +91,7 @@ export class Starter {
         reason: effect.reason,
         promoted: inspection.promote,
         resumes: inspection.resumes,
-        resources: effect.resources satisfies ResourceRequest,
+        resources: granted(effect.resources, request.backends.get(task.backend)),
         backend: task.backend,
         backendType:
           project.backends.find(({ name }) => name === task.backend)?.use ?? task.backend,
@@ -111,6 +112,13 @@ export class Starter {
     const job = weightMs > 0 ? { ...prepared.job, weightMs } : prepared.job;
     return { type: "prepared", record: prepared.record, job };
   }
+}
+
+/** A request for more cpus than this machine has takes all of them, and the program is told how many. */
+function granted(resources: ResourceRequest, backend: Backend | undefined): ResourceRequest {
+  if (resources.cpusMilli === undefined || backend?.capabilities.local !== true) return resources;
+  const cpusMilli = Math.min(resources.cpusMilli, backend.limits().cpusMilli ?? Infinity);
+  return { ...resources, cpusMilli };
 }
 
 /** The attempt, when it was recorded but never settled. */
