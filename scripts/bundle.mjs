@@ -48,13 +48,13 @@ const assets = {
 };
 
 /**
- * Azure's storage library knows its own objects by the names of their classes, which bundling may change.
- * Only it has them kept: that costs a call for each function made, and flow makes many.
+ * Some libraries know objects by the names of their classes, which bundling may change. They have them
+ * kept, flow's own code has not: that costs a call for each function made, and flow makes many.
  */
 const classNames = {
   name: "class-names",
   setup({ onLoad }) {
-    onLoad({ filter: /\/node_modules\/@azure\/storage-[^/]+\/.*\.js$/ }, async ({ path }) => {
+    onLoad({ filter: /\/node_modules\/.*\.[cm]?js$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, "utf8"), { keepNames: true });
       return { contents: code };
     });
