@@ -114,6 +114,14 @@ function syncDirectory(path: string): void {
   }
 }
 
+/** Files that are synced together. */
+const SYNCED_AT_ONCE = 32;
+
+async function syncOne(path: string): Promise<void> {
+  const file = await fs.promises.open(path, "r");
+  await file.sync().finally(() => file.close());
+}
+
 async function hashFile(path: string): Promise<Digest | undefined> {
   const size = ifThere(() => fs.statSync(path).size);
   if (size === undefined) return undefined;
