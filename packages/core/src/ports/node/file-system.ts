@@ -119,7 +119,11 @@ const SYNCED_AT_ONCE = 32;
 
 async function syncOne(path: string): Promise<void> {
   const file = await fs.promises.open(path, "r");
-  await file.sync().finally(() => file.close());
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 async function hashFile(path: string): Promise<Digest | undefined> {
@@ -197,13 +201,9 @@ export const nodeFileSystem: FileSystem = {
     syncDirectory(dirname(path));
   },
   async sync(paths) {
-    for (const path of paths) {
-      const file = await fs.promises.open(path, "r");
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+    // Some at a time, because a disk takes hardly longer for them than for one.
+    for (let from = 0; from < paths.length; from += SYNCED_AT_ONCE) {
+      await Promise.all(paths.slice(from, from + SYNCED_AT_ONCE).map(syncOne));
     }
   },
   list(path) {
