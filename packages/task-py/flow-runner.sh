@@ -355,7 +355,8 @@ r_stop() {
       r_tell "$flow_stop_signal"
       ;;
   esac
-  r_listen
+  # bash would lose the program's end among them.
+  [ -n "$r_bash" ] && [ -n "$r_pid" ] || r_listen
 }
 
 # Brings the kill forward to unix second $1.
@@ -595,6 +596,7 @@ r_run_action() {
   r_sweep
   # A stop may have come since; what runs in the end is not asked.
   r_pid='' r_asking=''
+  [ -z "$r_bash" ] || [ -z "$r_stopped" ] || r_listen
   r_signal=0
   r_code=$r_rc
   if [ "$r_rc" -gt 128 ] && [ "$r_rc" -lt 193 ]; then r_signal=$((r_rc - 128)); fi
