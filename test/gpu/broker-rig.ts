@@ -81,8 +81,8 @@ export class BrokerRig implements AsyncDisposable {
     const connected = await connect(this.socket);
     if (connected.ok) {
       connected.value.send({ m: "stop" });
-      await connected.value.next("done");
-      connected.value.close();
+      // When it lets go of the connection it has written everything.
+      await new Promise<void>((resolve) => connected.value.onClose(resolve));
     }
     this.machine.remove();
   }

@@ -25,13 +25,12 @@ import {
 import type { VerdictMessage } from "./broker/messages.ts";
 import { socketPath } from "./broker/places.ts";
 import { lackOf } from "./broker/request.ts";
-import { findBroker } from "./client/find-broker.ts";
 import {
-  acquire,
   type HeldLease,
   type JobEnd,
   jobEnvironment,
   NO_GPU_ENVIRONMENT,
+  obtain,
   rebind,
   release,
 } from "./client/lease.ts";
@@ -224,9 +223,6 @@ class GpuBackend implements Backend {
     signal: AbortSignal,
   ): Promise<BackendFailure | undefined> {
     const { clock, env } = this.#context.ports;
-    const connection = await findBroker(env);
-    if (!connection.ok)
-      return { type: "unavailable", message: connection.error, retryAfterMs: undefined };
     const among = this.#context.options.gpus === "none" ? [] : this.#context.options.gpus;
     const now = clock.now();
     const task = taskOf(job.key);
@@ -234,8 +230,13 @@ class GpuBackend implements Backend {
     this.#histories.set(task, history);
     const request = requestOf(job, options, among, history, now);
     const onQueued = (why: string): void => this.#pending.explain(job.key, why);
-    const granted = await acquire(connection.value, request, { env, signal, onQueued });
-    if (!granted.ok) return { type: "rejected", message: granted.error.message };
+    const granted = await obtain(request, { env, signal, onQueued });
+    if (!granted.ok) {
+      const { isRefused, message } = granted.error;
+      return isRefused
+        ? { type: "rejected", message }
+        : { type: "unavailable", message, retryAfterMs: undefined };
+    }
     const lease = granted.value;
     if (signal.aborted) {
       lease.close();

@@ -1784,11 +1784,25 @@ class lease:
         self._receive("released")
 
     def _acquire(self) -> None:
-        self._socket = _connect_broker()
+        import time
+
         wish = {name: value for name, value in self._wish.items() if value is not None}
-        keys = ["type %s" % self._name]
-        self._send({"m": "acquire", "proto": 1, "label": self._name, "keys": keys, "inProcess": True, **wish})
-        granted = self._receive("granted")
+        request: Dict[str, Any] = {"m": "acquire", "proto": 1, "label": self._name}
+        request["keys"] = ["type %s" % self._name]
+        request.update(wish, inProcess=True)
+        start = time.monotonic()
+        for ends in range(1, 6):
+            self._socket = _connect_broker()
+            # Where a broker ends meanwhile the next one is asked, and the place in the queue is kept.
+            request["sinceFirstMs"] = (time.monotonic() - start) * 1000
+            try:
+                self._send(request)
+                granted = self._receive("granted")
+                break
+            except (OSError, GpuError) as error:
+                self._socket.close()
+                if ends == 5 or isinstance(error, GpuError) and error.code != "NO_BROKER":
+                    raise
         self._id, self._secret, self.cold = granted["lease"], granted["secret"], granted["cold"]
         self.gpus = [card["id"] for card in granted["cards"]]
         names = ",".join(self.gpus)

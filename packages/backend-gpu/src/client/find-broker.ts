@@ -21,6 +21,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const MODEST = ["--max-semi-space-size=2"];
 /** How long to wait for a broker that somebody else is starting. */
 const OTHER_MS = 30_000;
+/** How often it is looked for before another start is tried, and the pause before each look. */
+const LOOKS = 25;
+const LOOK_MS = 20;
 
 /** A connection to the broker, which is started when none listens; fails with a sentence. */
 export async function findBroker(env: Environment): Promise<Result<Connection, string>> {
@@ -33,19 +36,20 @@ export async function findBroker(env: Environment): Promise<Result<Connection, s
     return err(
       `The GPU broker on ${path} has ended; ask the user it belongs to to start it again.`,
     );
-  const failure = await startOnce(path, env);
-  if (failure !== undefined && !failure.includes("already listening")) {
-    // Somebody else's may have been quicker.
-    const other = await connect(path);
-    return other.ok ? other : err(failure);
-  }
   const deadline = performance.now() + OTHER_MS;
   for (;;) {
+    const failure = await startOnce(path, env);
     const again = await connect(path);
     if (again.ok) return again;
-    if (performance.now() > deadline)
-      return err(`The GPU broker at ${path} does not answer (${again.error}).`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // Somebody else's may be starting; or one that has just died has not let go of its lock yet.
+    if (failure !== undefined && !failure.includes("already listening")) return err(failure);
+    for (let looks = 0; looks < LOOKS; looks++) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      const other = await connect(path);
+      if (other.ok) return other;
+      if (performance.now() > deadline)
+        return err(`The GPU broker at ${path} does not answer (${other.error}).`);
+    }
   }
 }
 

@@ -17,4 +17,4 @@ export { amdNotice } from "../reader/unsupported.ts";
 export { connect, type Connection } from "./connection.ts";
 export { findBroker, startBroker } from "./find-broker.ts";
 export { commandKeys, commandNumbers } from "./keys.ts";
-export { acquire, type HeldLease, jobEnvironment, type LeaseRequest } from "./lease.ts";
+export { acquire, type HeldLease, jobEnvironment, type LeaseRequest, obtain } from "./lease.ts";

@@ -13,6 +13,7 @@ import { socketPath } from "../broker/places.ts";
 import { MARK } from "../broker/processes.ts";
 import type { OutOfMemory } from "../policy/out-of-memory.ts";
 import { connect, type Connection } from "./connection.ts";
+import { findBroker } from "./find-broker.ts";
 
 export type LeaseRequest = Omit<AcquireMessage, "m" | "proto">;
 
@@ -63,11 +64,40 @@ export function acquire(
       if (message.m === "error") finish(err(message));
       if (message.m === "granted") finish(ok(leaseOf(connection, message, socketPath(env))));
     });
-    connection.onClose(() => finish(err(failure("BUSY", "The GPU broker has ended."))));
+    connection.onClose(() => finish(err(ENDED)));
     if (signal?.aborted === true) return abort();
     signal?.addEventListener("abort", abort);
     connection.send({ m: "acquire", proto: PROTOCOL, ...request });
   });
+}
+
+/** How often in a row a broker may end on somebody who waits. */
+const MOST_ENDS = 5;
+
+/** Why there is no lease: the broker refused it, or no broker can be had. */
+export interface Denial {
+  readonly isRefused: boolean;
+  readonly message: string;
+}
+
+/**
+ * Finds the broker, starts one where none listens, and waits for cards. Where a broker ends meanwhile
+ * the next one is asked, and the place in the queue is kept.
+ */
+export async function obtain(
+  request: LeaseRequest,
+  options: AcquireOptions,
+): Promise<Result<HeldLease, Denial>> {
+  const from = performance.now();
+  for (let ends = 1; ; ends++) {
+    const connection = await findBroker(options.env);
+    if (!connection.ok) return err({ isRefused: false, message: connection.error });
+    const sinceFirstMs = (request.sinceFirstMs ?? 0) + performance.now() - from;
+    const granted = await acquire(connection.value, { ...request, sinceFirstMs }, options);
+    if (granted.ok) return granted;
+    if (granted.error !== ENDED || ends === MOST_ENDS)
+      return err({ isRefused: granted.error !== ENDED, message: granted.error.message });
+  }
 }
 
 /** Connects to a lease that lives, so that its end can be told; undefined when there is none. */
@@ -114,6 +144,8 @@ const failure = (code: AcquireFailure["code"], message: string): AcquireFailure 
   code,
   message,
 });
+
+const ENDED: AcquireFailure = failure("BUSY", "The GPU broker has ended.");
 
 function leaseOf(
   connection: Connection,

@@ -7,6 +7,7 @@ import {
   type Connection,
   findBroker,
   type HeldLease,
+  obtain,
   serve,
 } from "@flow/backend-gpu/client";
 import { silentLog } from "@flow/core";
@@ -16,6 +17,8 @@ import { FakeMachine, fakeGpu } from "../../../../test/gpu/fake-gpus.ts";
 import { systemSuite } from "../../../../test/rig/system.ts";
 
 const GIB = 2 ** 30;
+const TAKEN = "GPU 0: in use, and one of the two wants it alone";
+const succeeded = { succeeded: true, outOfMemory: undefined } as const;
 
 systemSuite("cc", "the broker", () => {
   it("grants a card, says why others wait, and passes it on", () =>
@@ -26,7 +29,7 @@ systemSuite("cc", "the broker", () => {
         env: rig.env,
         onQueued: (text) => why.resolve(text),
       });
-      expect(await why.promise).toBe("GPU 0: in use, and one of the two wants it alone");
+      expect(await why.promise).toBe(TAKEN);
       await first.release({ succeeded: true, outOfMemory: undefined });
       const granted = await second;
       expect(granted.ok).toBe(true);
@@ -108,6 +111,49 @@ systemSuite("cc", "the broker", () => {
       expect(await leasesOf(again)).toMatchObject([{ id: held.id, label: "job" }]);
       job.kill("SIGKILL");
       await once(job, "exit");
+    }));
+
+  it("is asked again by those who wait when it was killed, and they keep their places", () =>
+    using(1, async (rig) => {
+      const held = await lease(rig, { alone: true });
+      const order: string[] = [];
+      const waiting: Promise<unknown>[] = [];
+      const told: Promise<string>[] = [];
+      let isKilled = false;
+      for (const [label, sinceFirstMs] of [
+        ["second", 0],
+        ["first", 60_000],
+      ] as const) {
+        const [before, after] = [deferred<string>(), deferred<string>()];
+        const got = obtain(request({ label, sinceFirstMs, alone: true }), {
+          env: rig.env,
+          // The next broker tells why, too.
+          onQueued: (why) => {
+            before.resolve(why);
+            if (isKilled) after.resolve(why);
+          },
+        });
+        waiting.push(
+          got.then((granted) => {
+            order.push(granted.ok ? label : granted.error.message);
+            return granted.ok ? granted.value.release(succeeded) : undefined;
+          }),
+        );
+        await before.promise;
+        told.push(after.promise);
+      }
+      const job = spawn("sleep", ["60"], {
+        env: { ...rig.env, FLOW_GPU_LEASE: held.id } as NodeJS.ProcessEnv,
+        stdio: "ignore",
+      });
+      await once(job, "spawn");
+      isKilled = true;
+      process.kill(await rig.pid(), "SIGKILL");
+      expect(await Promise.all(told)).toEqual([TAKEN, TAKEN]);
+      held.close();
+      job.kill("SIGKILL");
+      await Promise.all(waiting);
+      expect(order).toEqual(["first", "second"]);
     }));
 
   it("starts only once when many clients come at the same time", () =>

@@ -4,14 +4,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import {
-  acquire,
   commandKeys,
   commandNumbers,
-  findBroker,
   findOutOfMemory,
   type HeldLease,
   jobEnvironment,
   type LeaseRequest,
+  obtain,
   socketPath,
 } from "@flow/backend-gpu/client";
 import { err, ok, parseBytes, type Result } from "@flow/core";
@@ -123,13 +122,10 @@ async function leaseFor(
   type: string | undefined,
   io: Io,
 ): Promise<Result<HeldLease, string>> {
-  const connection = await findBroker(io.env);
-  if (!connection.ok) return err(connection.error);
   const words = argv[0] === "sh" && argv[1] === "-c" ? (argv[2] ?? "").split(/\s+/) : argv;
   const label = words.join(" ").slice(0, 200);
   const isQuiet = !io.stderr.isTTY;
-  const granted = await acquire(
-    connection.value,
+  const granted = await obtain(
     {
       ...request,
       label,

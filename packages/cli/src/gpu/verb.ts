@@ -64,6 +64,9 @@ export async function askBroker<Kind extends BrokerMessage["m"]>(
   const { value: connection } = connected;
   connection.send(message);
   const answer = await connection.next(kind);
+  // One that has let go of the connection has written everything and can be followed by another.
+  if (message.m === "stop" && answer?.m === "done")
+    await new Promise<void>((resolve) => connection.onClose(resolve));
   connection.close();
   if (answer === undefined) return err("the GPU broker ended without an answer");
   if (answer.m === "error") return err(answer.message);
