@@ -145,6 +145,21 @@ systemSuite("cc", "flow gpu", () => {
       expect(gpu1).toMatch(/^GPU 1 /);
     }));
 
+  it("follows a broker that was killed with one that is started alike, and one that ended with any", () =>
+    using(({ gpu }) => {
+      const room = (): string => gpu("run", "--", "sh", "-c", "echo $FLOW_GPU_MEM_MB").out;
+      const half = room();
+      expect(gpu("stop").code).toBe(0);
+      expect(gpu("start", "--careful").code).toBe(0);
+      const whole = room();
+      expect(Number(whole)).toBeGreaterThan(Number(half));
+      const { pid } = JSON.parse(gpu("status", "--json").out) as { pid: number };
+      process.kill(pid, "SIGKILL");
+      expect(room()).toBe(whole);
+      expect(gpu("stop").code).toBe(0);
+      expect(room()).toBe(half);
+    }));
+
   it("says that no broker runs, and how to see what there is", () =>
     using(({ env, gpu }) => {
       expect(gpu("stop").code).toBe(0);

@@ -10,6 +10,7 @@ import { type BrokerMessage, MAX_LINE, parseClientMessage } from "./messages.ts"
 import { stateDirectory } from "./places.ts";
 import { systemProcesses, userName } from "./processes.ts";
 import { type Door, makeDoor, openSocket } from "./share.ts";
+import { forgetStart, noteStart } from "./start-note.ts";
 
 export interface ServeOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -17,6 +18,8 @@ export interface ServeOptions {
   readonly settings?: Partial<Settings>;
   /** Name or number of a group whose members may use the broker too; absent: its own user alone. */
   readonly group?: string | undefined;
+  /** Options of `flow gpu start` that say all this, for the next broker when this one dies. @default none */
+  readonly startOptions?: readonly string[];
   /** Ends after so long without leases and requests; absent: never. */
   readonly idleExitMs: number | undefined;
 }
@@ -79,6 +82,7 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
     server.close();
     for (const socket of sockets) socket.end();
     rmSync(path, { force: true });
+    forgetStart(options.env);
     lock.release();
     void reader[Symbol.asyncDispose]().then(() => ended.resolve());
   };
@@ -90,14 +94,13 @@ export async function serve(options: ServeOptions): Promise<Result<Serving, stri
     const { idleExitMs } = options;
     if (isIdle && idleExitMs !== undefined && performance.now() - broker.idleSince > idleExitMs)
       return stop();
-    timer = setTimeout(
-      () => void tick(),
-      isIdle ? IDLE_MS : broker.isWarming ? WARMING_MS : BUSY_MS,
-    );
+    const pauseMs = isIdle ? IDLE_MS : broker.isWarming ? WARMING_MS : BUSY_MS;
+    timer = setTimeout(() => void tick(), pauseMs);
   };
   // The lock is ours, so whatever lies there belongs to a broker that is dead.
   rmSync(path, { force: true });
   await listen(server, door.value);
+  noteStart(options.env, path, options.startOptions ?? []);
   timer = setTimeout(() => void tick(), WARMING_MS);
   return ok({ path, ended: ended.promise, stop });
 }

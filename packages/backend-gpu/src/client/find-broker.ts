@@ -13,7 +13,8 @@ import {
 import { basename, dirname } from "node:path";
 import { err, type Result } from "@flow/core";
 import { socketPath, stateDirectory } from "../broker/places.ts";
-import { connect, type Connection } from "./connection.ts";
+import { notedStart } from "../broker/start-note.ts";
+import { type Connection, connect } from "./connection.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -25,7 +26,10 @@ const OTHER_MS = 30_000;
 const LOOKS = 25;
 const LOOK_MS = 20;
 
-/** A connection to the broker, which is started when none listens; fails with a sentence. */
+/**
+ * A connection to the broker, which is started when none listens, as the last one was if that died; fails
+ * with a sentence.
+ */
 export async function findBroker(env: Environment): Promise<Result<Connection, string>> {
   const path = socketPath(env);
   const first = await connect(path);
@@ -70,7 +74,7 @@ const starting = new Map<string, Promise<string | undefined>>();
 function startOnce(path: string, env: Environment): Promise<string | undefined> {
   const underWay = starting.get(path);
   if (underWay !== undefined) return underWay;
-  const start = startBroker(env).finally(() => starting.delete(path));
+  const start = startBroker(env, notedStart(env, path)).finally(() => starting.delete(path));
   starting.set(path, start);
   return start;
 }

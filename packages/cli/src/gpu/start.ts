@@ -22,18 +22,19 @@ export const verb: GpuVerb = async (args, io) => {
   );
   if (parsed === undefined) return EXIT.usage;
   if (parsed.has("foreground")) return serveHere(parsed, io);
-  const extra = [
-    ...(parsed.has("careful") ? ["--careful"] : []),
-    ...["idle", "group"].flatMap((name) => {
-      const value = parsed.value(name);
-      return value === undefined ? [] : [`--${name}`, value];
-    }),
-  ];
-  const failure = await startBroker(io.env, extra);
+  const failure = await startBroker(io.env, optionsOf(parsed));
   if (failure !== undefined) return outside(io, failure);
   io.stderr.write(`the GPU broker listens on ${socketPath(io.env)}\n`);
   return EXIT.ok;
 };
+
+const optionsOf = (parsed: VerbArguments): readonly string[] => [
+  ...(parsed.has("careful") ? ["--careful"] : []),
+  ...["idle", "group"].flatMap((name) => {
+    const value = parsed.value(name);
+    return value === undefined ? [] : [`--${name}`, value];
+  }),
+];
 
 async function serveHere(parsed: VerbArguments, io: Io): Promise<ExitCode> {
   const group = parsed.value("group");
@@ -46,7 +47,15 @@ async function serveHere(parsed: VerbArguments, io: Io): Promise<ExitCode> {
     io.stderr.write(`flow: --idle takes a time such as \`10m\`, or \`never\`, not \`${idle}\`\n`);
     return EXIT.usage;
   }
-  const serving = await serve({ env: io.env, log: logTo(io), settings, group, idleExitMs });
+  const startOptions = optionsOf(parsed);
+  const serving = await serve({
+    env: io.env,
+    log: logTo(io),
+    settings,
+    group,
+    startOptions,
+    idleExitMs,
+  });
   if (!serving.ok) {
     // The one who starts it reads the first line to know how it went.
     io.stdout.write(`${serving.error}\n`);
