@@ -11,8 +11,11 @@ import { encodeLine, type JournalRecord } from "./record.ts";
 
 const datasync = promisify(fs.fdatasync);
 
-/** The longest that what was written waits before it is on its way to the disk. */
-const SYNC_MS = 50;
+/** How long what was written waits before it is on its way to the disk, in milliseconds. */
+const PAUSE_MS = { least: 50, most: 1000 };
+
+/** A disk is left alone this many times as long as it took: while it syncs, whoever makes a file may wait. */
+const REST = 20;
 
 export class FileJournal implements Journal {
   readonly #path: string;
@@ -22,6 +25,8 @@ export class FileJournal implements Journal {
   #queue: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
+  /** Milliseconds before the next sync. */
+  #pauseMs = PAUSE_MS.least;
   /** What the disk said of an earlier write, when nobody waited for it. */
   #trouble: Error | undefined;
 
@@ -58,15 +63,18 @@ export class FileJournal implements Journal {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       const length = this.#length;
+      const from = performance.now();
       this.#syncing = datasync(this.#descriptor)
         .catch((error: Error) => {
           this.#trouble = error;
         })
         .then(() => {
           this.#syncing = undefined;
+          const restMs = REST * (performance.now() - from);
+          this.#pauseMs = Math.min(Math.max(PAUSE_MS.least, restMs), PAUSE_MS.most);
           if (this.#length > length) this.#syncSoon();
         });
-    }, SYNC_MS).unref();
+    }, this.#pauseMs).unref();
   }
 
   async close(): Promise<void> {
