@@ -37,7 +37,11 @@ import { absent } from "./trace.ts";
 /** How many changed files of a directory are named. */
 const namedFiles = 5;
 /** What was made is gone, and what it was made from is as it was. */
-const LOST: ReadonlySet<Reason["component"]> = new Set(["target-missing", "target-used"]);
+const LOST: ReadonlySet<Reason["component"]> = new Set([
+  "target-missing",
+  "target-lost",
+  "target-used",
+]);
 /** Reasons to run whatever the last success was. */
 const EVERY_TIME: ReadonlySet<Reason["component"]> = new Set(["always", "no-inputs-or-targets"]);
 

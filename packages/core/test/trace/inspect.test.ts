@@ -247,6 +247,12 @@ describe("a target whose content the disk did not have yet when the machine went
     expect(await bench.verdict(train, { ...after, strict: true })).toHaveLength(1);
   });
 
+  test("leaves the checkpoint of the success that made it", async () => {
+    const bench = await done(train);
+    bench.lose("model");
+    expect(await bench.inspect(train, after)).toMatchObject({ verdict: "stale", resumes: true });
+  });
+
   test("is made again when it is a file in a directory", async () => {
     const fetch = task("fetch", { targets: ["data/"] });
     const bench = await done(fetch, {});
