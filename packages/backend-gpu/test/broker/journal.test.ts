@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { type JournalledLease, LeaseJournal } from "../../src/broker/journal.ts";
+import { unknownJob } from "../unknown-job.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flow-leases-"));
 const path = join(folder, "leases.jsonl");
@@ -29,24 +30,7 @@ it("has every lease that is open, also after it was written anew", () => {
 
 const lease = (id: string): JournalledLease => ({
   secret: "s",
-  ask: {
-    id,
-    label: id,
-    user: "me",
-    since: 0,
-    priority: 0,
-    weightMs: undefined,
-    count: 1,
-    fraction: undefined,
-    alone: false,
-    model: undefined,
-    linked: false,
-    among: undefined,
-    identity: { keys: ["k"], params: {} },
-    declaredBytes: undefined,
-    declaredLoad: undefined,
-    floorBytes: 0,
-  },
+  ask: unknownJob(id),
   lease: {
     id,
     label: id,

@@ -2,10 +2,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Mark, Processes } from "../../src/broker/processes.ts";
 import { Sampler } from "../../src/broker/sampler.ts";
-import { Allocator, type Ask } from "../../src/policy/allocator.ts";
+import { Allocator } from "../../src/policy/allocator.ts";
 import { DEFAULT_SETTINGS, GIB, type Lease } from "../../src/policy/model.ts";
 import { ProfileBook } from "../../src/policy/profile.ts";
 import type { GpuProcess, GpuReading } from "../../src/reader/reader.ts";
+import { unknownJob } from "../unknown-job.ts";
 
 const CARD = "GPU-0";
 const JOB = 10;
@@ -61,25 +62,7 @@ const holds = (pid: number, gib: number): GpuProcess => ({ pid, bytes: gib * GIB
 
 /** Asks for a place for a job that nobody knows; what came of it. */
 function ask(id: string): "granted" | readonly string[] {
-  const request: Ask = {
-    id,
-    label: id,
-    user: "me",
-    since: now,
-    priority: 0,
-    weightMs: undefined,
-    count: 1,
-    fraction: undefined,
-    alone: false,
-    model: undefined,
-    linked: false,
-    among: undefined,
-    identity: { keys: [id], params: {} },
-    declaredBytes: undefined,
-    declaredLoad: undefined,
-    floorBytes: 0,
-  };
-  allocator.ask(request);
+  allocator.ask(unknownJob(id, { user: "me", since: now }));
   const { grants, waits } = allocator.pass(now);
   if (grants.length > 0) return "granted";
   return waits.flatMap(({ obstacles }) => obstacles.map(({ obstacle }) => obstacle.type));

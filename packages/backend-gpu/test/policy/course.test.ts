@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Allocator, type Ask } from "../../src/policy/allocator.ts";
 import { type Card, DEFAULT_SETTINGS, GIB } from "../../src/policy/model.ts";
 import { ProfileBook, type Sample } from "../../src/policy/profile.ts";
+import { unknownJob } from "../unknown-job.ts";
 
 const CARD: Card = {
   id: "u0",
@@ -17,25 +18,8 @@ const CARD: Card = {
   group: "a",
 };
 
-const ask = (id: string, changes: Partial<Ask> = {}): Ask => ({
-  id,
-  label: id,
-  user: "anna",
-  since: 0,
-  priority: 0,
-  weightMs: undefined,
-  count: 1,
-  fraction: undefined,
-  alone: false,
-  model: undefined,
-  linked: false,
-  among: undefined,
-  identity: { keys: ["train"], params: {} },
-  declaredBytes: undefined,
-  declaredLoad: 0.1,
-  floorBytes: 0,
-  ...changes,
-});
+const ask = (id: string, changes: Partial<Ask> = {}): Ask =>
+  unknownJob(id, { identity: { keys: ["train"], params: {} }, declaredLoad: 0.1, ...changes });
 
 /** A run that was steady at 4 GiB and reached its peak after 100 seconds. */
 const run = (peak: number, changes: Partial<Sample> = {}): Sample => ({
